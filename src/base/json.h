@@ -1,0 +1,45 @@
+/* Helpers over jansson. Getters take an object (NULL allowed) and a key, or a dotted path in the _at forms, and
+ * never fail: a missing or wrongly typed value gives the default. Strings returned belong to the JSON value. */
+#ifndef KEG_BASE_JSON_H
+#define KEG_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+static inline void json_decref_p(json_t **json)
+{
+    json_decref(*json);
+}
+#define _cleanup_json_ _cleanup_(json_decref_p)
+
+/* Parses untrusted text of `len` bytes (jansson stops at 2,048 levels); duplicate keys keep the last. `what` names
+ * it in the error (ERR_INVALID). NULL on failure. */
+json_t *json_parse(const char *text, size_t len, const char *what, struct err *err);
+/* Reads and parses a regular file of at most `max` bytes. */
+json_t *json_load(int dirfd, const char *path, size_t max, struct err *err);
+/* Compact text, keys in insertion order; the caller frees. */
+char *json_text(const json_t *json);
+/* Appends the compact text of json to b. 0 or -errno. */
+int json_append(struct buf *b, const json_t *json);
+
+json_t *json_at(const json_t *object, const char *dotted_path); /* borrowed, NULL when missing */
+const char *json_str(const json_t *object, const char *key);    /* NULL when missing or no string */
+const char *json_str_or(const json_t *object, const char *key, const char *otherwise);
+int64_t json_int_or(const json_t *object, const char *key, int64_t otherwise);
+bool json_bool_or(const json_t *object, const char *key, bool otherwise);
+/* The strings of an array member as a vector (other types are passed over); NULL when missing. */
+char **json_strv(const json_t *object, const char *key);
+/* A new array of strings. */
+json_t *json_from_strv(char *const *v);
+/* Sets a string member; NULL sets null. Bytes that are no UTF-8 are replaced by U+FFFD. */
+void json_set_str(json_t *object, const char *key, const char *value);
+void json_set_int(json_t *object, const char *key, int64_t value);
+void json_set_bool(json_t *object, const char *key, bool value);
+/* A new JSON string from any bytes, invalid UTF-8 replaced. */
+json_t *json_string_lossy(const char *data, size_t len);
+
+#endif

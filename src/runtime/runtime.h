@@ -1,0 +1,80 @@
+/* The runtime library: an OCI configuration becomes a process.
+ *
+ *     runtime_create()   namespaces, cgroup, root filesystem; the container's init stands just before execve()
+ *     runtime_start()    lets it go; comes back when execve() has succeeded, or with its error
+ *     runtime_exec()     one more process in a running container
+ *     runtime_destroy()  ends what is left and removes cgroups and state
+ *
+ * Used by keg-monitor (which stays the parent of init) and keg-runtime (which doesn't). The calling process must be
+ * single-threaded, with privileges in its user namespace. The caller reaps init and exec'd processes: they are its
+ * children. Nothing here writes to stdout/stderr or exits.
+ *
+ * Error kinds: ERR_INVALID (configuration), ERR_NOT_IMPLEMENTED (the kernel lacks it), ERR_NO_PROGRAM /
+ * ERR_CANNOT_INVOKE (process.args[0]), ERR_SYSTEM. Source: OCI runtime-spec 1.3, config.md, config-linux.md. */
+#ifndef KEG_RUNTIME_RUNTIME_H
+#define KEG_RUNTIME_RUNTIME_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct runtime_container;
+
+/* A root filesystem stacked from layers, made in the container's own mount namespace (nothing on the host). */
+struct runtime_overlay {
+    const char *const *lower; /* absolute directories, topmost first, NULL-terminated; at least one */
+    const char *upper, *work; /* NULL for a read-only stack */
+    bool volatile_upper;      /* no syncs: for containers removed when they end */
+};
+
+struct runtime_create_options {
+    const char *id;
+    const char *state_dir;         /* absolute, exists, 0700: this container's own; state is kept there */
+    const char *bundle;            /* absolute; relative root.path is resolved against it. May be NULL with overlay */
+    const struct runtime_overlay *overlay; /* NULL: root.path of the configuration */
+    int stdio[3];                  /* become 0, 1, 2 without a terminal; -EBADF: the caller's own. Stay the caller's */
+    unsigned preserve_fds;         /* descriptors 3 … 2+n that the program inherits */
+    const char *seccomp_cache_dir; /* compiled filters, shared between containers; NULL: no cache */
+    bool no_pivot;
+    bool no_new_keyring;
+};
+
+/* NULL and *err on failure; then nothing is left behind. */
+struct runtime_container *runtime_create(const json_t *config, const struct runtime_create_options *options,
+                                         struct err *err);
+/* Finds a container that another process created, by its state directory. */
+struct runtime_container *runtime_open(const char *state_dir, struct err *err);
+/* Frees the handle only. */
+struct runtime_container *runtime_container_free(struct runtime_container *c);
+DEFINE_CLEANUP_PTR(struct runtime_container, runtime_container_free)
+
+pid_t runtime_pid(const struct runtime_container *c);     /* init, in the caller's pid namespace */
+int runtime_pidfd(const struct runtime_container *c);     /* borrowed */
+/* The pty master when process.terminal is set; the caller takes it over (-EBADF when there is none). */
+int runtime_take_console(struct runtime_container *c);
+
+int runtime_start(struct runtime_container *c, struct err *err);
+
+struct runtime_exec_options {
+    const json_t *process; /* OCI process object, complete */
+    int stdio[3];
+    unsigned preserve_fds;
+    bool privileged;       /* all of the container's bounding set, no seccomp */
+    const char *seccomp_cache_dir;
+};
+
+/* Comes back when execve() has succeeded or failed. The process is the caller's child. *ret_console: pty master or
+ * -EBADF. */
+int runtime_exec(struct runtime_container *c, const struct runtime_exec_options *options, pid_t *ret_pid,
+                 int *ret_pidfd, int *ret_console, struct err *err);
+
+/* Signals init, or with `all` every process of the cgroup. */
+int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err);
+/* Ends every process left, removes cgroups and the content of state_dir. Init must be dead, or `force`. */
+int runtime_destroy(struct runtime_container *c, bool force, struct err *err);
+/* How often the kernel's OOM killer struck in the container's cgroup (0 when it can't be read). */
+unsigned long runtime_oom_kills(const struct runtime_container *c);
+
+#endif
