@@ -1,0 +1,219 @@
+/* Layers and the root filesystems made of them.
+ *
+ * A layer is one file tree that changes the one below it. It is known by its chain id (OCI image
+ * specification, "Layer ChainID"), which names the whole stack up to it, so a layer is stored once however
+ * many images share it:
+ *
+ *     DATA/layers/<chain id, hex>/diff/         the tree, in the driver's own form (overlay: char 0:0, opaque
+ * xattrs) DATA/layers/<chain id, hex>/layer.json    what struct storage_layer says
+ *     DATA/layers/.staging-<random>/            being unpacked; removed at the next open
+ *     DATA/layers/.trash-<random>/              being removed; likewise
+ *     DATA/containers/<id>/{init,upper,work}    a container's own layers; other parts of that directory are
+ * the engine's
+ *
+ * A layer becomes visible only by the rename of a complete, verified and synced staging directory. Archives
+ * are hostile: no byte of one is parsed in this process, but in keg-layer (src/bin/keg-layer.c), a sandboxed
+ * program that sees one directory.
+ *
+ * Every function may be called from any thread at any time. Digests are text everywhere: "sha256:" + 64
+ * lower-case hexadecimal characters; anything else is ERR_INVALID. Root is needed (overlay, device nodes,
+ * owners). */
+#ifndef KEG_STORAGE_STORAGE_H
+#define KEG_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct storage;
+
+enum { STORAGE_DIGEST_SIZE = 72 }; /* "sha256:" + 64 + NUL */
+
+/* ---- The store ---- */
+
+/* Opens (making what is missing, sweeping what an earlier run left half-made) the store on the directory
+ * `data`. `driver` is a name ("overlay", "overlay2" and NULL mean overlay). `worker` is the path of
+ * keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver;
+ * ERR_SYSTEM. */
+struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err);
+/* Jobs must have ended before. Accepts NULL. */
+void storage_free(struct storage *s);
+DEFINE_CLEANUP_PTR(struct storage, storage_free)
+
+/* The driver's name as docker info tells it ("overlay2"), and its status rows: name, value, name, value…
+ * NULL-ended
+ * ("Backing Filesystem", "extfs", …). Both belong to the storage. */
+const char *storage_driver_name(const struct storage *s);
+char *const *storage_driver_status(const struct storage *s);
+
+/* ---- Layers ---- */
+
+struct storage_layer {
+    char chain_id[STORAGE_DIGEST_SIZE];
+    char diff_id[STORAGE_DIGEST_SIZE]; /* of the uncompressed tar */
+    char parent[STORAGE_DIGEST_SIZE];  /* chain id of the one below; "" for a lowest layer */
+    char
+        blob_digest[STORAGE_DIGEST_SIZE]; /* of the bytes as received; diff_id when they weren't compressed */
+    char media_type[128];                 /* of the blob; "" when unknown */
+    int64_t blob_size;
+    int64_t size;    /* bytes of the regular files */
+    int64_t entries; /* in the tar */
+    int64_t created; /* ns, when it came here */
+};
+
+/* The chain id of diff_id on top of parent ("" or NULL: none). 0 or ERR_INVALID. */
+int storage_chain_id(const char *parent, const char *diff_id, char ret[STORAGE_DIGEST_SIZE], struct err *err);
+
+bool storage_layer_exists(struct storage *s, const char *chain_id);
+/* ERR_NOT_FOUND when there is none. */
+int storage_layer_get(struct storage *s, const char *chain_id, struct storage_layer *ret, struct err *err);
+/* All layers, in no order; the caller frees *ret. */
+int storage_layer_list(struct storage *s, struct storage_layer **ret, size_t *ret_n, struct err *err);
+/* The sum of `size` from this layer down: an image's size. ERR_NOT_FOUND. */
+int storage_layer_stack_size(struct storage *s, const char *chain_id, int64_t *ret, struct err *err);
+/* Removes a layer. ERR_NOT_FOUND; ERR_CONFLICT while another layer stands on it. That no container uses it is
+ * the caller's knowledge. The name is gone at once, the tree within the call. */
+int storage_layer_remove(struct storage *s, const char *chain_id, struct err *err);
+
+/* ---- Tar stream → staged layer → layer ----
+ *
+ *     job = storage_unpack_start(s, &(struct storage_unpack_spec){.input = pipe, .blob_out = fd, …}, err)
+ *     storage_unpack_wait(job, &stage, &result, err)        // from the same or another thread
+ *     storage_commit(s, rows, n, err)                       // all layers of the image, one sync
+ */
+
+struct storage_limits {  /* 0: the default */
+    int64_t max_entries; /* 4,000,000 */
+    int64_t max_bytes;   /* of uncompressed tar; 1 TiB */
+    int64_t max_ratio;   /* uncompressed to compressed, judged from 1 GiB on; 2,000 */
+};
+
+struct storage_unpack_spec {
+    int input;    /* a tar, plain, gzip or zstd (told by its bytes): pipe, socket or file. Stays the caller's,
+                   * who may close it once start has returned. Read up to its end. */
+    int blob_out; /* where the received bytes are stored as they are; -EBADF: nowhere. Likewise. Not synced.
+                   */
+    const char *blob_digest; /* expected, or NULL */
+    int64_t blob_size;       /* expected, or -1 */
+    const char *diff_id;     /* expected, or NULL */
+    struct storage_limits limits;
+};
+
+struct storage_unpack_result {
+    char blob_digest[STORAGE_DIGEST_SIZE];
+    char diff_id[STORAGE_DIGEST_SIZE];
+    int64_t blob_size;     /* bytes received */
+    int64_t unpacked_size; /* bytes of the regular files */
+    int64_t entries;
+    bool compressed; /* false: blob_digest == diff_id */
+};
+
+struct storage_progress {
+    int64_t consumed; /* bytes of input so far */
+    int64_t unpacked; /* bytes of uncompressed tar so far */
+    int64_t entries;
+};
+
+struct storage_job;   /* a running keg-layer */
+struct storage_stage; /* an unpacked tree that isn't a layer yet */
+
+/* Starts unpacking; returns at once. NULL on failure. */
+struct storage_job *storage_unpack_start(struct storage *s, const struct storage_unpack_spec *spec,
+                                         struct err *err);
+/* From any thread until wait has returned. */
+void storage_unpack_progress(struct storage_job *job, struct storage_progress *ret);
+/* Ends the job soon; wait then gives ERR_CANCELLED. From any thread until wait has returned. */
+void storage_unpack_cancel(struct storage_job *job);
+/* Waits for the end and frees the job in every case. ERR_INVALID: the archive is wrong, damaged, not what was
+ * expected or over a limit (the message names the entry and the cause); ERR_CANCELLED; ERR_SYSTEM (disk full,
+ * …). On failure nothing is left of it. `ret` may be NULL. */
+int storage_unpack_wait(struct storage_job *job, struct storage_stage **ret_stage,
+                        struct storage_unpack_result *ret, struct err *err);
+
+/* Throws a stage away. Accepts NULL; returns nothing of use but is a destructor for _cleanup_. */
+void storage_stage_discard(struct storage_stage *stage);
+DEFINE_CLEANUP_PTR(struct storage_stage, storage_stage_discard)
+
+struct storage_commit {
+    struct storage_stage *stage;        /* owned by the call from now on, whatever it returns: set to NULL */
+    const char *parent;                 /* chain id of a layer or of an earlier row; NULL or "": none */
+    const char *media_type;             /* of the blob, or NULL */
+    char chain_id[STORAGE_DIGEST_SIZE]; /* result */
+};
+/* Makes layers of staged trees, in order: everything is on disk when it returns (one syncfs for all of them,
+ * which is cheaper than an fsync of each of thousands of files). A layer that exists by now is success, and
+ * the stage is dropped. On failure the rows before the failed one are layers, the others are gone. */
+int storage_commit(struct storage *s, struct storage_commit *rows, size_t n, struct err *err);
+
+/* ---- Layer → tar stream ---- */
+
+struct storage_pack_result {
+    char diff_id[STORAGE_DIGEST_SIZE]; /* of the bytes written */
+    int64_t size;                      /* bytes written */
+    int64_t entries;
+};
+/* Writes a layer as an OCI layer tar (whiteouts as .wh. files), sorted by name: the same tree gives the same
+ * bytes. Blocks until done. ERR_CANCELLED when the reader of `out` has gone. `ret` may be NULL, in all three.
+ */
+int storage_layer_pack(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
+                       struct err *err);
+/* The same of a container's writable layer: what `commit` makes an image of. The init layer isn't part of it.
+ * The caller freezes the container if it wants one moment's state. */
+int storage_container_pack(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
+                           struct err *err);
+/* The whole tree of a container (image, init and writable layers merged) as a flat tar: `docker export`. */
+int storage_container_export(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
+                             struct err *err);
+/* Runs keg-layer once more to flatten an image's layers: as above, of a layer stack. */
+int storage_layer_export(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
+                         struct err *err);
+
+/* ---- Containers ---- */
+
+struct storage_rootfs {
+    char **lower; /* absolute paths of read-only trees, topmost first: the init layer, then the image's;
+                     NULL-ended */
+    char *upper;  /* absolute path of the writable tree */
+    char *work;   /* overlay's work directory; NULL for drivers without one */
+};
+/* Frees the content. Accepts a zeroed struct. */
+void storage_rootfs_finish(struct storage_rootfs *r);
+
+/* Makes the layers of container `id` ([0-9a-zA-Z_.-]) on the image layer `top` ("" or NULL: an empty image).
+ * The init layer holds the mount points every container needs (/dev/pts, /dev/shm, /dev/console, /proc, /sys,
+ * /etc/hosts, /etc/hostname, /etc/resolv.conf, /.dockerenv, /etc/mtab → /proc/mounts). ERR_CONFLICT: exists;
+ * ERR_NOT_FOUND: no such layer. `ret` may be NULL; finish it. */
+int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
+                             struct err *err);
+/* Where the layers of a container are; reads one small file. ERR_NOT_FOUND. */
+int storage_container_rootfs(struct storage *s, const char *id, struct storage_rootfs *ret, struct err *err);
+/* Removes init, upper, work (which must not be mounted) and the record; DATA/containers/<id> itself when that
+ * leaves it empty. A missing container is success. */
+int storage_container_remove(struct storage *s, const char *id, struct err *err);
+/* Bytes in the writable layer (docker ps -s: SizeRw). ERR_NOT_FOUND. */
+int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err);
+/* The ids that have layers here: for the engine's comparison with its database. */
+int storage_container_list(struct storage *s, char ***ret, struct err *err);
+
+/* ---- Looking into a stack without mounting it ----
+ * Paths are the container's. Symlinks are followed inside the stack only, whiteouts and opaque directories
+ * hold, and nothing is opened but a regular file (with O_NONBLOCK) at the end. Content is hostile: for
+ * /etc/passwd, /etc/group. */
+
+/* Appends a whole regular file to `b`, at most its maximum. ERR_NOT_FOUND; ERR_INVALID: no regular file, or
+ * larger. */
+int storage_read_file(const struct storage_rootfs *r, const char *path, struct buf *b, struct err *err);
+/* lstat (follow: stat) of a path. ERR_NOT_FOUND. */
+int storage_stat(const struct storage_rootfs *r, const char *path, bool follow, struct stat *ret,
+                 struct err *err);
+/* The lower directories of an image's stack, topmost first, as a rootfs without upper and work: for looking
+ * into an image that has no container. ERR_NOT_FOUND. */
+int storage_layer_rootfs(struct storage *s, const char *chain_id, struct storage_rootfs *ret,
+                         struct err *err);
+
+#endif
