@@ -1,0 +1,30 @@
+/* Platforms ("linux/arm64/v8") and the choice of one from a list. */
+#ifndef KEG_IMAGE_PLATFORM_H
+#define KEG_IMAGE_PLATFORM_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct platform {
+    char os[32];
+    char architecture[32]; /* Go's names: amd64, arm64, arm, … */
+    char variant[16];      /* "v7"; "" when there is none */
+};
+
+enum { PLATFORM_TEXT_SIZE = 96 };
+
+/* The host's own. */
+void platform_host(struct platform *ret);
+/* "linux/amd64", "arm64", "linux/arm/v7"; usual aliases (x86_64, aarch64, armhf…) are normalised; what is
+ * missing is the host's. ERR_INVALID otherwise. NULL or "" gives the host's. */
+int platform_parse(const char *text, struct platform *ret, struct err *err);
+/* Brings aliases to Go's names and drops variants that are the default (arm64/v8, amd64/v1). */
+void platform_normalize(struct platform *p);
+/* "linux/arm/v7" */
+void platform_format(const struct platform *p, char out[PLATFORM_TEXT_SIZE]);
+/* How well an image of platform `have` serves `want`: 0 not at all, otherwise higher is better (arm/v7 also
+ * runs v6 and v5, less well). */
+int platform_match(const struct platform *want, const struct platform *have);
+
+#endif
