@@ -1,0 +1,33 @@
+/* Events: a ring of the last ones, in Docker's shape, and the streams that follow it. */
+#ifndef KEG_ENGINE_EVENTS_H
+#define KEG_ENGINE_EVENTS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+struct events;
+
+struct events *events_new(void);
+struct events *events_free(struct events *ev);
+DEFINE_CLEANUP_PTR(struct events, events_free)
+void events_interrupt(struct events *ev);
+
+/* Records {Type, Action, Actor{ID, Attributes}, scope "local", time, timeNano} plus, for containers and
+ * images, the old members status, id and from (the attribute "image"). type: "container", "image", "network",
+ * "volume", "daemon"; attributes: an object of strings, borrowed (copied), NULL: none. Never blocks on a
+ * subscriber. */
+void events_add(struct events *ev, const char *type, const char *action, const char *id,
+                const json_t *attributes);
+
+struct engine_events_options {
+    int64_t since, until;  /* ns since 1970; 0: from now on / without end */
+    const json_t *filters; /* type, event, container, image, network, volume, label, daemon, scope */
+};
+/* Writes one JSON object a line until `until` or the client has gone. A subscriber slower than the ring is
+ * long loses the oldest events, never the newest. */
+int engine_events(struct engine *e, const struct engine_events_options *o, const struct engine_sink *sink,
+                  struct err *err);
+
+#endif
