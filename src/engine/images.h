@@ -1,0 +1,88 @@
+/* Images as the API sees them: names, listing, pull, load, save, import, tag, removal.
+ *
+ * An image is its configuration's digest (Id). The database has a row per image (what it consists of) and a
+ * row per name. Changes are one transaction each; blobs and layers that no row needs any more are swept after
+ * it. */
+#ifndef KEG_ENGINE_IMAGES_H
+#define KEG_ENGINE_IMAGES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "engine/engine.h"
+
+/* ---- for the rest of the engine
+ * -------------------------------------------------------------------------------- */
+
+/* What a container is made of. */
+struct engine_image {
+    char *id;        /* "sha256:…", of the configuration */
+    char *top_layer; /* chain id of the topmost layer, "" for an image without layers:
+                        storage_container_create()'s */
+    json_t *config; /* the whole configuration document: {"architecture","config":{"Cmd",…},"rootfs",…} */
+};
+void engine_image_finish(struct engine_image *image);
+#define _cleanup_engine_image_ _cleanup_(engine_image_finish)
+
+/* Called by engine_open() once database, storage and the image store are open; sweeps what a crash left. */
+int engine_images_open(struct engine *e, struct err *err);
+
+/* Finds an image by name, id, or id prefix. platform ("linux/arm64") NULL: any. ERR_NOT_FOUND: "No such
+ * image: x:y". The image isn't protected from removal by this; a container's row is what does that: hold
+ * engine_images_lock() from the find to the insertion of the row. */
+int engine_image_find(struct engine *e, const char *ref, const char *platform, struct engine_image *ret,
+                      struct err *err);
+/* Keeps every image where it is: removal and sweeps wait. Short spans only. */
+void engine_images_lock(struct engine *e);
+void engine_images_unlock(struct engine *e);
+/* How many images there are, for info. */
+int engine_image_count(struct engine *e);
+
+/* ---- for the API
+ * ----------------------------------------------------------------------------------------------- */
+
+struct engine_image_list_options {
+    bool all, digests, shared_size, manifests;
+    const json_t *filters; /* dangling, reference, label, before, since, until */
+};
+int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
+                      struct err *err);
+int engine_image_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err);
+int engine_image_history(struct engine *e, const char *ref, json_t **ret, struct err *err);
+
+struct engine_pull_options {
+    const char *name;     /* fromImage */
+    const char *tag;      /* tag or digest, NULL: the one in name, else latest */
+    const char *platform; /* NULL: the host's */
+    const json_t *auth; /* X-Registry-Auth decoded: {"username","password","identitytoken",…}; NULL: none */
+};
+/* Writes Docker's progress, a JSON object a line. An error after the first line is in the stream as well
+ * ({"errorDetail":{"message"},"error"}), and returned. */
+int engine_image_pull(struct engine *e, const struct engine_pull_options *o, const struct engine_sink *sink,
+                      struct err *err);
+
+struct engine_import_options {
+    const char *repo, *tag; /* NULL: no name */
+    const char *platform, *message;
+    char *const *changes; /* Dockerfile instructions */
+};
+/* fd: the tar. The last line written is {"status":"sha256:…"}. An upload whose client left is thrown away. */
+int engine_image_import(struct engine *e, int fd, const struct engine_import_options *o,
+                        const struct engine_sink *sink, struct err *err);
+/* fd: docker save's archive. quiet: no progress. */
+int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet,
+                      const struct engine_sink *sink, struct err *err);
+/* names: a NULL-terminated vector of references or ids. A name without a tag means all its tags. */
+int engine_image_save(struct engine *e, char *const *names, const struct engine_sink *sink, struct err *err);
+int engine_image_tag(struct engine *e, const char *ref, const char *repo, const char *tag, struct err *err);
+
+struct engine_image_remove_options {
+    bool force, no_prune;
+};
+/* ret: [{"Untagged":…},{"Deleted":…}]. ERR_CONFLICT with Docker's words while a container uses it. */
+int engine_image_remove(struct engine *e, const char *ref, const struct engine_image_remove_options *o,
+                        json_t **ret, struct err *err);
+/* ret: {"ImagesDeleted","SpaceReclaimed"}. filters: dangling (default true), label, label!, until. */
+int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+
+#endif

@@ -1,0 +1,60 @@
+/* Networks as the API sees them, and what containers need of them. Definitions are in the database; bridges,
+ * addresses and ports are src/network's. "bridge", "host" and "none" always exist, with ids that last as long
+ * as the data. */
+#ifndef KEG_ENGINE_NETWORKS_H
+#define KEG_ENGINE_NETWORKS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "network/network.h"
+
+/* ---- for the rest of the engine
+ * -------------------------------------------------------------------------------- */
+
+/* Called by engine_open() when database and network_host are open: makes the predefined networks, brings
+ * every bridge back. Containers' endpoints are restored by the caller afterwards; then it calls
+ * network_host_settle(). */
+int engine_networks_open(struct engine *e, struct err *err);
+/* Frees what open made; the host's network stays as it is. */
+void engine_networks_close(struct engine *e);
+
+/* One network, as it was found. */
+struct engine_network {
+    char id[65];
+    char *name;
+    char *driver;            /* "bridge", "host", "null" */
+    struct network *network; /* NULL for host and none; valid while the reference is held */
+    char *gateway, *subnet;  /* NULL for host and none */
+    bool internal;
+};
+void engine_network_finish(struct engine_network *n); /* gives the reference back */
+#define _cleanup_engine_network_ _cleanup_(engine_network_finish)
+
+/* By name, id, id prefix, or "default" (bridge). ERR_NOT_FOUND: "network x not found". While the reference is
+ * held the network can't be removed: hold it from the lookup until the endpoint is in the container's record.
+ */
+int engine_network_find(struct engine *e, const char *ref, struct engine_network *ret, struct err *err);
+
+/* The engine says which endpoints are up, so that inspect can show them and removal can be refused: after
+ * network_attach()/network_restore(), and before network_detach(). Events "connect" and "disconnect" come
+ * from here. */
+void engine_network_connected(struct engine *e, const char *network_id,
+                              const struct network_endpoint *endpoint, const char *container_name,
+                              bool quiet);
+void engine_network_disconnected(struct engine *e, const char *network_id, const char *container_id);
+
+/* ---- for the API
+ * ----------------------------------------------------------------------------------------------- */
+
+/* filters: driver, id, label, name, scope, type, dangling. ret: an array, without Containers. */
+int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+int engine_network_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err);
+/* body: {"Name","Driver","IPAM",…}; ret: {"Id","Warning"}. */
+int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err);
+int engine_network_remove(struct engine *e, const char *ref, struct err *err);
+/* ret: {"NetworksDeleted":[names]}. */
+int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+
+#endif
