@@ -1,11 +1,13 @@
-/* Networks: drivers behind one ops table (bridge, host, none, container), address pools, NAT and published ports.
+/* Networks: drivers behind one ops table (bridge, host, none, container), address pools, NAT and published
+ * ports.
  *
- * A struct network_host is what one kegd owns of a host's networking: its bridges (named after the instance's tag) and
- * its nftables table. Nothing here touches the engine's database: the engine keeps definitions and leases, and hands
- * them back at start (network_restore, network_reserve).
+ * A struct network_host is what one kegd owns of a host's networking: its bridges (named after the instance's
+ * tag) and its nftables table. Nothing here touches the engine's database: the engine keeps definitions and
+ * leases, and hands them back at start (network_restore, network_reserve).
  *
- * All functions are thread-safe. None enters a container's namespace: addresses and routes inside are set through a
- * NETLINK_ROUTE socket that was bound there. Privileges: CAP_NET_ADMIN in the host's network namespace. */
+ * All functions are thread-safe. None enters a container's namespace: addresses and routes inside are set
+ * through a NETLINK_ROUTE socket that was bound there. Privileges: CAP_NET_ADMIN in the host's network
+ * namespace. */
 #ifndef KEG_NETWORK_NETWORK_H
 #define KEG_NETWORK_NETWORK_H
 
@@ -32,21 +34,23 @@ struct network_host_options {
 struct network_host *network_host_open(const struct network_host_options *options, struct err *err);
 struct network_host *network_host_free(struct network_host *h); /* leaves bridges and rules in place */
 DEFINE_CLEANUP_PTR(struct network_host, network_host_free)
-/* After everything known was restored: removes bridges, veths and rules of this instance that nobody claimed. */
+/* After everything known was restored: removes bridges, veths and rules of this instance that nobody claimed.
+ */
 int network_host_settle(struct network_host *h, struct err *err);
 
 struct network_definition {
-    const char *id;     /* 64 hexadecimal characters */
+    const char *id; /* 64 hexadecimal characters */
     const char *name;
     const char *driver; /* "bridge"; "host", "none" have no state; others ERR_NOT_IMPLEMENTED */
     const char *bridge; /* name of the bridge device; NULL: chosen */
-    const char *subnet; /* "172.31.0.0/16"; NULL: chosen from the pools, avoiding the host's routes and resolvers */
-    const char *gateway; /* NULL: first address */
+    const char
+        *subnet; /* "172.31.0.0/16"; NULL: chosen from the pools, avoiding the host's routes and resolvers */
+    const char *gateway;  /* NULL: first address */
     const char *ip_range; /* NULL: whole subnet */
-    bool internal;      /* no way out */
-    bool icc;           /* containers may talk to each other */
+    bool internal;        /* no way out */
+    bool icc;             /* containers may talk to each other */
     bool masquerade;
-    int mtu;            /* 0: 1500 or the default route's */
+    int mtu; /* 0: 1500 or the default route's */
 };
 
 /* Makes (or finds again) the bridge and its rules. The returned network belongs to the host until
@@ -61,9 +65,9 @@ const char *network_subnet(const struct network *n);  /* "172.17.0.0/16" */
 const char *network_gateway(const struct network *n); /* "172.17.0.1" */
 
 struct network_port {
-    char protocol[8];         /* "tcp" or "udp" */
+    char protocol[8];               /* "tcp" or "udp" */
     char host_ip[INET6_ADDRSTRLEN]; /* "" is every address */
-    uint16_t host_port;       /* 0: chosen from the ephemeral range; filled in */
+    uint16_t host_port;             /* 0: chosen from the ephemeral range; filled in */
     uint16_t container_port;
 };
 
@@ -79,16 +83,17 @@ struct network_endpoint {
     size_t port_count;
 };
 
-/* Joins a namespace to the network: chooses address and ports where they are open, makes the veth pair in one netlink
- * batch, configures inside through `inner` (NETLINK_ROUTE socket bound in the namespace; lo is up already), publishes
- * ports in one nftables transaction. Errors: ERR_CONFLICT ("address already in use", docker's text "Bind for
- * 0.0.0.0:8080 failed: port is already allocated"). Nothing stays after an error. */
-int network_attach(struct network *n, struct network_endpoint *endpoint, int netns_fd, int inner, struct err *err);
-/* The endpoint of a container that runs already (after kegd's restart): address and ports are taken again and the port
- * rules are put back. */
+/* Joins a namespace to the network: chooses address and ports where they are open, makes the veth pair in one
+ * netlink batch, configures inside through `inner` (NETLINK_ROUTE socket bound in the namespace; lo is up
+ * already), publishes ports in one nftables transaction. Errors: ERR_CONFLICT ("address already in use",
+ * docker's text "Bind for 0.0.0.0:8080 failed: port is already allocated"). Nothing stays after an error. */
+int network_attach(struct network *n, struct network_endpoint *endpoint, int netns_fd, int inner,
+                   struct err *err);
+/* The endpoint of a container that runs already (after kegd's restart): address and ports are taken again and
+ * the port rules are put back. */
 int network_restore(struct network *n, const struct network_endpoint *endpoint, struct err *err);
-/* Takes address and ports back; the veth, gone with its namespace, is removed if it is still there. Never fails
- * half-way: goes on, reports the first error. */
+/* Takes address and ports back; the veth, gone with its namespace, is removed if it is still there. Never
+ * fails half-way: goes on, reports the first error. */
 int network_detach(struct network *n, const struct network_endpoint *endpoint, struct err *err);
 
 #endif

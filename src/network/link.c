@@ -1,0 +1,322 @@
+/* Bridges and veth pairs by rtnetlink. A bridge carries the instance's tag in its alias: that is how the next
+ * kegd knows what is its own. A veth pair is one request: made, its far end in the container's namespace, its
+ * near end enslaved and up. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "network/internal.h"
+#include "sys/netlink.h"
+
+static void bridge_alias(const struct network_host *h, char out[64])
+{
+    snprintf(out, 64, "keg:%s", h->tag);
+}
+
+static int parse_mac(const char *text, unsigned char out[6])
+{
+    return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &out[0], &out[1], &out[2], &out[3], &out[4],
+                  &out[5]) == 6
+               ? 0
+               : -EINVAL;
+}
+
+static int write_sysctl(const char *interface, const char *family, const char *name, const char *value)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, interface, name);
+    return file_write_at(AT_FDCWD, path, value);
+}
+
+static int create_bridge(const struct network *n, int fd)
+{
+    struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct netlink request = NETLINK_INIT;
+    unsigned char mac[6] = {0x02, 0x42};
+    char alias[64];
+    size_t nest;
+
+    bridge_alias(n->host, alias);
+    memcpy(mac + 2, &n->gateway,
+           4); /* fixed: a bridge without one takes over its ports' and changes with them */
+    netlink_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
+    netlink_put_str(&request, IFLA_IFNAME, n->bridge);
+    netlink_put(&request, IFLA_ADDRESS, mac, sizeof(mac));
+    netlink_put_u32(&request, IFLA_MTU, (uint32_t)n->mtu);
+    nest = netlink_nest(&request, IFLA_LINKINFO);
+    netlink_put_str(&request, IFLA_INFO_KIND, "bridge");
+    netlink_nest_end(&request, nest);
+    netlink_end(&request);
+    info = (struct ifinfomsg){0};
+    netlink_begin(&request, RTM_SETLINK, 0, &info, sizeof(info));
+    netlink_put_str(&request, IFLA_IFNAME, n->bridge);
+    netlink_put(&request, IFLA_IFALIAS, alias, strlen(alias));
+    netlink_end(&request);
+    return netlink_run(&request, fd, NULL);
+}
+
+static int add_address(int fd, int index, uint32_t address, int prefix)
+{
+    struct ifaddrmsg header = {
+        .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index};
+    uint32_t broadcast = prefix < 31 ? address | htonl((uint32_t)(((uint64_t)1 << (32 - prefix)) - 1)) : 0;
+    struct netlink request = NETLINK_INIT;
+
+    netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof(header));
+    netlink_put(&request, IFA_LOCAL, &address, sizeof(address));
+    netlink_put(&request, IFA_ADDRESS, &address, sizeof(address));
+    if (broadcast)
+        netlink_put(&request, IFA_BROADCAST, &broadcast, sizeof(broadcast));
+    netlink_end(&request);
+    return netlink_run(&request, fd, NULL);
+}
+
+int link_bridge_ensure(const struct network *n)
+{
+    _cleanup_close_ int fd = netlink_open();
+    int index, r;
+
+    if (fd < 0)
+        return fd;
+    r = create_bridge(n, fd);
+    if (r < 0 && r != -EEXIST)
+        return r;
+    index = netlink_link_index(fd, n->bridge);
+    if (index < 0)
+        return index;
+    r = add_address(fd, index, n->gateway, n->subnet.prefix);
+    if (r < 0)
+        return r;
+    /* published ports answer on 127.0.0.1 as well; the table keeps strangers' packets to 127/8 out */
+    r = write_sysctl(n->bridge, "ipv4", "route_localnet", "1");
+    if (r < 0)
+        return r;
+    r = write_sysctl(n->bridge, "ipv6", "disable_ipv6", "1");
+    return r == -ENOENT ? 0 : r; /* a kernel without IPv6 has nothing to disable */
+}
+
+static void put_peer(struct netlink *request, const struct network *n, const struct network_endpoint *e,
+                     const unsigned char mac[6], int netns_fd)
+{
+    struct ifinfomsg info = {0}; /* not up yet: the kernel refuses that before the ends are paired */
+    size_t peer = netlink_nest(request, VETH_INFO_PEER);
+
+    netlink_put_raw(request, &info, sizeof(info));
+    netlink_put_str(request, IFLA_IFNAME, e->interface);
+    netlink_put(request, IFLA_ADDRESS, mac, 6);
+    netlink_put_u32(request, IFLA_MTU, (uint32_t)n->mtu);
+    netlink_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+    netlink_nest_end(request, peer);
+}
+
+int link_veth_create(const struct network *n, const struct network_endpoint *e, int netns_fd)
+{
+    _cleanup_close_ int fd = netlink_open();
+    struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct netlink request = NETLINK_INIT;
+    unsigned char mac[6];
+    size_t link_info, data;
+    int bridge;
+
+    if (fd < 0)
+        return fd;
+    if (parse_mac(e->mac, mac) < 0)
+        return -EINVAL;
+    bridge = netlink_link_index(fd, n->bridge);
+    if (bridge < 0)
+        return bridge;
+    netlink_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
+    netlink_put_str(&request, IFLA_IFNAME, e->host_interface);
+    netlink_put_u32(&request, IFLA_MTU, (uint32_t)n->mtu);
+    netlink_put_u32(&request, IFLA_MASTER, (uint32_t)bridge);
+    link_info = netlink_nest(&request, IFLA_LINKINFO);
+    netlink_put_str(&request, IFLA_INFO_KIND, "veth");
+    data = netlink_nest(&request, IFLA_INFO_DATA);
+    put_peer(&request, n, e, mac, netns_fd);
+    netlink_nest_end(&request, data);
+    netlink_nest_end(&request, link_info);
+    netlink_end(&request);
+    return netlink_run(&request, fd, NULL);
+}
+
+int link_configure_inside(const struct network_endpoint *e, int inner)
+{
+    struct rtmsg route = {.rtm_family = AF_INET,
+                          .rtm_table = RT_TABLE_MAIN,
+                          .rtm_protocol = RTPROT_BOOT,
+                          .rtm_scope = RT_SCOPE_UNIVERSE,
+                          .rtm_type = RTN_UNICAST};
+    struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct netlink request = NETLINK_INIT;
+    uint32_t address, gateway;
+    int index = netlink_link_index(inner, e->interface), r;
+
+    if (index < 0)
+        return index;
+    if (inet_pton(AF_INET, e->ip, &address) != 1)
+        return -EINVAL;
+    up.ifi_index = index;
+    netlink_begin(&request, RTM_NEWLINK, 0, &up, sizeof(up));
+    netlink_end(&request);
+    r = netlink_run(&request, inner, NULL);
+    if (r == 0)
+        r = add_address(inner, index, address, e->prefix);
+    if (r < 0 || !*e->gateway)
+        return r;
+    if (inet_pton(AF_INET, e->gateway, &gateway) != 1)
+        return -EINVAL;
+    request = (struct netlink)NETLINK_INIT;
+    netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof(route));
+    netlink_put(&request, RTA_GATEWAY, &gateway, sizeof(gateway));
+    netlink_put_u32(&request, RTA_OIF, (uint32_t)index);
+    netlink_end(&request);
+    return netlink_run(&request, inner, NULL);
+}
+
+int link_delete(const char *name)
+{
+    _cleanup_close_ int fd = netlink_open();
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = netlink_link_delete(fd, name);
+    return r == -ENODEV ? 0 : r;
+}
+
+struct link_row {
+    int index, master;
+    char name[IFNAMSIZ];
+    bool ours; /* a bridge with our alias */
+};
+
+struct link_list {
+    const struct network_host *host;
+    struct link_row *rows;
+    size_t count;
+};
+
+static int add_link(const struct nlmsghdr *message, void *arg)
+{
+    struct link_list *list = arg;
+    const struct ifinfomsg *info = NLMSG_DATA(message);
+    const struct rtattr *a[IFLA_IFALIAS + 1];
+    struct link_row row = {.index = info->ifi_index};
+    char alias[64];
+
+    netlink_attributes(message, sizeof(*info), a, IFLA_IFALIAS);
+    if (!a[IFLA_IFNAME])
+        return 0;
+    snprintf(row.name, sizeof(row.name), "%s", (const char *)RTA_DATA(a[IFLA_IFNAME]));
+    if (a[IFLA_MASTER])
+        memcpy(&row.master, RTA_DATA(a[IFLA_MASTER]), sizeof(row.master));
+    bridge_alias(list->host, alias);
+    row.ours = a[IFLA_IFALIAS] &&
+               strncmp(RTA_DATA(a[IFLA_IFALIAS]), alias, RTA_PAYLOAD(a[IFLA_IFALIAS])) == 0 &&
+               strlen(alias) <= RTA_PAYLOAD(a[IFLA_IFALIAS]);
+    list->rows = xreallocarray(list->rows, list->count + 1, sizeof(*list->rows));
+    list->rows[list->count++] = row;
+    return 0;
+}
+
+static bool is_claimed(const struct network_host *h, const char *name)
+{
+    for (const struct network *n = h->networks; n; n = n->next)
+        if (str_eq(n->bridge, name))
+            return true;
+    for (size_t i = 0; i < h->claimed_count; i++)
+        if (str_eq(h->claimed[i], name))
+            return true;
+    return false;
+}
+
+static bool master_is_ours(const struct link_list *list, int master)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->rows[i].index == master)
+            return list->rows[i].ours;
+    return false;
+}
+
+int link_sweep(struct network_host *h)
+{
+    _cleanup_close_ int fd = netlink_open();
+    struct link_list list = {.host = h};
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+    struct netlink n = NETLINK_INIT;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    netlink_begin(&n, RTM_GETLINK, NLM_F_DUMP, &info, sizeof(info));
+    netlink_end(&n);
+    r = netlink_query(&n, fd, add_link, &list);
+    for (size_t i = 0; r == 0 && i < list.count; i++) {
+        const struct link_row *row = &list.rows[i];
+
+        if ((row->ours || (row->master && master_is_ours(&list, row->master))) && !is_claimed(h, row->name)) {
+            r = netlink_link_delete(fd, row->name);
+            r = r == -ENODEV ? 0 : r;
+        }
+    }
+    free(list.rows);
+    return r;
+}
+
+struct default_route {
+    int index;
+};
+
+static int take_default_route(const struct nlmsghdr *message, void *arg)
+{
+    const struct rtmsg *route = NLMSG_DATA(message);
+    const struct rtattr *a[RTA_MAX + 1];
+    struct default_route *found = arg;
+
+    netlink_attributes(message, sizeof(*route), a, RTA_MAX);
+    if (route->rtm_family == AF_INET && route->rtm_dst_len == 0 && route->rtm_table == RT_TABLE_MAIN &&
+        a[RTA_OIF] && !found->index)
+        memcpy(&found->index, RTA_DATA(a[RTA_OIF]), sizeof(found->index));
+    return 0;
+}
+
+static int take_mtu(const struct nlmsghdr *message, void *arg)
+{
+    const struct rtattr *a[IFLA_MTU + 1];
+
+    netlink_attributes(message, sizeof(struct ifinfomsg), a, IFLA_MTU);
+    if (a[IFLA_MTU])
+        memcpy(arg, RTA_DATA(a[IFLA_MTU]), sizeof(int));
+    return 0;
+}
+
+int link_default_mtu(void)
+{
+    _cleanup_close_ int fd = netlink_open();
+    struct rtmsg route = {.rtm_family = AF_INET};
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+    struct default_route found = {0};
+    struct netlink n = NETLINK_INIT;
+    int mtu = 1500;
+
+    if (fd < 0)
+        return mtu;
+    netlink_begin(&n, RTM_GETROUTE, NLM_F_DUMP, &route, sizeof(route));
+    netlink_end(&n);
+    if (netlink_query(&n, fd, take_default_route, &found) < 0 || !found.index)
+        return mtu;
+    info.ifi_index = found.index;
+    n = (struct netlink)NETLINK_INIT;
+    netlink_begin(&n, RTM_GETLINK, 0, &info, sizeof(info));
+    netlink_end(&n);
+    if (netlink_query(&n, fd, take_mtu, &mtu) < 0 || mtu < 68 || mtu > 1500)
+        return 1500;
+    return mtu;
+}

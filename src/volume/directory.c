@@ -1,0 +1,89 @@
+/* Volume directories: DATA/volumes/<name>/_data. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "volume/volume.h"
+
+bool volume_name_is_valid(const char *name)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = strlen(name);
+
+    return n >= 2 && n <= 255 && strchr(first, name[0]) &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
+}
+
+int volume_name_check(const char *name, struct err *err)
+{
+    if (strlen(name) == 1)
+        return err_set(err, ERR_INVALID,
+                       "volume name is too short, names should be at least two alphanumeric characters");
+    if (!volume_name_is_valid(name))
+        return err_set(
+            err, ERR_INVALID,
+            "\"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" "
+            "are allowed. If you intended to pass a host directory, use absolute path",
+            name);
+    return 0;
+}
+
+int volume_directory_create(const char *data_root, const char *name, char **ret_path, struct err *err)
+{
+    _cleanup_free_ char *parent = xasprintf("%s/volumes/%s", data_root, name);
+    _cleanup_free_ char *path = xasprintf("%s/_data", parent);
+    int r = path_mkdir_all(parent, 0701);
+
+    if (r == 0 && mkdir(path, 0755) < 0)
+        r = errno == EEXIST ? 0 : -errno;
+    if (r == 0 && chmod(path, 0755) < 0) /* whatever the umask is */
+        r = -errno;
+    if (r < 0)
+        return err_errno(err, r, "cannot make volume %s at %s", name, path);
+    *ret_path = take_ptr(&path);
+    return 0;
+}
+
+int volume_directory_remove(const char *data_root, const char *name, struct err *err)
+{
+    _cleanup_free_ char *path = xasprintf("%s/volumes/%s", data_root, name);
+    int r = volume_name_is_valid(name) ? path_remove_all(AT_FDCWD, path) : -EINVAL;
+
+    return r < 0 ? err_errno(err, r, "cannot remove volume %s at %s", name, path) : 0;
+}
+
+static int64_t tree_size(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    int64_t total = 0;
+
+    if (!dir) {
+        close_fd(&fd);
+        return 0;
+    }
+    while ((entry = readdir(dir))) {
+        struct stat st;
+
+        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        total += S_ISDIR(st.st_mode) ? tree_size(dirfd(dir), entry->d_name) : st.st_size;
+    }
+    closedir(dir);
+    return total;
+}
+
+int64_t volume_directory_size(const char *data_root, const char *name)
+{
+    _cleanup_free_ char *path = xasprintf("%s/volumes/%s/_data", data_root, name);
+    struct stat st;
+
+    return stat(path, &st) < 0 ? -1 : tree_size(AT_FDCWD, path);
+}

@@ -1,0 +1,231 @@
+/* The grammar of mounts: -v's text, --mount's JSON, --tmpfs. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "volume/volume.h"
+
+static const char *const propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+
+void volume_mount_finish(struct volume_mount *m)
+{
+    free(m->source);
+    free(m->destination);
+    free(m->mode);
+    free(m->driver);
+    free(m->subpath);
+    free(m->tmpfs_options);
+    json_decref(m->labels);
+    json_decref(m->options);
+    *m = (struct volume_mount){0};
+}
+
+static const char *find_propagation(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(propagations); i++)
+        if (str_eq(propagations[i], name))
+            return propagations[i];
+    return NULL;
+}
+
+static int set_destination(struct volume_mount *m, const char *text, const char *spec, struct err *err)
+{
+    if (!path_is_absolute(text))
+        return err_set(err, ERR_INVALID,
+                       "invalid volume specification: '%s': invalid mount path: '%s' must be absolute", spec,
+                       text);
+    m->destination = path_clean(text);
+    if (str_eq(m->destination, "/"))
+        return err_set(err, ERR_INVALID, "invalid volume specification: '%s': destination can't be '/'",
+                       spec);
+    return 0;
+}
+
+/* One option of -v. Rows: name, what it does. z, Z, cached, … are accepted as Docker accepts them:
+ * relabelling means nothing without SELinux, the others nothing on Linux. */
+static int apply_bind_option(struct volume_mount *m, const char *option)
+{
+    static const char *const no_effect[] = {"rw", "z", "Z", "consistent", "cached", "delegated"};
+    const char *propagation = find_propagation(option);
+
+    if (propagation) {
+        m->propagation = propagation;
+        return m->type == VOLUME_MOUNT_BIND ? 0 : -EINVAL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(no_effect); i++)
+        if (str_eq(no_effect[i], option))
+            return 0;
+    if (str_eq(option, "ro"))
+        m->read_only = true;
+    else if (str_eq(option, "nocopy") && m->type == VOLUME_MOUNT_VOLUME)
+        m->no_copy = true;
+    else if (str_eq(option, "rbind") && m->type == VOLUME_MOUNT_BIND)
+        m->recursive = true;
+    else if (str_eq(option, "bind") && m->type == VOLUME_MOUNT_BIND)
+        m->recursive = false;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static int parse_bind_options(struct volume_mount *m, const char *spec, struct err *err)
+{
+    _cleanup_strv_ char **options = strv_split(m->mode, ',');
+
+    for (char **o = options; *o; o++)
+        if (**o && apply_bind_option(m, *o) < 0)
+            return err_set(err, ERR_INVALID, "invalid volume specification: '%s': invalid mode: %s", spec,
+                           m->mode);
+    m->read_only_recursive = m->read_only;
+    return 0;
+}
+
+int volume_mount_parse_bind(const char *text, struct volume_mount *ret, struct err *err)
+{
+    _cleanup_volume_mount_ struct volume_mount m = {.propagation = "rprivate", .recursive = true};
+    _cleanup_strv_ char **parts = strv_split(text, ':');
+    size_t n = strv_len(parts);
+    const char *source = n > 1 ? parts[0] : NULL;
+
+    if (n > 3 || str_empty(parts[0]) || (n > 1 && str_empty(parts[1])))
+        return err_set(err, ERR_INVALID, "invalid volume specification: '%s'", text);
+    m.type = source && path_is_absolute(source) ? VOLUME_MOUNT_BIND : VOLUME_MOUNT_VOLUME;
+    m.create_source = m.type == VOLUME_MOUNT_BIND;
+    m.mode = xstrdup(n == 3 ? parts[2] : "");
+    if (set_destination(&m, parts[n > 1 ? 1 : 0], text, err) < 0)
+        return -1;
+    if (source)
+        m.source = m.type == VOLUME_MOUNT_BIND ? path_clean(source) : xstrdup(source);
+    if (source && m.type == VOLUME_MOUNT_VOLUME && volume_name_check(source, err) < 0)
+        return -1;
+    if (parse_bind_options(&m, text, err) < 0)
+        return -1;
+    *ret = m;
+    m = (struct volume_mount){0};
+    return 0;
+}
+
+static int parse_bind_json(const json_t *json, struct volume_mount *m, struct err *err)
+{
+    const json_t *options = json_object_get(json, "BindOptions");
+    const char *propagation = json_str(options, "Propagation"), *source = json_str(json, "Source");
+
+    if (str_empty(source))
+        return err_set(err, ERR_INVALID,
+                       "invalid mount config for type \"bind\": field Source must not be empty");
+    if (!path_is_absolute(source))
+        return err_set(
+            err, ERR_INVALID,
+            "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute",
+            source);
+    if (!str_empty(propagation)) {
+        m->propagation = find_propagation(propagation);
+        if (!m->propagation)
+            return err_set(err, ERR_INVALID, "invalid propagation mode: %s", propagation);
+    }
+    m->source = path_clean(source);
+    m->recursive = !json_bool_or(options, "NonRecursive", false);
+    m->create_source = json_bool_or(options, "CreateMountpoint", false);
+    m->read_only_recursive = m->read_only && !json_bool_or(options, "ReadOnlyNonRecursive", false);
+    return 0;
+}
+
+static int parse_volume_json(const json_t *json, struct volume_mount *m, struct err *err)
+{
+    const json_t *options = json_object_get(json, "VolumeOptions");
+    const char *source = json_str(json, "Source");
+
+    if (!str_empty(source)) {
+        if (volume_name_check(source, err) < 0)
+            return -1;
+        m->source = xstrdup(source);
+    }
+    m->no_copy = json_bool_or(options, "NoCopy", false);
+    m->labels = json_incref(json_object_get(options, "Labels"));
+    m->driver = xstrdup(json_string_value(json_at(options, "DriverConfig.Name")));
+    m->options = json_incref(json_at(options, "DriverConfig.Options"));
+    m->subpath = xstrdup(json_str(options, "Subpath"));
+    if (m->subpath && (path_is_absolute(m->subpath) || strstr(m->subpath, "..")))
+        return err_set(
+            err, ERR_INVALID,
+            "invalid mount config for type \"volume\": subpath must be a relative path within the volume");
+    if (str_empty(m->subpath)) {
+        free(m->subpath);
+        m->subpath = NULL;
+    }
+    return 0;
+}
+
+static int parse_tmpfs_json(const json_t *json, struct volume_mount *m, struct err *err)
+{
+    const json_t *options = json_object_get(json, "TmpfsOptions");
+
+    if (!str_empty(json_str(json, "Source")))
+        return err_set(err, ERR_INVALID,
+                       "invalid mount config for type \"tmpfs\": field Source must not be specified");
+    m->tmpfs_size = json_int_or(options, "SizeBytes", 0);
+    m->tmpfs_mode = (uint32_t)json_int_or(options, "Mode", 0);
+    if (m->tmpfs_size < 0)
+        return err_set(err, ERR_INVALID, "invalid mount config for type \"tmpfs\": negative size");
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    enum volume_mount_type type;
+    int (*parse)(const json_t *json, struct volume_mount *m, struct err *err);
+} json_types[] = {
+    {"bind", VOLUME_MOUNT_BIND, parse_bind_json},
+    {"volume", VOLUME_MOUNT_VOLUME, parse_volume_json},
+    {"tmpfs", VOLUME_MOUNT_TMPFS, parse_tmpfs_json},
+};
+
+int volume_mount_parse_json(const json_t *json, struct volume_mount *ret, struct err *err)
+{
+    _cleanup_volume_mount_ struct volume_mount m = {
+        .propagation = "rprivate", .recursive = true, .mode = xstrdup("")};
+    const char *type = json_str_or(json, "Type", ""), *target = json_str(json, "Target");
+
+    if (str_empty(target))
+        return err_set(err, ERR_INVALID,
+                       "invalid mount config for type \"%s\": field Target must not be empty", type);
+    if (!path_is_absolute(target) || strchr(target, '\n'))
+        return err_set(
+            err, ERR_INVALID,
+            "invalid mount config for type \"%s\": invalid mount path: '%s' mount path must be absolute",
+            type, target);
+    m.destination = path_clean(target);
+    if (str_eq(m.destination, "/"))
+        return err_set(
+            err, ERR_INVALID,
+            "invalid mount config for type \"%s\": invalid specification: destination can't be '/'", type);
+    m.read_only = json_bool_or(json, "ReadOnly", false);
+    for (size_t i = 0; i < ARRAY_SIZE(json_types); i++) {
+        if (!str_eq(json_types[i].name, type))
+            continue;
+        m.type = json_types[i].type;
+        if (json_types[i].parse(json, &m, err) < 0)
+            return -1;
+        *ret = m;
+        m = (struct volume_mount){0};
+        return 0;
+    }
+    if (str_eq(type, "npipe") || str_eq(type, "cluster") || str_eq(type, "image"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "mounts of type \"%s\" are not there yet", type);
+    return err_set(err, ERR_INVALID, "mount type unknown: \"%s\"", type);
+}
+
+int volume_mount_parse_tmpfs(const char *destination, const char *options, struct volume_mount *ret,
+                             struct err *err)
+{
+    _cleanup_volume_mount_ struct volume_mount m = {
+        .type = VOLUME_MOUNT_TMPFS, .propagation = "rprivate", .mode = xstrdup(options ? options : "")};
+
+    if (set_destination(&m, destination, destination, err) < 0)
+        return -1;
+    m.tmpfs_options = xstrdup(options ? options : "");
+    *ret = m;
+    m = (struct volume_mount){0};
+    return 0;
+}
