@@ -18,19 +18,22 @@
 #include "image/digest.h"
 #include "image/manifest.h"
 
-struct layer_store; /* storage/storage.h */
+struct storage; /* storage/storage.h */
 
 struct image_store;
 struct image_lease;
 
 struct image_store_options {
     const char *data_dir;
-    struct layer_store *layers;       /* borrowed: must outlive the store */
-    const char *worker_dir;           /* where keg-registry and keg-archive are */
+    struct storage *layers; /* borrowed: must outlive the store */
+    const char *worker_dir; /* where keg-registry and keg-archive are; NULL: beside this program or in
+                               ../libexec/keg */
     char *const *insecure_registries; /* "host[:port]" or CIDR; copied */
     char *const *mirrors;             /* base URLs tried first for docker.io; copied */
     unsigned max_downloads;           /* per pull; 0: 3 */
     unsigned max_unpacks;             /* of all pulls and loads together; 0: the number of CPUs + 1 */
+    unsigned stall_seconds;           /* a download that stands still for so long is tried again; 0: 30 */
+    const char *certificates_dir;     /* <host>/ca.crt, client.cert, client.key; NULL: /etc/docker/certs.d */
 };
 
 struct image_store *image_store_open(const struct image_store_options *options, struct err *err);

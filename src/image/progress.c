@@ -1,0 +1,79 @@
+/* Docker's progress texts. */
+#include "image/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "image/store_internal.h"
+
+enum { BAR_WIDTH = 50 };
+
+/* 1234567 → "1.235MB": four significant digits, decimal units, as docker prints sizes. */
+static void human_size(int64_t bytes, char out[24])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double size = (double)bytes;
+    size_t i = 0;
+
+    while (size >= 1000.0 && i < ARRAY_SIZE(units) - 1) {
+        size /= 1000.0;
+        i++;
+    }
+    snprintf(out, 24, "%.4g%s", size, units[i]);
+}
+
+static void draw_bar(const struct image_progress *p, char *out, size_t size)
+{
+    char current[24], total[24], bar[BAR_WIDTH + 1];
+    int64_t filled = p->current * BAR_WIDTH / (p->total ? p->total : 1);
+
+    human_size(p->current, current);
+    human_size(p->total, total);
+    if (p->total <= 0 || p->current > p->total) {
+        snprintf(out, size, "%8s", current);
+        return;
+    }
+    memset(bar, '=', BAR_WIDTH);
+    if (filled < BAR_WIDTH) {
+        bar[filled] = '>';
+        memset(bar + filled + 1, ' ', (size_t)(BAR_WIDTH - filled - 1));
+    } else {
+        bar[BAR_WIDTH - 1] = '>';
+    }
+    bar[BAR_WIDTH] = '\0';
+    snprintf(out, size, "[%s] %8s/%s", bar, current, total);
+}
+
+json_t *image_progress_json(const struct image_progress *p)
+{
+    json_t *json = json_object();
+
+    json_set_str(json, "status", p->status);
+    if (p->current > 0 || p->total > 0) {
+        char text[BAR_WIDTH + 64];
+        json_t *detail = json_object();
+
+        draw_bar(p, text, sizeof(text));
+        json_set_int(detail, "current", p->current);
+        if (p->total > 0)
+            json_set_int(detail, "total", p->total);
+        json_object_set_new(json, "progressDetail", detail);
+        json_set_str(json, "progress", text);
+    } else if (p->id) {
+        json_object_set_new(json, "progressDetail", json_object());
+    }
+    if (p->id)
+        json_set_str(json, "id", p->id);
+    return json;
+}
+
+int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
+                 int64_t total, struct err *err)
+{
+    struct image_progress p = {.id = id, .status = status, .current = current, .total = total};
+
+    if (!listener || !listener->report || listener->report(listener->arg, &p) >= 0)
+        return 0;
+    return err_set(err, ERR_CANCELLED, "the client has gone");
+}

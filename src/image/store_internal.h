@@ -1,0 +1,52 @@
+/* What the parts of src/image share behind store.h. */
+#ifndef KEG_IMAGE_STORE_INTERNAL_H
+#define KEG_IMAGE_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "image/progress.h"
+#include "image/store.h"
+#include "storage/storage.h"
+
+struct image_store {
+    struct blobs *blobs;
+    struct storage *layers;
+    char *worker_dir;
+    char *certificates_dir;
+    char **insecure_registries, **mirrors;
+    unsigned max_downloads, stall_seconds;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;     /* a slot or a claim became free */
+    unsigned unpack_slots;      /* free ones */
+    char **claims;              /* chain ids that a pull is making right now */
+    struct image_lease *leases; /* list */
+};
+
+/* Takes one of the store's unpack slots, waiting for it. */
+void image_store_acquire_slot(struct image_store *store);
+void image_store_release_slot(struct image_store *store);
+
+/* Claims the making of a layer. False: somebody else is making it. */
+bool image_store_claim(struct image_store *store, const char *chain_id);
+void image_store_unclaim(struct image_store *store, const char *chain_id);
+/* Waits until nobody makes that layer, at most `milliseconds`. False: still being made. */
+bool image_store_wait_unclaimed(struct image_store *store, const char *chain_id, int milliseconds);
+
+/* Fills `ret` from a parsed manifest and configuration (all of it but tags, repo_digests, index): the layers
+ * must exist in the layer store. */
+int image_describe(struct image_store *store, const char *manifest_digest, const struct manifest *manifest,
+                   const struct image_config *config, struct image *ret, struct err *err);
+
+/* Unpacks a tar that lies in the blob store and makes a layer of it. diff_id NULL: any. */
+int image_unpack_blob(struct image_store *store, const char *blob_digest, const char *diff_id,
+                      const char *parent, const char *media_type, char ret_chain_id[DIGEST_SIZE],
+                      struct err *err);
+
+/* Media type of a layer by the first bytes of its blob. */
+const char *image_sniff_media_type(int fd);
+
+/* Reports to a listener that may be NULL. -1 with ERR_CANCELLED when it has gone. */
+int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
+                 int64_t total, struct err *err);
+
+#endif
