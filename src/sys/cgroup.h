@@ -80,7 +80,11 @@ enum cgroup_attach_flags {
     CGROUP_BORN_UNIFIED =
         1, /* the process was cloned into cgroup_unified_fd(): only the v1 hierarchies are left */
 };
-/* Moves a process (with its threads) in. Returns at once, writing nothing, where nothing is left to do. */
+/* Opens the files by which a child joins by itself (pid 0 below); the child then needs no /proc, no path and
+ * no privilege but the open descriptors. They are closed with the handle. */
+int cgroup_prepare_join(struct cgroup *cg, struct err *err);
+/* Moves a process with its threads in. pid 0 is the calling process, which must be single-threaded: it goes
+ * by v1's `tasks` files, which spares the kernel a lock over all processes. */
 int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err);
 
 /* Applies OCI linux.resources: every member of config-linux.md, on v1 and v2, with the customary conversions

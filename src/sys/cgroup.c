@@ -1,0 +1,335 @@
+/* A cgroup's life: made in every hierarchy, opened again, joined, removed. */
+#include "sys/cgroup_internal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+
+enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, DISCARD_TIMEOUT_MS = 500 };
+
+static struct cgroup *cgroup_new(const char *path)
+{
+    struct cgroup *cg = xcalloc(1, sizeof(*cg));
+    cg->path = xstrdup(path);
+    for (size_t i = 0; i < CGROUP_TREES_MAX; i++)
+        cg->fd[i] = cg->join[i] = -EBADF;
+    return cg;
+}
+
+struct cgroup *cgroup_free(struct cgroup *cg)
+{
+    if (!cg)
+        return NULL;
+    for (size_t i = 0; i < CGROUP_TREES_MAX; i++) {
+        close_fd(&cg->fd[i]);
+        close_fd(&cg->join[i]);
+        free(cg->rel[i]);
+    }
+    free(cg->path);
+    free(cg);
+    return NULL;
+}
+
+void cgroup_discard_p(struct cgroup **cg)
+{
+    int saved = errno;
+    if (*cg)
+        (void)cgroup_destroy(*cg, DISCARD_TIMEOUT_MS, NULL);
+    *cg = cgroup_free(*cg);
+    errno = saved;
+}
+
+/* Refuses what could leave the tree or name its root. */
+static int cgroup_check_path(const char *path, struct err *err)
+{
+    _cleanup_strv_ char **part = strv_split(path, '/');
+    size_t names = 0;
+    for (size_t i = 0; part[i]; i++) {
+        if (str_eq(part[i], ".."))
+            return err_set(err, ERR_INVALID, "cgroup path %s: \"..\" isn't allowed", path);
+        names += *part[i] && !str_eq(part[i], ".");
+    }
+    if (names == 0)
+        return err_set(err, ERR_INVALID, "cgroup path \"%s\" names no cgroup", path);
+    if (strlen(path) >= PATH_MAX || strpbrk(path, "\n"))
+        return err_set(err, ERR_INVALID, "cgroup path is too long or holds a line break");
+    return 0;
+}
+
+/* The path below a tree's mount point, without leading slash. NULL when the own cgroup can't be found. */
+static char *cgroup_relative(const struct cgroup_tree *tree, const char *path)
+{
+    _cleanup_free_ char *clean = path_clean(path);
+    if (path[0] == '/')
+        return xstrdup(clean + 1);
+    _cleanup_free_ char *own = NULL;
+    if (cgroup_own_path(tree, &own) < 0)
+        return NULL;
+    return *own ? path_join(own, clean) : take_ptr(&clean);
+}
+
+/* mkdir -p below the tree. 1 if the last directory is new, 0 if it was there, or -errno. */
+static int cgroup_make_directory(const struct cgroup_tree *tree, const char *rel)
+{
+    if (mkdirat(tree->fd, rel, 0755) == 0)
+        return 1;
+    if (errno == EEXIST)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    for (const char *slash = strchr(rel, '/'); slash; slash = strchr(slash + 1, '/')) {
+        _cleanup_free_ char *up = xstrndup(rel, (size_t)(slash - rel));
+        if (mkdirat(tree->fd, up, 0755) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return mkdirat(tree->fd, rel, 0755) == 0 ? 1 : errno == EEXIST ? 0 : -errno;
+}
+
+/* Makes cg in its i-th tree. 0 or -errno; -EBUSY when processes are in it already. */
+static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, size_t i, bool *ret_new)
+{
+    cg->rel[i] = cgroup_relative(tree, cg->path);
+    if (!cg->rel[i])
+        return -ENOENT;
+    int r = cgroup_make_directory(tree, cg->rel[i]);
+    if (r < 0)
+        return r;
+    *ret_new = r > 0;
+    cg->fd[i] = openat(tree->fd, cg->rel[i], DIRECTORY_FLAGS);
+    if (cg->fd[i] < 0)
+        return -errno;
+    char first[32];
+    if (!*ret_new && cgroup_read(cg->fd[i], "cgroup.procs", first, sizeof(first)) > 0)
+        return -EBUSY;
+    if (tree->info.v2)
+        cgroup_v2_enable(tree, cg->rel[i], cg->fd[i]);
+    else if (tree->controllers & CTL_CPUSET)
+        return cgroup_v1_seed_cpuset(tree, cg->rel[i], cg->fd[i]);
+    return 0;
+}
+
+struct cgroup *cgroup_create(const char *path, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    if (l->count == 0) {
+        err_set(err, ERR_NOT_IMPLEMENTED, "cgroup %s: no cgroup filesystem is mounted", path);
+        return NULL;
+    }
+    if (cgroup_check_path(path, err) < 0)
+        return NULL;
+
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
+    bool is_new[CGROUP_TREES_MAX] = {};
+    for (size_t i = 0; i < l->count; i++) {
+        int r = cgroup_create_in(cg, &l->trees[i], i, &is_new[i]);
+        if (r >= 0)
+            continue;
+        for (size_t k = 0; k <= i; k++)
+            if (is_new[k])
+                (void)unlinkat(l->trees[k].fd, cg->rel[k], AT_REMOVEDIR);
+        if (r == -EBUSY)
+            err_set(err, ERR_CONFLICT, "cgroup %s/%s is in use: it holds processes",
+                    l->trees[i].info.mountpoint, cg->rel[i]);
+        else
+            err_errno(err, r, "make cgroup %s/%s", l->trees[i].info.mountpoint,
+                      cg->rel[i] ? cg->rel[i] : path);
+        return NULL;
+    }
+    return take_ptr(&cg);
+}
+
+/* Opens cg->rel[i] where it exists. Whether it does in any tree. */
+static bool cgroup_open_directories(struct cgroup *cg)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    bool any = false;
+    for (size_t i = 0; i < l->count; i++) {
+        if (!cg->rel[i])
+            continue;
+        cg->fd[i] = openat(l->trees[i].fd, cg->rel[i], DIRECTORY_FLAGS);
+        any |= cg->fd[i] >= 0;
+    }
+    return any;
+}
+
+struct cgroup *cgroup_open_path(const char *path, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    if (cgroup_check_path(path, err) < 0)
+        return NULL;
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
+    for (size_t i = 0; i < l->count; i++)
+        cg->rel[i] = cgroup_relative(&l->trees[i], path);
+    if (!cgroup_open_directories(cg)) {
+        err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", path);
+        return NULL;
+    }
+    return take_ptr(&cg);
+}
+
+json_t *cgroup_save(const struct cgroup *cg)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    json_t *trees = json_object();
+    for (size_t i = 0; i < l->count; i++)
+        if (cg->rel[i])
+            json_object_set_new(trees, l->trees[i].info.mountpoint, json_string(cg->rel[i]));
+    return json_pack("{s:s, s:o}", "path", cg->path, "trees", trees);
+}
+
+struct cgroup *cgroup_open(const json_t *saved, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    const char *path = json_string_value(json_object_get(saved, "path"));
+    const json_t *trees = json_object_get(saved, "trees");
+    if (!path || !json_is_object(trees)) {
+        err_set(err, ERR_INVALID, "saved cgroup: \"path\" or \"trees\" is missing");
+        return NULL;
+    }
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
+    for (size_t i = 0; i < l->count; i++) {
+        const char *rel = json_string_value(json_object_get(trees, l->trees[i].info.mountpoint));
+        if (rel && cgroup_check_path(rel, err) < 0)
+            return NULL;
+        if (rel)
+            cg->rel[i] = xstrdup(rel + strspn(rel, "/"));
+    }
+    if (!cgroup_open_directories(cg)) {
+        err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", path);
+        return NULL;
+    }
+    return take_ptr(&cg);
+}
+
+const char *cgroup_path(const struct cgroup *cg)
+{
+    return cg->path;
+}
+
+char *cgroup_directory(const struct cgroup *cg, size_t hierarchy)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    if (hierarchy >= l->count || cg->fd[hierarchy] < 0)
+        return NULL;
+    return path_join(l->trees[hierarchy].info.mountpoint, cg->rel[hierarchy]);
+}
+
+int cgroup_tree_of(const struct cgroup *cg, unsigned controller)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    for (size_t i = 0; i < l->count; i++)
+        if ((l->trees[i].controllers & controller) && cg->fd[i] >= 0)
+            return (int)i;
+    return -1;
+}
+
+int cgroup_tree_v2(const struct cgroup *cg)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    for (size_t i = 0; i < l->count; i++)
+        if (l->trees[i].info.v2 && cg->fd[i] >= 0)
+            return (int)i;
+    return -1;
+}
+
+int cgroup_unified_fd(const struct cgroup *cg)
+{
+    int i = cgroup_tree_v2(cg);
+    return i < 0 ? -EBADF : cg->fd[i];
+}
+
+int cgroup_prepare_join(struct cgroup *cg, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    for (size_t i = 0; i < l->count; i++) {
+        if (cg->fd[i] < 0 || cg->join[i] >= 0)
+            continue;
+        const char *file = l->trees[i].info.v2 ? "cgroup.procs" : "tasks";
+        cg->join[i] = openat(cg->fd[i], file, O_WRONLY | O_CLOEXEC);
+        if (cg->join[i] < 0)
+            return err_errno(err, errno, "open %s/%s/%s", l->trees[i].info.mountpoint, cg->rel[i], file);
+    }
+    return 0;
+}
+
+int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    char text[16];
+    int length = snprintf(text, sizeof(text), "%d", pid);
+    if (pid == 0 && cgroup_prepare_join(cg, err) < 0)
+        return -1;
+    for (size_t i = 0; i < l->count; i++) {
+        if (cg->fd[i] < 0 || (l->trees[i].info.v2 && (flags & CGROUP_BORN_UNIFIED)))
+            continue;
+        int r;
+        if (pid == 0)
+            r = write(cg->join[i], text, (size_t)length) < 0 ? -errno : 0;
+        else
+            r = file_write_at(cg->fd[i], "cgroup.procs", text);
+        if (r < 0)
+            return err_errno(err, r, "move process %d into cgroup %s/%s", pid, l->trees[i].info.mountpoint,
+                             cg->rel[i]);
+    }
+    return 0;
+}
+
+/* Removes a directory and those below it. 0, or -errno: -EBUSY while processes are in one. */
+static int cgroup_remove_tree(void *unused, int dirfd, const char *name)
+{
+    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EBUSY && errno != ENOTEMPTY)
+        return -errno;
+    _cleanup_close_ int fd = openat(dirfd, name, DIRECTORY_FLAGS);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    int r = cgroup_each_child(fd, cgroup_remove_tree, unused);
+    if (r < 0)
+        return r;
+    return unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    int64_t deadline = clock_monotonic() + timeout_ms * INT64_C(1000000);
+    long pause_ns = 200000;
+    bool killed = false;
+    for (;;) {
+        int failure = 0;
+        size_t failed = 0;
+        for (size_t i = 0; i < l->count; i++) {
+            if (!cg->rel[i])
+                continue;
+            int r = cgroup_remove_tree(NULL, l->trees[i].fd, cg->rel[i]);
+            if (r < 0 && !failure) {
+                failure = r;
+                failed = i;
+            }
+        }
+        if (!failure)
+            return 0;
+        if (failure != -EBUSY)
+            return err_errno(err, failure, "remove cgroup %s/%s", l->trees[failed].info.mountpoint,
+                             cg->rel[failed]);
+        if (clock_monotonic() >= deadline)
+            return err_set(err, ERR_CONFLICT, "remove cgroup %s/%s: processes in it don't end",
+                           l->trees[failed].info.mountpoint, cg->rel[failed]);
+        if (!killed || pause_ns > 5000000)
+            (void)cgroup_kill(cg, NULL);
+        killed = true;
+        nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
+        pause_ns = MIN_OF(pause_ns * 2, 10000000);
+    }
+}
