@@ -1,0 +1,10 @@
+/* Removes trees of any depth: container layers are hostile, and a path a container built step by step can be
+ * deeper than a process may have descriptors. */
+#ifndef KEG_STORAGE_TREE_REMOVE_H
+#define KEG_STORAGE_TREE_REMOVE_H
+
+/* Removes `name` below dirfd, whatever it is, without following symlinks or crossing into another mount. A
+ * missing one is success. 0 or the first -errno (it goes on with the rest). */
+int tree_remove(int dirfd, const char *name);
+
+#endif

@@ -1,0 +1,185 @@
+/* Decompression: one row per format. ISA-L inflates 2.5 times as fast as zlib. */
+#include "storage/worker/inflate.h"
+
+#include <isa-l/igzip_lib.h>
+#include <string.h>
+#include <zstd.h>
+
+struct format {
+    const char *name;
+    uint8_t magic[INFLATE_MAGIC_SIZE];
+    uint8_t magic_len;
+    uint8_t mask_first; /* of the first byte */
+    bool (*init)(struct inflate *z);
+    int (*run)(struct inflate *z, struct inflate_step *step,
+               struct err *err); /* NULL: recognized, not done */
+};
+
+struct inflate {
+    const struct format *format;
+    struct inflate_state *gzip;
+    ZSTD_DStream *zstd;
+    bool begun;  /* inside a member or frame */
+    bool padded; /* only zeros may follow */
+};
+
+static bool gzip_init(struct inflate *z)
+{
+    z->gzip = xcalloc(1, sizeof(*z->gzip));
+    isal_inflate_init(z->gzip);
+    z->gzip->crc_flag = ISAL_GZIP; /* header read, checksum and length verified */
+    z->begun = true;
+    return true;
+}
+
+/* Between members: the next one, or the padding that tapes and some registries leave. */
+static int gzip_between(struct inflate *z, struct inflate_step *step, struct err *err)
+{
+    while (step->in_len > 0 && *step->in == 0) {
+        z->padded = true;
+        step->in++;
+        step->in_len--;
+    }
+    if (step->in_len == 0)
+        return 0;
+    if (z->padded || *step->in != 0x1f)
+        return err_set(err, ERR_INVALID, "there is garbage behind the gzip stream");
+    isal_inflate_reset(z->gzip);
+    z->gzip->crc_flag = ISAL_GZIP;
+    z->begun = true;
+    return 0;
+}
+
+static int gzip_run(struct inflate *z, struct inflate_step *step, struct err *err)
+{
+    struct inflate_state *s = z->gzip;
+    int r;
+
+    if (!z->begun && gzip_between(z, step, err) < 0)
+        return -1;
+    if (!z->begun)
+        return 0;
+    s->next_in = (uint8_t *)step->in;
+    s->avail_in = (uint32_t)step->in_len;
+    s->next_out = step->out;
+    s->avail_out = (uint32_t)step->out_len;
+    r = isal_inflate(s);
+    step->in = s->next_in;
+    step->in_len = s->avail_in;
+    step->out = s->next_out;
+    step->out_len = s->avail_out;
+    if (r == ISAL_INCORRECT_CHECKSUM)
+        return err_set(err, ERR_INVALID, "the gzip stream is damaged (checksum)");
+    if (r < 0)
+        return err_set(err, ERR_INVALID, "the gzip stream is damaged");
+    if (s->block_state == ISAL_BLOCK_FINISH)
+        z->begun = false;
+    return 0;
+}
+
+static bool zstd_init(struct inflate *z)
+{
+    z->zstd = ZSTD_createDStream();
+    return z->zstd != NULL;
+}
+
+static int zstd_run(struct inflate *z, struct inflate_step *step, struct err *err)
+{
+    ZSTD_inBuffer in = {step->in, step->in_len, 0};
+    ZSTD_outBuffer out = {step->out, step->out_len, 0};
+    size_t r = ZSTD_decompressStream(z->zstd, &out, &in);
+
+    if (ZSTD_isError(r))
+        return err_set(err, ERR_INVALID, "the zstd stream is damaged: %s", ZSTD_getErrorName(r));
+    z->begun = r != 0; /* 0: a frame has ended and all of it was given out */
+    step->in += in.pos;
+    step->in_len -= in.pos;
+    step->out += out.pos;
+    step->out_len -= out.pos;
+    return 0;
+}
+
+static bool plain_init(struct inflate *z _unused_)
+{
+    return true;
+}
+
+static int plain_run(struct inflate *z _unused_, struct inflate_step *step, struct err *err _unused_)
+{
+    size_t n = MIN_OF(step->in_len, step->out_len);
+
+    memcpy(step->out, step->in, n);
+    step->in += n;
+    step->in_len -= n;
+    step->out += n;
+    step->out_len -= n;
+    return 0;
+}
+
+/* To add a format: a row. The last one takes everything. */
+static const struct format formats[] = {
+    {"gzip", {0x1f, 0x8b}, 2, 0xff, gzip_init, gzip_run},
+    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, 0xff, zstd_init, zstd_run},
+    {"zstd", {0x50, 0x2a, 0x4d, 0x18}, 4, 0xf0, zstd_init, zstd_run}, /* begins with a skippable frame */
+    {"xz", {0xfd, '7', 'z', 'X', 'Z'}, 5, 0xff, NULL, NULL},
+    {"bzip2", {'B', 'Z', 'h'}, 3, 0xff, NULL, NULL},
+    {"plain", {0}, 0, 0, plain_init, plain_run},
+};
+
+static const struct format *find_format(const uint8_t *start, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(formats) - 1; i++) {
+        const struct format *f = &formats[i];
+
+        if (len >= f->magic_len && (start[0] & f->mask_first) == f->magic[0] &&
+            memcmp(start + 1, f->magic + 1, f->magic_len - 1U) == 0)
+            return f;
+    }
+    return &formats[ARRAY_SIZE(formats) - 1];
+}
+
+struct inflate *inflate_new(const uint8_t *start, size_t len, struct err *err)
+{
+    const struct format *format = find_format(start, len);
+    struct inflate *z;
+
+    if (!format->run) {
+        err_set(err, ERR_NOT_IMPLEMENTED,
+                "the archive is compressed with %s: recompress it with gzip or zstd", format->name);
+        return NULL;
+    }
+    z = xcalloc(1, sizeof(*z));
+    z->format = format;
+    if (!format->init(z)) {
+        err_errno(err, ENOMEM, "cannot start decompressing");
+        inflate_free(z);
+        return NULL;
+    }
+    return z;
+}
+
+void inflate_free(struct inflate *z)
+{
+    if (!z)
+        return;
+    free(z->gzip);
+    ZSTD_freeDStream(z->zstd);
+    free(z);
+}
+
+bool inflate_is_plain(const struct inflate *z)
+{
+    return z->format->run == plain_run;
+}
+
+int inflate_run(struct inflate *z, struct inflate_step *step, struct err *err)
+{
+    return z->format->run(z, step, err);
+}
+
+int inflate_end(const struct inflate *z, struct err *err)
+{
+    if (z->begun)
+        return err_set(err, ERR_INVALID, "the %s stream is truncated", z->format->name);
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* What storage and its worker keg-layer say to each other: which descriptors the worker is born with, the
+ * page of counters they share, and the one report it sends at its end. Both are the same build, so structs
+ * travel as they are; storage still believes nothing of them (the worker has read hostile bytes): text is
+ * terminated by the reader, numbers are only shown. */
+#ifndef KEG_STORAGE_WORKER_PROTOCOL_H
+#define KEG_STORAGE_WORKER_PROTOCOL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+
+/* Descriptor numbers in the worker. Which of them a verb takes is said in keg-layer's verb table. */
+enum worker_fd {
+    WORKER_FD_REPORT = 3, /* pipe: struct worker_report, once */
+    WORKER_FD_SHARED,     /* memfd: struct worker_shared */
+    WORKER_FD_INPUT,      /* tar stream in */
+    WORKER_FD_OUTPUT,     /* blob out (may be closed), or tar stream out */
+    WORKER_FD_TREE,       /* the layer's directory */
+    WORKER_FD_PENDING,    /* file: what has to be settled with the layers below, see pending.h */
+    WORKER_FD_WORK,       /* empty directory beside the layer, for overlay */
+    WORKER_FD_LOWER,      /* the first of the directories of the layers below, topmost first */
+    WORKER_LOWER_MAX = 500,
+};
+
+/* Written by the worker while it runs. */
+struct worker_shared {
+    _Atomic int64_t consumed;
+    _Atomic int64_t unpacked;
+    _Atomic int64_t entries;
+};
+
+#define WORKER_REPORT_MAGIC 0x6b65676c61796572ULL
+
+struct worker_report {
+    uint64_t magic;
+    int32_t failed; /* then only err counts */
+    int32_t compressed;
+    struct err err;
+    char blob_hex[SHA256_HEX_SIZE];
+    char diff_hex[SHA256_HEX_SIZE];
+    int64_t blob_size;
+    int64_t tar_size;
+    int64_t unpacked_size; /* bytes of regular files */
+    int64_t entries;
+    int64_t pending; /* rows written to WORKER_FD_PENDING */
+};
+
+#endif

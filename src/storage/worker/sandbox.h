@@ -1,0 +1,39 @@
+/* The worker shuts itself in before it reads the first hostile byte.
+ *
+ * In order: namespaces of its own (mount, network, pid, ipc, uts) and a fork into the pid namespace; a root
+ * directory that is the layer, by pivot_root, with everything else of the host detached; no descriptors but
+ * the verb's own; limits; only the capabilities that trees need, no_new_privs; and at last a seccomp
+ * allow-list for all threads, in which there is no mount, no namespace, no socket, no exec, no new process,
+ * no ptrace, no bpf, no ioctl.
+ *
+ * CAP_SYS_ADMIN is kept for one thing: trusted.overlay.* attributes can't be set without it. What else it
+ * would open is closed by the allow-list. */
+#ifndef KEG_STORAGE_WORKER_SANDBOX_H
+#define KEG_STORAGE_WORKER_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* What the new root shows. */
+struct sandbox_root {
+    int tree;         /* directory that is the root… */
+    const char *at;   /* …or, not NULL: a name in an empty root, to leave room for: */
+    const int *lower; /* layers merged (read-only; with work >= 0: writable, changes going into tree) */
+    size_t n_lower;   /* as the directory "merged" of that root; 0: none */
+    int work;         /* overlay's work directory; -EBADF: none */
+    bool read_only;   /* of tree */
+};
+
+/* Makes the namespaces and forks. Returns 0 in the child, which does the work; the parent only waits and
+ * hands the child's end on as its own: it doesn't return. */
+int sandbox_fork(struct err *err);
+/* The child: the new root, descriptors above `last_fd` closed, limits, capabilities. The working directory is
+ * "/". */
+int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err);
+/* The seccomp filter, over all threads there are by now; no more can be made. */
+int sandbox_seal(struct err *err);
+
+#endif
