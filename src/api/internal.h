@@ -1,0 +1,44 @@
+/* What server.c and reply.c share about one request in flight. */
+#ifndef KEG_API_INTERNAL_H
+#define KEG_API_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "api/request.h"
+#include "api/route.h"
+
+enum {
+    SERVER_BODY_MAX = 16 * 1024 * 1024, /* of a JSON body */
+    SERVER_POOL_SIZE = 64 * 1024,       /* of a connection: its head must fit */
+    SERVER_STACK_SIZE =
+        512 * 1024, /* of a thread: jansson's deepest nesting fits; untouched pages cost nothing */
+    SERVER_IDLE_TIMEOUT_S = 300, /* of a connection between requests, or with half of one */
+    SERVER_UPLOAD_PIPE_SIZE = 1024 * 1024,
+};
+
+struct server {
+    struct engine *engine;
+    unsigned connection_limit;
+    struct MHD_Daemon **daemons; /* one a listening socket */
+    size_t n_daemons;
+};
+
+struct exchange {
+    struct request request; /* first: one is found from the other */
+    struct err refused;     /* kind set: why the request won't reach its handler */
+    struct buf collected;   /* a JSON body so far */
+    int upload;             /* the pipe's write end, -EBADF: none */
+    pthread_t worker;
+    bool working;    /* worker is to be joined */
+    int64_t started; /* monotonic ns */
+};
+
+/* Sends a document or an upgrade by way of libmicrohttpd. */
+enum MHD_Result reply_queue(struct exchange *x);
+/* Ends a stream that was written straight to the socket. */
+void reply_finish(struct request *r);
+/* A connection that is taken without an upgrade: header, hand-over, placeholder. */
+void reply_take(struct request *r);
+
+#endif

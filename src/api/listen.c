@@ -1,0 +1,174 @@
+/* The sockets that the API is served on. */
+#include "api/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+
+enum { LISTEN_FDS_START = 3 };
+
+const char *listen_unix_path(const char *host)
+{
+    const char *path = str_after(host, "unix://");
+
+    if (!path && host[0] == '/')
+        path = host;
+    return path;
+}
+
+/* ---- unix
+ * -------------------------------------------------------------------------------------------------------- */
+
+static int listen_group(const char *wanted, gid_t *ret, struct err *err)
+{
+    const char *name = wanted ? wanted : "keg";
+    struct group group, *found = NULL;
+    char text[4096];
+    uint32_t number;
+
+    *ret = 0;
+    if (str_to_u32(name, &number) == 0) {
+        *ret = number;
+        return 0;
+    }
+    getgrnam_r(name, &group, text, sizeof(text), &found);
+    if (found)
+        *ret = found->gr_gid;
+    else if (wanted)
+        return err_set(err, ERR_INVALID, "group %s not found: create it with groupadd, or leave --group out",
+                       wanted);
+    return 0;
+}
+
+static int listen_unix(const char *path, const struct listen_options *options, struct err *err)
+{
+    _cleanup_close_ int fd = -EBADF, other = -EBADF;
+    gid_t gid;
+
+    if (path[0] != '/')
+        return err_set(err, ERR_INVALID, "invalid socket path \"%s\": it must be absolute", path);
+    if (listen_group(options->group, &gid, err) < 0)
+        return -1;
+    other = unix_connect(path, SOCK_STREAM);
+    if (other >= 0)
+        return err_set(err, ERR_CONFLICT, "%s is in use: another daemon answers there", path);
+    fd = unix_listen(path, SOCK_STREAM, gid ? 0660 : 0600);
+    if (fd < 0)
+        return err_errno(err, fd, "cannot listen on %s", path);
+    if (gid && lchown(path, 0, gid) < 0)
+        return err_errno(err, errno, "cannot give %s to its group", path);
+    if (listen(fd, SOMAXCONN) < 0)
+        return err_errno(err, errno, "cannot listen on %s", path);
+    return take_fd(&fd);
+}
+
+/* ---- TCP
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int listen_tcp(const char *address, struct err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    _cleanup_free_ char *host = xstrdup(address);
+    _cleanup_close_ int fd = -EBADF;
+    char *colon = strrchr(host, ':'), *name = host;
+    struct addrinfo *found = NULL;
+    int r, one = 1;
+
+    if (!colon)
+        return err_set(err, ERR_INVALID, "invalid address tcp://%s: say tcp://ADDRESS:PORT", address);
+    *colon = '\0';
+    if (name[0] == '[' && str_ends(name, "]")) {
+        name[strlen(name) - 1] = '\0';
+        name++;
+    }
+    r = getaddrinfo(str_eq(name, "localhost") ? "127.0.0.1" : *name ? name : NULL, colon + 1, &hints, &found);
+    if (r != 0)
+        return err_set(err, ERR_INVALID, "invalid address tcp://%s: %s", address, gai_strerror(r));
+    fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    r = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+                bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0
+            ? errno
+            : 0;
+    freeaddrinfo(found);
+    if (r != 0)
+        return err_errno(err, r, "cannot listen on tcp://%s", address);
+    return take_fd(&fd);
+}
+
+/* ---- inherited
+ * --------------------------------------------------------------------------------------------------- */
+
+static bool listen_wanted(const char *which, size_t i, char *const *names)
+{
+    uint32_t number;
+
+    if (*which == '\0' || str_eq(which, "*"))
+        return true;
+    if (str_to_u32(which, &number) == 0)
+        return number == LISTEN_FDS_START + i;
+    return i < strv_len(names) && str_eq(names[i], which);
+}
+
+static int listen_inherited(const char *which, int *fds, size_t max, struct err *err)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"), *name = getenv("LISTEN_FDNAMES");
+    _cleanup_strv_ char **names = name ? strv_split(name, ':') : NULL;
+    uint32_t owner, n = 0;
+    size_t found = 0;
+
+    if (!pid || str_to_u32(pid, &owner) < 0 || owner != (uint32_t)getpid() || !count ||
+        str_to_u32(count, &n) < 0 || n > LISTEN_MAX)
+        n = 0;
+    for (size_t i = 0; i < n && found < max; i++) {
+        int fd = LISTEN_FDS_START + (int)i;
+
+        if (!listen_wanted(which, i, names) || fd_set_cloexec(fd, true) < 0)
+            continue;
+        fds[found++] = fd;
+    }
+    if (found == 0)
+        return err_set(err, ERR_INVALID,
+                       "no sockets found via socket activation: make sure the service was started by "
+                       "its socket unit");
+    return (int)found;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ */
+
+int listen_open(const char *host, const struct listen_options *options, int *fds, size_t max, struct err *err)
+{
+    const char *rest;
+
+    if (max == 0)
+        return err_set(err, ERR_INVALID, "too many hosts");
+    if ((rest = listen_unix_path(host)))
+        fds[0] = listen_unix(rest, options, err);
+    else if ((rest = str_after(host, "tcp://")))
+        fds[0] = listen_tcp(rest, err);
+    else if ((rest = str_after(host, "fd://")))
+        return listen_inherited(rest, fds, max, err);
+    else
+        return err_set(err, ERR_INVALID, "invalid host \"%s\": say unix://PATH, tcp://ADDRESS:PORT or fd://",
+                       host);
+    return fds[0] < 0 ? -1 : 1;
+}
+
+void listen_remove(const char *host)
+{
+    const char *path = listen_unix_path(host);
+
+    if (path)
+        unlink(path);
+}

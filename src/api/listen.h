@@ -1,0 +1,29 @@
+/* The sockets that the API is served on, from what -H says. */
+#ifndef KEG_API_LISTEN_H
+#define KEG_API_LISTEN_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum { LISTEN_MAX = 64 };
+
+struct listen_options {
+    const char
+        *group; /* who may use a unix socket beside root: a name or number; NULL: "keg", if there is one */
+};
+
+/* Opens the sockets of one -H value, at most `max` of them, into fds:
+ *     unix:///run/keg/keg.sock, or a path       mode 0660, group as asked for
+ *     tcp://127.0.0.1:2375                      no TLS: whoever reaches it is root
+ *     fd://, fd://3, fd://name          inherited (systemd's LISTEN_FDS protocol)
+ * Returns how many. ERR_INVALID for what it doesn't understand, ERR_CONFLICT when somebody answers there
+ * already. */
+int listen_open(const char *host, const struct listen_options *options, int *fds, size_t max,
+                struct err *err);
+/* The path of a unix host, NULL for the others. Points into host. */
+const char *listen_unix_path(const char *host);
+/* Removes the socket file of a unix host. */
+void listen_remove(const char *host);
+
+#endif

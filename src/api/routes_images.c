@@ -1,0 +1,166 @@
+/* Routes of images. */
+#include "api/handlers.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/images.h"
+
+#define TYPE_TAR "application/x-tar"
+
+int images_list(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *filters = NULL;
+    struct engine_image_list_options o = {
+        .all = request_query_bool(r, "all"),
+        .digests = request_query_bool(r, "digests"),
+        .shared_size = request_query_bool(r, "shared-size"),
+        .manifests = request_query_bool(r, "manifests"),
+    };
+    json_t *ret = NULL;
+
+    if (request_query_json(r, "filters", &filters, err) < 0)
+        return -1;
+    o.filters = filters;
+    if (engine_image_list(r->engine, &o, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+/* Newer clients send {"os":…,"architecture":…,"variant":…}, older ones "os/architecture/variant". *ret: NULL
+ * when there is none; the caller frees. */
+static int images_query_platform(const struct request *r, char **ret, struct err *err)
+{
+    const char *text = request_query(r, "platform"), *variant;
+    _cleanup_json_ json_t *platform = NULL;
+
+    *ret = NULL;
+    if (str_empty(text))
+        return 0;
+    if (text[0] != '{') {
+        *ret = xstrdup(text);
+        return 0;
+    }
+    if (request_query_json(r, "platform", &platform, err) < 0)
+        return -1;
+    variant = json_str_or(platform, "variant", "");
+    *ret = xasprintf("%s/%s%s%s", json_str_or(platform, "os", "linux"),
+                     json_str_or(platform, "architecture", ""), *variant ? "/" : "", variant);
+    return 0;
+}
+
+static int images_import(struct request *r, const char *platform, struct err *err)
+{
+    _cleanup_strv_ char **changes = request_query_all(r, "changes");
+    const struct engine_import_options o = {
+        .repo = request_query(r, "repo"),
+        .tag = request_query(r, "tag"),
+        .message = request_query(r, "message"),
+        .platform = platform,
+        .changes = changes,
+    };
+
+    if (!str_eq(request_query(r, "fromSrc"), "-"))
+        return err_set(
+            err, ERR_NOT_IMPLEMENTED,
+            "importing from a URL is not implemented by keg yet: download it and import from a file");
+    return engine_image_import(r->engine, r->body_fd, &o, reply_stream(r, "application/json"), err);
+}
+
+int images_create(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *auth = NULL;
+    _cleanup_free_ char *platform = NULL;
+    struct engine_pull_options o = {.name = request_query(r, "fromImage"), .tag = request_query(r, "tag")};
+
+    if (images_query_platform(r, &platform, err) < 0)
+        return -1;
+    if (str_empty(o.name))
+        return images_import(r, platform, err);
+    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0)
+        return -1;
+    o.auth = auth;
+    o.platform = platform;
+    if (str_empty(o.tag))
+        o.tag = NULL;
+    /* what goes wrong behind the first line is told in the stream */
+    if (engine_image_pull(r->engine, &o, reply_stream(r, "application/json"), err) < 0 && !r->reply.begun)
+        return -1;
+    return 0;
+}
+
+int images_load(struct request *r, struct err *err)
+{
+    _cleanup_free_ char *platform = NULL;
+
+    if (images_query_platform(r, &platform, err) < 0)
+        return -1;
+    if (engine_image_load(r->engine, r->body_fd, platform, request_query_bool(r, "quiet"),
+                          reply_stream(r, "application/json"), err) < 0 &&
+        !r->reply.begun)
+        return -1;
+    return 0;
+}
+
+int images_save(struct request *r, struct err *err)
+{
+    _cleanup_strv_ char **names = request_query_all(r, "names");
+
+    if (!names)
+        return err_set(err, ERR_INVALID, "no image names given: say which in the parameter \"names\"");
+    return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
+}
+
+int images_save_one(struct request *r, struct err *err)
+{
+    char *names[] = {r->wildcard, NULL};
+
+    return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
+}
+
+int images_inspect(struct request *r, struct err *err)
+{
+    json_t *ret = NULL;
+
+    if (engine_image_inspect(r->engine, r->wildcard, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int images_history(struct request *r, struct err *err)
+{
+    json_t *ret = NULL;
+
+    if (engine_image_history(r->engine, r->wildcard, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int images_tag(struct request *r, struct err *err)
+{
+    const char *repo = request_query(r, "repo"), *tag = request_query(r, "tag");
+
+    if (engine_image_tag(r->engine, r->wildcard, repo ? repo : "", str_empty(tag) ? NULL : tag, err) < 0)
+        return -1;
+    return reply_status(r, 201);
+}
+
+int images_remove(struct request *r, struct err *err)
+{
+    const struct engine_image_remove_options o = {.force = request_query_bool(r, "force"),
+                                                  .no_prune = request_query_bool(r, "noprune")};
+    json_t *ret = NULL;
+
+    if (engine_image_remove(r->engine, r->wildcard, &o, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int images_prune(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *filters = NULL;
+    json_t *ret = NULL;
+
+    if (request_query_json(r, "filters", &filters, err) < 0 ||
+        engine_image_prune(r->engine, filters, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}

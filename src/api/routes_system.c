@@ -1,0 +1,94 @@
+/* Routes about the engine itself, and what stands for the parts that it hasn't. */
+#include <string.h>
+
+#include "api/handlers.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/events.h"
+#include "engine/system.h"
+
+int system_ping(struct request *r, struct err *err _unused_)
+{
+    reply_header(r, "Cache-Control", "no-cache, no-store, must-revalidate");
+    reply_header(r, "Pragma", "no-cache");
+    reply_header(r, "Swarm", "inactive");
+    return reply_text(r, 200, str_eq(r->method, "HEAD") ? "" : "OK");
+}
+
+int system_version(struct request *r, struct err *err _unused_)
+{
+    return reply_json(r, 200, engine_version());
+}
+
+int system_info(struct request *r, struct err *err)
+{
+    json_t *ret = NULL;
+
+    if (engine_info(r->engine, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+static int system_query_time(const struct request *r, const char *key, int64_t *ret, struct err *err)
+{
+    const char *text = request_query(r, key);
+
+    *ret = 0;
+    if (str_empty(text) || str_eq(text, "0"))
+        return 0;
+    if (clock_parse_since(text, clock_now(), ret) < 0)
+        return err_set(err, ERR_INVALID, "invalid value for parameter %s: \"%s\" is no time", key, text);
+    return 0;
+}
+
+int system_events(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *filters = NULL;
+    struct engine_events_options o = {0};
+
+    if (system_query_time(r, "since", &o.since, err) < 0 ||
+        system_query_time(r, "until", &o.until, err) < 0 ||
+        request_query_json(r, "filters", &filters, err) < 0)
+        return -1;
+    o.filters = filters;
+    return engine_events(r->engine, &o, reply_stream(r, "application/json"), err);
+}
+
+int system_disk_usage(struct request *r, struct err *err)
+{
+    _cleanup_strv_ char **types = request_query_all(r, "type");
+    json_t *ret = NULL;
+
+    if (engine_disk_usage(r->engine, types, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int system_login(struct request *r, struct err *err)
+{
+    const json_t *body = request_body(r, err);
+    json_t *ret = NULL;
+
+    if (!body || engine_login(r->engine, body, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int system_no_plugins(struct request *r, struct err *err _unused_)
+{
+    return reply_json(r, 200, json_array());
+}
+
+int system_no_swarm(struct request *r _unused_, struct err *err)
+{
+    return err_set(
+        err, ERR_UNAVAILABLE,
+        "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect "
+        "this node to swarm and try again.");
+}
+
+int system_not_implemented(struct request *r, struct err *err)
+{
+    return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not implemented by keg yet", r->method, r->path);
+}

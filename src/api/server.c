@@ -1,0 +1,244 @@
+/* The HTTP server: libmicrohttpd's callbacks, and what makes linear handlers of them. */
+#include "api/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/internal.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* ---- a request's life
+ * -------------------------------------------------------------------------------------------- */
+
+static struct exchange *exchange_new(struct server *s, struct MHD_Connection *connection, const char *url,
+                                     const char *method, const char *version)
+{
+    struct exchange *x = xcalloc(1, sizeof(*x));
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    x->request = (struct request){
+        .server = s,
+        .engine = s->engine,
+        .connection = connection,
+        .method = method,
+        .url = url,
+        .http_1_0 = str_eq(version, "HTTP/1.0"),
+        .fd = info->connect_fd,
+        .body_fd = -EBADF,
+        .sink = {.client_fd = info->connect_fd},
+    };
+    x->collected = (struct buf)BUF_INIT(SERVER_BODY_MAX);
+    x->upload = -EBADF;
+    x->started = clock_monotonic();
+    return x;
+}
+
+/* Ends the upload (the handler reads its end) and waits for the handler. */
+static void exchange_join(struct exchange *x)
+{
+    close_fd(&x->upload);
+    if (x->working)
+        pthread_join(x->worker, NULL);
+    x->working = false;
+    close_fd(&x->request.body_fd);
+}
+
+static void exchange_free(struct exchange *x)
+{
+    exchange_join(x);
+    log_debug("%s %s: %d in %" PRId64 " us", x->request.method, x->request.url, x->request.reply.status,
+              (clock_monotonic() - x->started) / 1000);
+    buf_finish(&x->collected);
+    json_decref(x->request.body);
+    free(x->request.wildcard);
+    free(x->request.data);
+    free(x->request.reply.document);
+    free(x->request.reply.headers);
+    free(x);
+}
+
+static void *exchange_work(void *arg)
+{
+    struct exchange *x = arg;
+
+    route_run(&x->request);
+    close_fd(&x->request.body_fd); /* what the handler didn't want is dropped from here on */
+    return NULL;
+}
+
+/* The handler of an upload gets a pipe and a thread: not before the first piece of the body (or its end),
+ * because a "100 Continue" may have to go out before the handler writes. */
+static void exchange_start_worker(struct exchange *x)
+{
+    int ends[2], r;
+    pthread_attr_t attr;
+
+    MHD_set_connection_option(x->request.connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        err_errno(&x->refused, errno, "cannot make a pipe for the request's body");
+        return;
+    }
+    (void)fcntl(ends[1], F_SETPIPE_SZ, SERVER_UPLOAD_PIPE_SIZE); /* a smaller one is only slower */
+    x->request.body_fd = ends[0];
+    x->upload = ends[1];
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, SERVER_STACK_SIZE);
+    r = pthread_create(&x->worker, &attr, exchange_work, x);
+    pthread_attr_destroy(&attr);
+    x->working = r == 0;
+    if (r != 0)
+        err_errno(&x->refused, r, "cannot start a thread for the request");
+}
+
+static void exchange_take_body(struct exchange *x, const char *data, size_t len)
+{
+    if (x->refused.kind != ERR_NONE)
+        return; /* drained, so that the client reads the answer */
+    if (x->request.route->flags & ROUTE_UPLOAD) {
+        if (!x->working)
+            exchange_start_worker(x);
+        if (x->upload >= 0 && fd_write_full(x->upload, data, len) < 0)
+            close_fd(&x->upload); /* the handler has seen enough */
+    } else if (buf_append(&x->collected, data, len) < 0) {
+        err_set(&x->refused, ERR_INVALID, "http: request body too large: at most %d bytes are taken here",
+                SERVER_BODY_MAX);
+    }
+}
+
+static int exchange_decode(struct exchange *x)
+{
+    if (!(x->request.route->flags & ROUTE_JSON))
+        return 0;
+    return route_decode(&x->request, buf_str(&x->collected), x->collected.len, &x->refused);
+}
+
+/* Everything has arrived: answers. MHD_NO ends a connection that was written to directly. */
+static enum MHD_Result exchange_answer(struct exchange *x)
+{
+    struct request *r = &x->request;
+
+    if (x->refused.kind == ERR_NONE && (r->route->flags & ROUTE_UPLOAD) && !x->working)
+        exchange_start_worker(x);
+    if (x->working)
+        exchange_join(x);
+    else if (x->refused.kind == ERR_NONE && exchange_decode(x) == 0)
+        route_run(r);
+    if (x->refused.kind != ERR_NONE && r->reply.kind == REPLY_NONE)
+        reply_error(r, &x->refused);
+
+    if (r->reply.kind == REPLY_STREAM) {
+        reply_finish(r);
+        return MHD_NO;
+    }
+    if (r->reply.kind == REPLY_HIJACK && !request_wants_upgrade(r)) {
+        reply_take(r);
+        return MHD_NO;
+    }
+    return reply_queue(x);
+}
+
+/* ---- libmicrohttpd's callbacks
+ * ----------------------------------------------------------------------------------- */
+
+static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connection, const char *url,
+                                     const char *method, const char *version, const char *data, size_t *len,
+                                     void **state)
+{
+    struct exchange *x = *state;
+
+    if (!x) {
+        *state = x = exchange_new(arg, connection, url, method, version);
+        route_find(&x->request, &x->refused); /* a refusal waits until the body is through */
+        return MHD_YES;
+    }
+    if (*len > 0) {
+        exchange_take_body(x, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    return exchange_answer(x);
+}
+
+static void server_completed(void *arg _unused_, struct MHD_Connection *connection _unused_, void **state,
+                             enum MHD_RequestTerminationCode why)
+{
+    struct exchange *x = *state;
+
+    if (!x)
+        return;
+    if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        x->request.reply.broken = true;
+    exchange_free(x);
+    *state = NULL;
+}
+
+static void server_log(void *arg _unused_, const char *format, va_list ap)
+{
+    char line[512];
+
+    if (log_get_level() > LOG_LEVEL_DEBUG)
+        return;
+    vsnprintf(line, sizeof(line), format, ap);
+    line[strcspn(line, "\n")] = '\0';
+    log_debug("http: %s", line);
+}
+
+/* ---- the server
+ * -------------------------------------------------------------------------------------------------- */
+
+struct server *server_new(const struct server_options *options)
+{
+    struct server *s = xcalloc(1, sizeof(*s));
+
+    s->engine = options->engine;
+    s->connection_limit = options->connection_limit ? options->connection_limit : 4096;
+    return s;
+}
+
+int server_listen(struct server *s, int fd, struct err *err)
+{
+    const unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                           MHD_ALLOW_UPGRADE | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    struct MHD_Daemon *daemon;
+
+    daemon = MHD_start_daemon(flags, 0, NULL, NULL, server_handle, s, MHD_OPTION_EXTERNAL_LOGGER, server_log,
+                              NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+                              server_completed, NULL, MHD_OPTION_THREAD_STACK_SIZE, (size_t)SERVER_STACK_SIZE,
+                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_POOL_SIZE,
+                              MHD_OPTION_CONNECTION_LIMIT, s->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
+                              (unsigned)SERVER_IDLE_TIMEOUT_S, MHD_OPTION_END);
+    if (!daemon) {
+        int errnum = errno;
+
+        close(fd);
+        return err_errno(err, errnum, "cannot start the HTTP server");
+    }
+    s->daemons = xreallocarray(s->daemons, s->n_daemons + 1, sizeof(struct MHD_Daemon *));
+    s->daemons[s->n_daemons++] = daemon;
+    return 0;
+}
+
+struct server *server_free(struct server *s)
+{
+    if (!s)
+        return NULL;
+    for (size_t i = 0; i < s->n_daemons; i++) {
+        int fd = MHD_quiesce_daemon(s->daemons[i]);
+
+        close_fd(&fd);
+    }
+    for (size_t i = 0; i < s->n_daemons; i++)
+        MHD_stop_daemon(s->daemons[i]);
+    free(s->daemons);
+    free(s);
+    return NULL;
+}
