@@ -1,37 +1,45 @@
+/* clang-format off: the tables keep their columns */
 /* How others speak to a monitor.
  *
  * Every packet is one JSON object on a SOCK_SEQPACKET unix socket, at most MONITOR_PACKET_MAX bytes, with up to
  * FD_PASS_MAX descriptors. What may be large (an OCI configuration, a process) travels as a memfd.
  *
  * kegd spawns `keg-monitor` with the control socket as descriptor 3 and the container's RUN directory
- * (RUN/containers/<id>, 0700) as its working directory; the monitor listens on MONITOR_SOCKET there, for this and every
- * later kegd. Control socket and connections take the same requests. A request gets exactly one reply:
+ * (RUN/containers/<id>, 0700) as its working directory; the monitor listens on MONITOR_SOCKET there, for this
+ * and every later kegd. Control socket and connections take the same requests. A request gets exactly one reply:
  *     {"ok": {…}}   or   {"error": {"kind": "not found", "errno": 2, "message": "…"}}
- * Packets with an "event" member are events and no reply; they come on the control socket and on connections that
- * asked for "watch".
+ * Packets with an "event" member are events and no reply; they come on the control socket and on connections
+ * that asked for "watch". A peer that doesn't read (256 packets or 1 MiB behind) is disconnected.
  *
  * Requests
  *   start    {"op":"start","id":ID,"tty":bool,"open_stdin":bool,"stdin_once":bool,
  *             "network":"new"|"inherit"|"config",     new: the monitor makes and holds the network namespace
- *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},
- *             "seccomp_cache":PATH, "console_size":[height,width],
+ *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
+ *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":"json-file"|"none","path":PATH,"max_size":bytes (0: unlimited),"max_file":n,
  *                    "attrs":{…}}}                    fd 0: memfd with the OCI configuration
- *            With "network":"new" the event "network" comes first (fds: the namespace, and a NETLINK_ROUTE socket
- *            bound inside it) and the monitor waits, while it prepares the rest, for the request "network-ready".
- *            ok: {"pid":N,"started_at":ns}; error kinds "no program" (127) and "cannot invoke" (126) are the program's.
- *            After an error the monitor cleans up and exits.
- *   network-ready  {"op":"network-ready"} no reply of its own: goes on with start. With "error": gives up.
- *   attach   {"op":"attach","stdin":b,"stdout":b,"stderr":b,"framed":b,"detach_keys":TEXT,"input":HEX}   fd 0: the
- *            client's stream. framed: Docker's 8-byte header before each piece (no tty). input: bytes already read from
- *            the client. Allowed before start. The monitor closes the stream at the end of output, or on detach.
+ *            With "network":"new" the configuration has no network namespace; the event "network" comes first
+ *            (fds: the namespace, and a NETLINK_ROUTE socket bound inside it; lo is up) and the monitor waits,
+ *            while it prepares the rest, for the request "network-ready". With a new user namespace the event
+ *            comes after that preparation, and the network namespace belongs to the user namespace.
+ *            ok: {"pid":N,"started_at":ns}; error kinds "no program" (127) and "cannot invoke" (126) are the
+ *            program's. After an error, and when its peer goes before the reply, the monitor cleans up and exits.
+ *   network-ready
+ *            {"op":"network-ready"}                   no reply of its own: goes on with start
+ *            {"op":"network-ready","error":{as in replies}}   gives up: start fails with this error
+ *   attach   {"op":"attach","stdin":b,"stdout":b,"stderr":b,"framed":b,"detach_keys":TEXT,"input":HEX,
+ *             "exec_id":ID or absent}                 fd 0: the client's stream, a SOCK_STREAM socket
+ *            framed: Docker's 8-byte header before each piece (no tty). input: bytes already read from the client.
+ *            Allowed before start. From the reply on the stream is the monitor's alone: it closes it at the end of
+ *            output, or on detach. After an error it hasn't touched it. How streams flow: monitor/session.h.
  *   exec     {"op":"exec","exec_id":ID,"tty":b,"open_stdin":b,"privileged":b,"console_size":[h,w],
  *             "attach":{as in attach} or null}        fd 0: memfd with the OCI process, fd 1: the client's stream
- *            ok: {"pid":N}
+ *            ok: {"pid":N}. After an error the stream is untouched: keep a copy until the reply.
  *   signal   {"op":"signal","signal":N,"all":b}
  *   resize   {"op":"resize","exec_id":ID or absent,"height":n,"width":n}
  *   state    ok: {"status":"created"|"running"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
  *                 "finished_at":ns,"execs":{ID:{"running":b,"pid":n,"exit_code":n}}}
+ *            execs has what runs, what ended while nobody listened, and some of what ended before.
  *   watch    ok: as state; from then on this connection gets every event.
  *
  * Events
@@ -39,16 +47,18 @@
  *   {"event":"oom"}
  *   {"event":"attach","exec_id":…} {"event":"detach","exec_id":…}    a client came / left by its detach keys
  *   {"event":"exec-exit","exec_id":ID,"exit_code":n}        sent before the exec's streams are closed
- *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns}   sent after MONITOR_EXIT is on disk
+ *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns}
+ *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed
  *
  * Files in the RUN directory, each replaced by rename:
  *   MONITOR_STATE  the reply to "state", written at start
- *   MONITOR_EXIT   the same after the end, with "execs". The monitor leaves (drains its clients and exits) without
- *                  waiting for anybody: this file is how a later kegd learns the exit code. No socket and no exit file
- *                  means the machine went down: nothing is known.
+ *   MONITOR_EXIT   the same after the end, with "execs". The monitor leaves (drains its clients and exits)
+ *                  without waiting for anybody: this file is how a later kegd learns the exit code. No socket and
+ *                  no exit file means the machine went down: nothing is known.
  * Before it writes MONITOR_EXIT the monitor has removed cgroups and reaped every process of the container.
  *
  * exit_code is 0…255, 128+n after signal n. Times are ns since 1970. Peers must have the monitor's own uid. */
+/* clang-format on */
 #ifndef KEG_MONITOR_PROTOCOL_H
 #define KEG_MONITOR_PROTOCOL_H
 

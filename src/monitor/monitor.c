@@ -1,0 +1,305 @@
+/* The monitor's life: its set-up, its loop, the container's end.
+ *
+ * It is spawned by kegd and outlives it: a session of its own, nothing on 0, 1, 2, every signal blocked,
+ * orphans of the container's processes come to it. When nothing has happened for a second the memory of past
+ * work is given back. */
+#include "monitor/monitor.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "monitor/protocol.h"
+#include "monitor/scratch.h"
+
+#define OOM_SCORE_FILE "/proc/self/oom_score_adj"
+#define OOM_SCORE_OWN  "-999"
+
+enum { IDLE_MS = 1000 };
+
+/* --- set-up --- */
+
+static int detach_from_parent(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0)
+        return -errno;
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(null, fd) < 0)
+            return -errno;
+    if (null > 2)
+        close(null);
+    setsid(); /* fails only for a session's leader: fine */
+    umask(0022);
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* The machine should lose a container's processes first; not allowed everywhere, and then left alone. */
+static void lower_oom_score(struct monitor *m)
+{
+    _cleanup_close_ int fd = open(OOM_SCORE_FILE, O_RDWR | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, m->oom_score_adj, sizeof(m->oom_score_adj) - 1);
+
+    while (n > 0 && m->oom_score_adj[n - 1] == '\n')
+        n--;
+    m->oom_score_adj[n > 0 ? n : 0] = '\0';
+    if (n > 0)
+        (void)!write(fd, OOM_SCORE_OWN, sizeof(OOM_SCORE_OWN) - 1);
+}
+
+static void children_ready(struct loop_source *source, uint32_t events);
+
+static int watch_children(struct monitor *m)
+{
+    sigset_t all, child;
+
+    sigfillset(&all);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+        return -errno;
+    m->signals = (struct loop_source){.fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK),
+                                      .handler = children_ready};
+    if (m->signals.fd < 0)
+        return -errno;
+    return loop_set(&m->loop, &m->signals, EPOLLIN);
+}
+
+/* --- sessions --- */
+
+bool monitor_session_event(struct monitor *m, const struct session *s, const char *name)
+{
+    json_t *event = json_pack("{s:s}", "event", name);
+
+    if (s->id)
+        json_set_str(event, "exec_id", s->id);
+    return server_event(m->server, event);
+}
+
+static void main_attached(struct session *s)
+{
+    monitor_session_event(s->owner, s, "attach");
+}
+
+static void main_detached(struct session *s)
+{
+    monitor_session_event(s->owner, s, "detach");
+}
+
+static void main_ended(struct session *s)
+{
+    struct monitor *m = s->owner;
+
+    m->main = session_free(s);
+}
+
+static const struct session_events main_events = {
+    .attached = main_attached,
+    .detached = main_detached,
+    .ended = main_ended,
+};
+
+/* --- the end --- */
+
+static void close_log(struct monitor *m)
+{
+    if (m->main)
+        m->main->log = NULL;
+    m->log = logfile_close(m->log);
+}
+
+/* Orphans and whatever else has ended. */
+static void reap_rest(void)
+{
+    siginfo_t info;
+
+    do
+        info.si_pid = 0;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid);
+}
+
+static void remove_container(struct monitor *m)
+{
+    if (m->container)
+        runtime_destroy(m->container, /* force= */ true, NULL);
+    m->container = runtime_container_free(m->container);
+}
+
+/* From here on only clients are served. */
+static void leave(struct monitor *m)
+{
+    m->status = MONITOR_STOPPED;
+    server_stop_listening(m->server);
+    unlink(MONITOR_SOCKET);
+    netns_leave(&m->netns);
+    if (m->main)
+        session_close(m->main);
+}
+
+void monitor_ended(struct monitor *m, int exit_code)
+{
+    struct err err = {0};
+
+    if (m->status != MONITOR_RUNNING) {
+        err_set(&err, ERR_SYSTEM, "the container's first process ended before its program was started");
+        monitor_abandon(m, &err);
+        return;
+    }
+    m->finished_at = clock_now();
+    m->exit_code = exit_code;
+    monitor_note_oom(m);
+    session_drain(m->main);
+    close_log(m);
+    remove_container(m);
+    monitor_execs_end(m);
+    reap_rest();
+    m->status = MONITOR_STOPPED;
+    monitor_write_state(m, MONITOR_EXIT);
+    server_event(m->server,
+                 json_pack("{s:s, s:i, s:b, s:I}", "event", "exit", "exit_code", m->exit_code, "oom_killed",
+                           m->oom_killed, "finished_at", (json_int_t)m->finished_at));
+    leave(m);
+}
+
+void monitor_abandon(struct monitor *m, const struct err *err)
+{
+    if (m->status == MONITOR_STOPPED)
+        return;
+    session_drain(m->main);
+    close_log(m);
+    remove_container(m);
+    reap_rest();
+    if (m->starter)
+        connection_reply_error(m->starter, err);
+    m->starter = NULL;
+    m->network_pending = false;
+    leave(m);
+}
+
+/* kegd has gone: before "start" was answered nobody would ever know of this container. */
+static void connection_gone(void *arg, struct connection *c)
+{
+    struct monitor *m = arg;
+    struct err err = {0};
+
+    if (c != m->starter && (c != m->control || m->status != MONITOR_IDLE))
+        return;
+    m->starter = NULL;
+    err_set(&err, ERR_CANCELLED, "the one who asked went away");
+    monitor_abandon(m, &err);
+}
+
+/* --- children --- */
+
+void monitor_note_oom(struct monitor *m)
+{
+    unsigned long kills = m->container ? runtime_oom_kills(m->container) : 0;
+
+    if (kills <= m->oom_seen)
+        return;
+    m->oom_seen = kills;
+    m->oom_killed = true;
+    server_event(m->server, json_pack("{s:s}", "event", "oom"));
+}
+
+static void children_ready(struct loop_source *source, _unused_ uint32_t events)
+{
+    struct monitor *m = LOOP_OWNER(source, struct monitor, signals);
+    struct signalfd_siginfo ignored[8];
+    int init_code = -1;
+
+    while (read(source->fd, ignored, sizeof(ignored)) > 0)
+        ;
+    monitor_note_oom(m);
+    for (;;) {
+        siginfo_t info = {0};
+        int code;
+
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+            break;
+        code = info.si_code == CLD_EXITED ? info.si_status & 255 : 128 + info.si_status;
+        if (info.si_pid == m->pid)
+            init_code = code;
+        else
+            monitor_exec_ended(m, info.si_pid, code);
+    }
+    if (init_code >= 0 && m->status != MONITOR_STOPPED)
+        monitor_ended(m, init_code);
+}
+
+/* --- the program --- */
+
+static void release_memory(void)
+{
+    scratch_release();
+    malloc_trim(0);
+}
+
+static bool is_served(const struct monitor *m)
+{
+    return m->status == MONITOR_STOPPED && !m->main && !m->execs && server_flushed(m->server);
+}
+
+static int monitor_run(struct monitor *m)
+{
+    while (!is_served(m)) {
+        int r = loop_turn(&m->loop, scratch_used() ? IDLE_MS : -1);
+
+        if (r < 0)
+            return r;
+        if (r == 0)
+            release_memory();
+        server_sweep(m->server);
+    }
+    return 0;
+}
+
+static int monitor_init(struct monitor *m)
+{
+    int r = detach_from_parent();
+
+    lower_oom_score(m);
+    if (r == 0)
+        r = loop_init(&m->loop);
+    if (r == 0)
+        r = watch_children(m);
+    if (r < 0)
+        return r;
+    fd_set_cloexec(MONITOR_CONTROL_FD, true);
+    m->server = server_new(&m->loop, monitor_request, connection_gone, m);
+    m->main = session_new(&m->loop, /* id= */ NULL, &main_events, m);
+    m->control = server_adopt(m->server, MONITOR_CONTROL_FD);
+    return server_listen(m->server, MONITOR_SOCKET, NULL);
+}
+
+static void monitor_finish(struct monitor *m)
+{
+    session_free(m->main);
+    monitor_execs_free(m);
+    logfile_close(m->log);
+    server_free(m->server);
+    loop_close(&m->loop, &m->signals);
+    loop_finish(&m->loop);
+    free(m->seccomp_cache);
+}
+
+int monitor_main(void)
+{
+    struct monitor m = {.loop = {-EBADF}, .signals = LOOP_SOURCE_UNSET, .netns = NETNS_UNSET};
+    int r = monitor_init(&m);
+
+    if (r == 0)
+        r = monitor_run(&m);
+    monitor_finish(&m);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,99 @@
+/* The monitor as a whole: one container's guardian from its start to its end. monitor_main() is the program;
+ * the rest is what its parts (start, exec, requests, state) share. */
+#ifndef KEG_MONITOR_MONITOR_H
+#define KEG_MONITOR_MONITOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "monitor/loop.h"
+#include "monitor/netns.h"
+#include "monitor/server.h"
+#include "monitor/session.h"
+#include "runtime/runtime.h"
+
+enum monitor_status {
+    MONITOR_IDLE,     /* nothing was asked yet; clients may attach */
+    MONITOR_STARTING, /* "start" is not answered yet */
+    MONITOR_RUNNING,
+    MONITOR_STOPPED, /* leaving as soon as the last client has everything */
+};
+
+/* What is remembered of an exec: while it runs, and until somebody has heard of its end. */
+struct exec_record {
+    struct exec_record *next;
+    char *id;
+    bool running;
+    bool heard; /* its end went to a watcher */
+    pid_t pid;
+    int exit_code;
+};
+
+struct monitor {
+    struct loop loop;
+    struct server *server;
+    struct loop_source signals; /* SIGCHLD */
+    enum monitor_status status;
+    char *seccomp_cache;    /* directory, or NULL */
+    char oom_score_adj[16]; /* what containers begin with: the monitor's own is lower */
+    struct runtime_container *container;
+    struct netns netns;
+    bool network_pending;       /* "network-ready" is outstanding */
+    struct connection *control; /* where the monitor was born */
+    struct connection *starter; /* waits for the reply to "start" */
+    struct logfile *log;
+    struct session *main;
+    struct session *execs;
+    struct exec_record *exec_records; /* oldest first */
+    pid_t pid;
+    int64_t started_at, finished_at; /* ns */
+    int exit_code;
+    bool oom_killed;
+    unsigned long oom_seen;
+};
+
+/* The program: returns its exit code when the container has ended and all clients have been served. */
+int monitor_main(void);
+
+/* monitor.c: the container's end, and the end of an attempt to start it. */
+void monitor_ended(struct monitor *m, int exit_code);
+void monitor_abandon(struct monitor *m, const struct err *err);
+/* Looks whether the OOM killer has struck since the last look. */
+void monitor_note_oom(struct monitor *m);
+/* Events of sessions: {"event": name, "exec_id": …}. True when somebody heard it. */
+bool monitor_session_event(struct monitor *m, const struct session *s, const char *name);
+
+/* start.c */
+void monitor_start(struct monitor *m, struct request *r);
+void monitor_network_ready(struct monitor *m, struct request *r);
+/* A whole JSON object from a descriptor (a memfd). NULL and *err on failure. */
+json_t *monitor_read_json(int fd, const char *what, struct err *err);
+/* Gives a process object the oom_score_adj of containers if it has none. */
+void monitor_set_oom_score(const struct monitor *m, json_t *process);
+
+/* exec.c */
+void monitor_exec(struct monitor *m, struct request *r);
+/* A child that isn't the container's init has ended. */
+void monitor_exec_ended(struct monitor *m, pid_t pid, int exit_code);
+/* The container has ended: so do its execs. */
+void monitor_execs_end(struct monitor *m);
+struct session *monitor_find_exec(struct monitor *m, const char *id);
+json_t *monitor_execs_json(const struct monitor *m);
+void monitor_execs_free(struct monitor *m);
+
+/* requests.c */
+void monitor_request(void *arg, struct request *r);
+/* "attach" members into options; *early holds the decoded input that options points to. */
+int monitor_read_attach(const json_t *body, struct session_client_options *ret, struct buf *early,
+                        struct err *err);
+/* [height, width] of a request as a terminal's size, if there is one. */
+void monitor_console_size(struct session *s, const json_t *body);
+
+/* state.c */
+json_t *monitor_state_json(const struct monitor *m);
+/* Replaces the file MONITOR_STATE or MONITOR_EXIT. */
+int monitor_write_state(const struct monitor *m, const char *file);
+
+#endif
