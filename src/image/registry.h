@@ -1,0 +1,42 @@
+/* kegd's side of keg-registry: one worker for one repository. Thread-safe. */
+#ifndef KEG_IMAGE_REGISTRY_H
+#define KEG_IMAGE_REGISTRY_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "image/digest.h"
+#include "image/pull.h"
+
+struct registry;
+
+/* path NULL: for login only. name: the repository's familiar name, for messages. */
+struct registry *registry_open(struct image_store *store, const char *domain, const char *path,
+                               const char *name, const struct registry_auth *auth, struct err *err);
+/* Ends the worker and whatever it still does. */
+void registry_close(struct registry *r);
+DEFINE_CLEANUP_PTR(struct registry, registry_close)
+
+struct registry_manifest {
+    struct buf body;
+    char *media_type; /* as the registry says; "" when it doesn't */
+    char digest[DIGEST_SIZE];
+};
+void registry_manifest_finish(struct registry_manifest *m);
+
+/* What a request tells meanwhile. progress is called at least every 200 ms; -1 cancels (ERR_CANCELLED). May
+ * be NULL. */
+struct registry_watch {
+    int (*progress)(void *arg, int64_t bytes);
+    void *arg;
+};
+
+/* By tag or digest; verified against a digest. `display`: the reference, for messages. */
+int registry_get_manifest(struct registry *r, const char *reference, const char *display,
+                          const struct registry_watch *watch, struct registry_manifest *ret, struct err *err);
+/* Writes exactly `size` bytes to `out`, whose every copy on our side is closed by then (*out is closed here,
+ * so that the reader of a pipe sees its end). The bytes aren't verified. */
+int registry_get_blob(struct registry *r, const char *digest, int64_t size, int *out,
+                      const struct registry_watch *watch, struct err *err);
+int registry_login(struct registry *r, char **ret_token, struct err *err);
+
+#endif

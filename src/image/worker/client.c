@@ -1,0 +1,403 @@
+/* Requests over endpoints: which one, how often, and what its answers mean. */
+#include "image/worker/client.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "image/digest.h"
+#include "image/manifest.h"
+#include "image/worker/endpoint.h"
+
+enum { ATTEMPTS = 5, RETRY_AFTER_MAX = 10, CERTIFICATE_MAX = 1024 * 1024, ENDPOINTS_MAX = 8 };
+
+#define DOCKER_HUB_HOST "registry-1.docker.io"
+
+static const char manifest_accept[] =
+    MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST ", */*;q=0.1";
+
+struct client {
+    char *path, *name;
+    struct credentials credentials;
+    struct http_certificates certificates;
+    struct endpoint endpoints[ENDPOINTS_MAX];
+    size_t n_endpoints;
+};
+
+/* One request on its way. */
+struct fetch {
+    const struct client_watch *watch;
+    struct buf *memory; /* where the bytes go: memory, or out */
+    int out;
+    int64_t received, size; /* size -1: unknown */
+    struct err err;         /* what the body callback found */
+};
+
+/* Appends the first file in the directory whose name ends so. */
+static void load_pem(int dir, const char *suffix, struct buf *into)
+{
+    _cleanup_close_ int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+
+    if (!list)
+        return;
+    copy = -EBADF;
+    while ((entry = readdir(list)))
+        if (str_ends(entry->d_name, suffix) && into->len == 0 && file_read(dir, entry->d_name, into) < 0)
+            buf_reset(into);
+    closedir(list);
+}
+
+static void load_certificates(struct client *c, const char *dir, const char *domain)
+{
+    _cleanup_free_ char *path = dir ? path_join(dir, domain) : NULL;
+    _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+
+    c->certificates = (struct http_certificates){.ca = BUF_INIT(CERTIFICATE_MAX),
+                                                 .certificate = BUF_INIT(CERTIFICATE_MAX),
+                                                 .key = BUF_INIT(CERTIFICATE_MAX)};
+    if (fd < 0)
+        return;
+    load_pem(fd, ".crt", &c->certificates.ca);
+    load_pem(fd, ".cert", &c->certificates.certificate);
+    load_pem(fd, ".key", &c->certificates.key);
+}
+
+static char *non_empty(const json_t *object, const char *key)
+{
+    const char *value = json_str(object, key);
+
+    return str_empty(value) ? NULL : xstrdup(value);
+}
+
+static void add_endpoints(struct client *c, const json_t *open, const char *domain, const char *path)
+{
+    _cleanup_strv_ char **insecure = json_strv(open, "insecure"), **mirrors = json_strv(open, "mirrors");
+    bool hub = str_eq(domain, "docker.io");
+    struct endpoint *origin;
+
+    for (char **mirror = mirrors; hub && path && mirror && *mirror && c->n_endpoints < ENDPOINTS_MAX - 1;
+         mirror++)
+        endpoint_init_mirror(&c->endpoints[c->n_endpoints++], *mirror, path);
+    origin = &c->endpoints[c->n_endpoints++];
+    endpoint_init(origin, hub ? DOCKER_HUB_HOST : domain, path, insecure);
+    origin->credentials = &c->credentials;
+    origin->certificates = &c->certificates;
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        c->endpoints[i].stall_seconds = (unsigned)json_int_or(open, "stall_seconds", 30);
+}
+
+struct client *client_new(const json_t *open, struct err *err)
+{
+    const char *domain = json_str(open, "domain"), *path = json_str(open, "path");
+    const json_t *auth = json_object_get(open, "auth");
+    struct client *c;
+
+    if (!str_eq(json_str(open, "op"), "open") || str_empty(domain)) {
+        err_set(err, ERR_INVALID, "keg-registry: the first packet must open a repository");
+        return NULL;
+    }
+    c = xcalloc(1, sizeof(*c));
+    c->path = xstrdup(path);
+    c->name = xstrdup(json_str_or(open, "name", path));
+    c->credentials = (struct credentials){
+        .username = non_empty(auth, "username"),
+        .password = non_empty(auth, "password"),
+        .identity_token = non_empty(auth, "identity_token"),
+        .registry_token = non_empty(auth, "registry_token"),
+    };
+    load_certificates(c, json_str(open, "certificates"), domain);
+    add_endpoints(c, open, domain, path);
+    return c;
+}
+
+void client_free(struct client *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        endpoint_finish(&c->endpoints[i]);
+    buf_finish(&c->certificates.ca);
+    buf_finish(&c->certificates.certificate);
+    buf_finish(&c->certificates.key);
+    free(c->credentials.username);
+    free(c->credentials.password);
+    free(c->credentials.identity_token);
+    free(c->credentials.registry_token);
+    free(c->path);
+    free(c->name);
+    free(c);
+}
+
+static bool fetch_cancelled(void *arg)
+{
+    const struct fetch *f = arg;
+
+    return f->watch && f->watch->cancelled(f->watch->arg);
+}
+
+static int take_bytes(struct fetch *f, const void *data, size_t len)
+{
+    int r;
+
+    if (f->size >= 0 && (int64_t)len > f->size - f->received)
+        return err_set(&f->err, ERR_INVALID, "the registry sent more than the %lld bytes announced",
+                       (long long)f->size);
+    r = f->memory ? buf_append(f->memory, data, len) : fd_write_full(f->out, data, len);
+    if (r == -E2BIG)
+        return err_set(&f->err, ERR_INVALID, "the registry sent more than %zu bytes", f->memory->max);
+    if (r == -EPIPE)
+        return err_set(&f->err, ERR_CANCELLED, "the reader has gone");
+    if (r < 0)
+        return err_errno(&f->err, r, "write what the registry sent");
+    f->received += (int64_t)len;
+    if (f->watch)
+        f->watch->progress(f->watch->arg, f->received);
+    return 0;
+}
+
+/* A resumed download: passes on only bytes from f->received on. */
+struct resumed {
+    struct fetch *fetch;
+    int64_t position; /* of the next byte of this answer; -1 before its first */
+};
+
+static int resumed_body(void *arg, int64_t start, const void *data, size_t len)
+{
+    struct resumed *x = arg;
+    int64_t skip;
+
+    if (x->position < 0)
+        x->position = start;
+    if (x->position > x->fetch->received)
+        return err_set(&x->fetch->err, ERR_INVALID, "the registry resumed the download at the wrong byte");
+    skip = MIN_OF(x->fetch->received - x->position, (int64_t)len);
+    x->position += (int64_t)len;
+    if (skip == (int64_t)len)
+        return 0;
+    return take_bytes(x->fetch, (const char *)data + skip, len - (size_t)skip);
+}
+
+static bool resumed_cancelled(void *arg)
+{
+    struct resumed *x = arg;
+
+    return fetch_cancelled(x->fetch);
+}
+
+/* Waits before the next attempt. False: cancelled. */
+static bool wait_before(int attempt, int retry_after, struct fetch *f)
+{
+    int64_t ms = retry_after >= 0 ? retry_after * 1000LL : 250LL << attempt;
+    int64_t until = clock_monotonic() + ms * 1000000;
+
+    while (clock_monotonic() < until) {
+        struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
+
+        if (fetch_cancelled(f))
+            return false;
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
+static bool status_transient(const struct http_response *r)
+{
+    if (r->status == 429)
+        return r->retry_after <= RETRY_AFTER_MAX;
+    return r->status == 408 || r->status == 500 || r->status == 502 || r->status == 503 || r->status == 504;
+}
+
+/* One GET with retries at one endpoint. 0: `ret` holds an answer that isn't worth another try. */
+static int get(struct endpoint *e, const char *path, const char *accept, struct fetch *f,
+               struct http_response *ret, struct err *err)
+{
+    for (int attempt = 0;; attempt++) {
+        struct resumed x = {.fetch = f, .position = -1};
+        struct http_request q = {.accept = accept,
+                                 .offset = f->received,
+                                 .body = resumed_body,
+                                 .cancelled = resumed_cancelled,
+                                 .arg = &x};
+        struct err own = {0};
+        bool again;
+        int r = endpoint_perform(e, path, &q, ret, &own);
+
+        if (f->err.kind != ERR_NONE)
+            return err_set(err, f->err.kind, "%s", f->err.message);
+        again = r < 0 ? ret->transient || (ret->unreachable && f->received > 0) : status_transient(ret);
+        if (r == 0 && ret->status / 100 == 2 && f->size >= 0 && f->received < f->size) {
+            again = true;
+            r = err_set(&own, ERR_UNAVAILABLE, "unexpected EOF: the registry sent %lld of %lld bytes",
+                        (long long)f->received, (long long)f->size);
+        }
+        if (!again || attempt + 1 >= ATTEMPTS) {
+            if (r < 0 && err)
+                *err = own;
+            return r;
+        }
+        if (!wait_before(attempt, ret->retry_after, f))
+            return err_set(err, ERR_CANCELLED, "cancelled");
+    }
+}
+
+/* Docker's words for what a registry's error codes mean; %s are the thing asked for and the registry's own
+ * words. To translate another code: a row. */
+static const struct {
+    const char *code;
+    enum err_kind kind;
+    const char *format;
+} error_codes[] = {
+    {"MANIFEST_UNKNOWN", ERR_NOT_FOUND, "manifest for %s not found: manifest unknown: %s"},
+    {"NAME_UNKNOWN", ERR_NOT_FOUND, "repository %s not found: name unknown: %s"},
+    {"BLOB_UNKNOWN", ERR_NOT_FOUND, "blob of %s not found: blob unknown: %s"},
+    {"DENIED", ERR_NOT_FOUND,
+     "pull access denied for %s, repository does not exist or may require 'docker login': denied: %s"},
+    {"UNAUTHORIZED", ERR_NOT_FOUND,
+     "pull access denied for %s, repository does not exist or may require 'docker login': unauthorized: %s"},
+    {"TOOMANYREQUESTS", ERR_UNAVAILABLE, "%s: toomanyrequests: %s"},
+    {"NAME_INVALID", ERR_INVALID, "%s: name invalid: %s"},
+    {"TAG_INVALID", ERR_INVALID, "%s: tag invalid: %s"},
+};
+
+static const struct {
+    long status;
+    const char *code, *message;
+} status_codes[] = {
+    {401, "UNAUTHORIZED", "authentication required"},
+    {403, "DENIED", "requested access to the resource is denied"},
+    {404, "MANIFEST_UNKNOWN", "manifest unknown"},
+    {429, "TOOMANYREQUESTS", "too many requests"},
+};
+
+/* The registry's message may be anything: one line, printable, short. */
+static char *tame(const char *text)
+{
+    char *copy = xstrndup(text, 300);
+
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    return copy;
+}
+
+static int answer_error(const struct client *c, const struct http_response *r, const char *display,
+                        struct err *err)
+{
+    _cleanup_json_ json_t *json = json_loadb(buf_str(&r->error_body), r->error_body.len, 0, NULL);
+    const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
+    const char *code = json_str_or(first, "code", ""), *words = json_str(first, "message");
+    _cleanup_free_ char *message = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(status_codes); i++)
+        if (r->status == status_codes[i].status) {
+            code = *code ? code : status_codes[i].code;
+            words = str_empty(words) ? status_codes[i].message : words;
+        }
+    message = tame(words ? words : "");
+    for (size_t i = 0; i < ARRAY_SIZE(error_codes); i++)
+        if (str_eq(code, error_codes[i].code)) {
+            bool whole = error_codes[i].kind == ERR_NOT_FOUND && !str_eq(code, "MANIFEST_UNKNOWN");
+
+            return err_set(err, error_codes[i].kind, error_codes[i].format, whole ? c->name : display,
+                           message);
+        }
+    return err_set(err, ERR_UNAVAILABLE, "received unexpected HTTP status: %ld%s%s", r->status,
+                   *message ? ": " : "", message);
+}
+
+/* Asks one endpoint after the other until one has it. */
+static int get_anywhere(struct client *c, const char *path, const char *accept, const char *display,
+                        struct fetch *f, struct http_response *ret, struct err *err)
+{
+    for (size_t i = 0; i < c->n_endpoints; i++) {
+        struct err own = {0};
+        int r = get(&c->endpoints[i], path, accept, f, ret, &own);
+
+        if (r == 0 && ret->status / 100 == 2)
+            return 0;
+        if (r == 0)
+            answer_error(c, ret, display, &own);
+        if (i + 1 == c->n_endpoints || own.kind == ERR_CANCELLED || f->received > 0) {
+            if (err)
+                *err = own;
+            return -1;
+        }
+    }
+    return -1;
+}
+
+static int check_manifest(const struct buf *body, const char *reference, const char *header,
+                          char digest[DIGEST_SIZE], struct err *err)
+{
+    digest_of(buf_str(body), body->len, digest);
+    if (digest_valid(reference) && !str_eq(reference, digest))
+        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s", reference);
+    if (digest_valid(header) && !str_eq(header, digest))
+        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s: the bytes hash to %s",
+                       header, digest);
+    return 0;
+}
+
+json_t *client_manifest(struct client *c, const char *reference, const char *display, int out,
+                        const struct client_watch *watch, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf body = BUF_INIT(MANIFEST_SIZE_MAX);
+    _cleanup_free_ char *path = xasprintf("/v2/%s/manifests/%s", c->path, reference);
+    struct fetch f = {.memory = &body, .size = -1, .watch = watch};
+    struct http_response r = {0};
+    char digest[DIGEST_SIZE];
+    json_t *ok = NULL;
+    int written;
+
+    if (get_anywhere(c, path, manifest_accept, display, &f, &r, err) < 0 ||
+        check_manifest(&body, reference, r.content_digest, digest, err) < 0)
+        goto out;
+    written = fd_write_full(out, buf_str(&body), body.len);
+    if (written < 0) {
+        err_errno(err, written, "hand over the manifest");
+        goto out;
+    }
+    ok = json_object();
+    json_set_str(ok, "media_type", r.content_type ? r.content_type : "");
+    json_set_str(ok, "digest", digest);
+    json_set_int(ok, "size", (int64_t)body.len);
+out:
+    http_response_finish(&r);
+    return ok;
+}
+
+json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
+                    const struct client_watch *watch, struct err *err)
+{
+    _cleanup_free_ char *path = xasprintf("/v2/%s/blobs/%s", c->path, digest);
+    struct fetch f = {.out = out, .size = size, .watch = watch};
+    struct http_response r = {0};
+    int result = get_anywhere(c, path, NULL, c->name, &f, &r, err);
+
+    http_response_finish(&r);
+    return result < 0 ? NULL : json_pack("{s:I}", "size", (json_int_t)f.received);
+}
+
+json_t *client_login(struct client *c, struct err *err)
+{
+    _cleanup_free_ char *token = NULL;
+    json_t *ok;
+
+    if (endpoint_login(&c->endpoints[c->n_endpoints - 1], &token, err) < 0)
+        return NULL;
+    ok = json_object();
+    if (token)
+        json_set_str(ok, "token", token);
+    return ok;
+}

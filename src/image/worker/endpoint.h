@@ -1,0 +1,49 @@
+/* A registry's address and the right to use it: https or (where allowed) http, and the Authorization header
+ * that answers its challenges (Distribution specification; token authentication as Docker's registries do
+ * it). */
+#ifndef KEG_IMAGE_WORKER_ENDPOINT_H
+#define KEG_IMAGE_WORKER_ENDPOINT_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "image/worker/http.h"
+
+struct credentials {
+    char *username, *password, *identity_token, *registry_token; /* NULL when absent */
+};
+
+struct endpoint {
+    char *base;    /* "https://registry-1.docker.io", no slash at the end */
+    char *scope;   /* "repository:library/busybox:pull" */
+    bool insecure; /* certificates aren't verified, http will do */
+    bool loopback;
+    bool probed;                           /* https or http is settled */
+    const struct credentials *credentials; /* NULL for mirrors */
+    const struct http_certificates *certificates;
+    unsigned stall_seconds;
+    pthread_mutex_t lock;
+    char *authorization; /* what answered the last challenge; NULL: none yet */
+};
+
+/* `host` is "name[:port]". */
+void endpoint_init(struct endpoint *e, const char *host, const char *path, char *const *insecure_list);
+/* From a mirror's base URL. */
+void endpoint_init_mirror(struct endpoint *e, const char *url, const char *path);
+void endpoint_finish(struct endpoint *e);
+/* True when host is loopback or is named by the list ("host", "host:port", CIDR). */
+bool endpoint_host_insecure(const char *host, char *const *insecure_list);
+/* True for localhost, 127.0.0.0/8, ::1. */
+bool endpoint_host_loopback(const char *host);
+
+/* One exchange at the endpoint: `path` behind its base ("/v2/…"), the rest as in request (url, authorization,
+ * insecure, certificates… are filled in here). Answers a 401 once. Result as http_perform(). */
+int endpoint_perform(struct endpoint *e, const char *path, struct http_request *request,
+                     struct http_response *ret, struct err *err);
+/* Checks the credentials, as docker login does. *ret_token: a refresh token to keep instead of the password,
+ * or NULL. */
+int endpoint_login(struct endpoint *e, char **ret_token, struct err *err);
+
+#endif

@@ -1,0 +1,351 @@
+/* libcurl, one easy handle per exchange from a pool of idle ones (which keep their connections). */
+#include "image/worker/http.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+enum { IDLE_MAX = 16, CONNECT_SECONDS = 15 };
+
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static CURL *idle[IDLE_MAX];
+static size_t n_idle;
+
+struct exchange {
+    const struct http_request *request;
+    struct http_response *response;
+    CURL *curl;
+    size_t header_bytes;
+    bool body_refused;
+};
+
+bool http_is_secure(const char *url)
+{
+    return strncasecmp(url, "https://", 8) == 0;
+}
+
+void http_response_finish(struct http_response *r)
+{
+    free(r->content_type);
+    free(r->content_digest);
+    free(r->challenge);
+    free(r->location);
+    buf_finish(&r->error_body);
+    *r = (struct http_response){0};
+}
+
+static CURL *take_handle(void)
+{
+    CURL *curl = NULL;
+
+    pthread_mutex_lock(&idle_lock);
+    if (n_idle)
+        curl = idle[--n_idle];
+    pthread_mutex_unlock(&idle_lock);
+    if (curl)
+        curl_easy_reset(curl);
+    return curl ? curl : curl_easy_init();
+}
+
+static void give_handle(CURL *curl)
+{
+    pthread_mutex_lock(&idle_lock);
+    if (n_idle < IDLE_MAX) {
+        idle[n_idle++] = curl;
+        curl = NULL;
+    }
+    pthread_mutex_unlock(&idle_lock);
+    if (curl)
+        curl_easy_cleanup(curl);
+}
+
+static void replace_text(char **field, char *value)
+{
+    free(*field);
+    *field = value;
+}
+
+static void take_header(struct http_response *r, const char *name, const char *value)
+{
+    long long number;
+
+    if (strcasecmp(name, "content-type") == 0)
+        replace_text(&r->content_type, xstrndup(value, strcspn(value, "; ")));
+    else if (strcasecmp(name, "docker-content-digest") == 0)
+        replace_text(&r->content_digest, xstrdup(value));
+    else if (strcasecmp(name, "location") == 0)
+        replace_text(&r->location, xstrdup(value));
+    else if (strcasecmp(name, "www-authenticate") == 0)
+        replace_text(&r->challenge, r->challenge ? xasprintf("%s, %s", r->challenge, value) : xstrdup(value));
+    else if (strcasecmp(name, "content-range") == 0 && sscanf(value, "bytes %lld-", &number) == 1)
+        r->start = number;
+    else if (strcasecmp(name, "content-length") == 0 && sscanf(value, "%lld", &number) == 1)
+        r->length = number;
+    else if (strcasecmp(name, "retry-after") == 0 && sscanf(value, "%lld", &number) == 1)
+        r->retry_after = number < 0 || number > 3600 ? 3600 : (int)number;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t len = size * count;
+    _cleanup_free_ char *line = NULL;
+    char *colon, *value;
+
+    x->header_bytes += len;
+    if (x->header_bytes > HTTP_HEADERS_MAX)
+        return 0;
+    if (len > 5 &&
+        strncmp(data, "HTTP/", 5) == 0) { /* a new answer: what an interim one said doesn't count */
+        http_response_finish(x->response);
+        *x->response = (struct http_response){
+            .length = -1, .retry_after = -1, .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX)};
+        return len;
+    }
+    line = xstrndup(data, len);
+    line[strcspn(line, "\r\n")] = '\0';
+    colon = strchr(line, ':');
+    if (!colon)
+        return len;
+    *colon = '\0';
+    value = colon + 1 + strspn(colon + 1, " \t");
+    take_header(x->response, line, value);
+    return len;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t len = size * count;
+    long status = 0;
+
+    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300 && x->request->body) {
+        if (x->request->body(x->request->arg, status == 206 ? x->response->start : 0, data, len) < 0) {
+            x->body_refused = true;
+            return 0;
+        }
+    } else if (x->response->error_body.len + len <= HTTP_ERROR_BODY_MAX) {
+        buf_append(&x->response->error_body, data, len);
+    }
+    return len;
+}
+
+static int on_progress(void *arg, curl_off_t dltotal _unused_, curl_off_t dlnow _unused_,
+                       curl_off_t ultotal _unused_, curl_off_t ulnow _unused_)
+{
+    struct exchange *x = arg;
+
+    return x->request->cancelled && x->request->cancelled(x->request->arg);
+}
+
+static void set_blob(CURL *curl, CURLoption option, const struct buf *pem)
+{
+    struct curl_blob blob = {.data = pem->data, .len = pem->len, .flags = CURL_BLOB_NOCOPY};
+
+    if (pem->len)
+        curl_easy_setopt(curl, option, &blob);
+}
+
+static void set_options(struct exchange *x, const char *url, struct curl_slist *headers)
+{
+    const struct http_request *q = x->request;
+    CURL *curl = x->curl;
+
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "keg/" KEG_VERSION);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
+    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)q->stall_seconds);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
+    if (q->no_proxy)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (q->form)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->form);
+    if (q->certificates && !q->insecure)
+        set_blob(curl, CURLOPT_CAINFO_BLOB, &q->certificates->ca);
+}
+
+/* Credentials of all kinds: for the origin of the request alone, never for where a redirect leads. */
+static struct curl_slist *origin_only(struct exchange *x, struct curl_slist *headers)
+{
+    const struct http_request *q = x->request;
+
+    if (q->authorization) {
+        _cleanup_free_ char *line = xasprintf("Authorization: %s", q->authorization);
+
+        headers = curl_slist_append(headers, line);
+    }
+    if (q->certificates && q->certificates->certificate.len && q->certificates->key.len) {
+        set_blob(x->curl, CURLOPT_SSLCERT_BLOB, &q->certificates->certificate);
+        set_blob(x->curl, CURLOPT_SSLKEY_BLOB, &q->certificates->key);
+    }
+    return headers;
+}
+
+static struct curl_slist *common_headers(const struct http_request *q)
+{
+    struct curl_slist *headers = NULL;
+    char range[64];
+
+    if (q->accept) {
+        _cleanup_free_ char *line = xasprintf("Accept: %s", q->accept);
+
+        headers = curl_slist_append(headers, line);
+    }
+    if (q->offset > 0) {
+        snprintf(range, sizeof(range), "Range: bytes=%lld-", (long long)q->offset);
+        headers = curl_slist_append(headers, range);
+    }
+    return curl_slist_append(headers, "Expect:");
+}
+
+/* What curl's codes mean for the caller. To judge another code: a row. */
+static const struct {
+    CURLcode code;
+    bool transient, unreachable;
+} verdicts[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, false, true},
+    {CURLE_COULDNT_RESOLVE_PROXY, false, true},
+    {CURLE_COULDNT_CONNECT, false, true},
+    {CURLE_SSL_CONNECT_ERROR, false, true},
+    {CURLE_PEER_FAILED_VERIFICATION, false, true},
+    {CURLE_OPERATION_TIMEDOUT, true, false},
+    {CURLE_PARTIAL_FILE, true, false},
+    {CURLE_RECV_ERROR, true, false},
+    {CURLE_SEND_ERROR, true, false},
+    {CURLE_GOT_NOTHING, true, false},
+    {CURLE_HTTP2, true, false},
+    {CURLE_HTTP2_STREAM, true, false},
+    {CURLE_WEIRD_SERVER_REPLY, false, true},
+    {CURLE_UNSUPPORTED_PROTOCOL, false, false},
+};
+
+static int curl_failed(struct exchange *x, CURLcode code, const char *url, const char *detail,
+                       struct err *err)
+{
+    _cleanup_free_ char *shown = xstrndup(url, strcspn(url, "?")); /* signatures stay out of messages */
+    const struct http_request *q = x->request;
+
+    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+        if (verdicts[i].code == code) {
+            x->response->transient = verdicts[i].transient;
+            x->response->unreachable = verdicts[i].unreachable;
+        }
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return err_set(err, ERR_CANCELLED, "cancelled");
+    if (x->header_bytes > HTTP_HEADERS_MAX)
+        return err_set(err, ERR_INVALID, "Get \"%s\": more than %d bytes of headers", shown,
+                       HTTP_HEADERS_MAX);
+    if (x->body_refused)
+        return err_set(err, ERR_INVALID, "Get \"%s\": the body can't be taken", shown);
+    return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": %s", q->form ? "Post" : "Get", shown,
+                   *detail ? detail : curl_easy_strerror(code));
+}
+
+static int perform_once(const struct http_request *q, const char *url, bool at_origin,
+                        struct http_response *ret, struct err *err)
+{
+    struct exchange x = {.request = q, .response = ret, .curl = take_handle()};
+    struct curl_slist *headers = common_headers(q);
+    char detail[CURL_ERROR_SIZE] = "";
+    CURLcode code;
+
+    if (!x.curl)
+        return err_set(err, ERR_SYSTEM, "cannot set up an HTTP client");
+    http_response_finish(ret);
+    *ret =
+        (struct http_response){.length = -1, .retry_after = -1, .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX)};
+    set_options(&x, url, NULL);
+    if (at_origin)
+        headers = origin_only(&x, headers);
+    curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(x.curl, CURLOPT_ERRORBUFFER, detail);
+    code = curl_easy_perform(x.curl);
+    curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    curl_easy_setopt(x.curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_slist_free_all(headers);
+    give_handle(x.curl);
+    return code == CURLE_OK ? 0 : curl_failed(&x, code, url, detail, err);
+}
+
+/* scheme://host:port of a URL; NULL if it is none. The caller frees. */
+static char *origin_of(const char *url)
+{
+    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
+    CURLU *u = curl_url();
+
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        origin = xasprintf("%s://%s:%s", scheme, host, port);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+    return origin;
+}
+
+/* Where `location` leads from `base`; NULL if nowhere. The caller frees. */
+static char *resolve_location(const char *base, const char *location)
+{
+    CURLU *u = curl_url();
+    char *text = NULL, *copy = NULL;
+
+    if (u && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+        copy = xstrdup(text);
+    curl_free(text);
+    curl_url_cleanup(u);
+    return copy;
+}
+
+static bool is_redirect(const struct http_response *r)
+{
+    return r->location &&
+           (r->status == 301 || r->status == 302 || r->status == 303 || r->status == 307 || r->status == 308);
+}
+
+int http_perform(const struct http_request *q, struct http_response *ret, struct err *err)
+{
+    _cleanup_free_ char *url = xstrdup(q->url), *origin = origin_of(q->url);
+
+    for (int hop = 0; hop <= HTTP_REDIRECTS_MAX; hop++) {
+        _cleanup_free_ char *here = origin_of(url), *next = NULL;
+
+        if (perform_once(q, url, str_eq(here, origin), ret, err) < 0)
+            return -1;
+        if (!is_redirect(ret))
+            return 0;
+        if (q->form)
+            return err_set(err, ERR_INVALID, "Post \"%s\": a redirect, which isn't followed with credentials",
+                           q->url);
+        next = resolve_location(url, ret->location);
+        if (!next || (http_is_secure(url) && !http_is_secure(next) && !q->insecure))
+            return err_set(err, ERR_INVALID,
+                           "Get \"%s\": a redirect to an unusable or insecure place: %.200s", q->url,
+                           ret->location);
+        free(url);
+        url = take_ptr(&next);
+    }
+    return err_set(err, ERR_INVALID, "Get \"%s\": more than %d redirects", q->url, HTTP_REDIRECTS_MAX);
+}

@@ -1,0 +1,52 @@
+/* One HTTP exchange: redirects followed by hand so that credentials stay with the host they are for,
+ * everything bounded, certificates verified unless told otherwise. */
+#ifndef KEG_IMAGE_WORKER_HTTP_H
+#define KEG_IMAGE_WORKER_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { HTTP_HEADERS_MAX = 128 * 1024, HTTP_ERROR_BODY_MAX = 64 * 1024, HTTP_REDIRECTS_MAX = 8 };
+
+/* PEM texts for one registry; "" where there are none. */
+struct http_certificates {
+    struct buf ca, certificate, key;
+};
+
+struct http_request {
+    const char *url;
+    const char *authorization; /* header value; sent to url's own origin only. NULL: none */
+    const char *accept;        /* NULL: none */
+    const char *form;          /* POST this urlencoded form; NULL: GET */
+    int64_t offset;            /* > 0: ask for the bytes from there on */
+    bool insecure;             /* don't verify certificates, allow a redirect from https to http */
+    bool no_proxy;
+    unsigned stall_seconds;
+    const struct http_certificates *certificates;
+    /* The body of a 2xx answer; -1 ends the exchange. start tells the answer's first byte's offset. */
+    int (*body)(void *arg, int64_t start, const void *data, size_t len);
+    bool (*cancelled)(void *arg); /* asked about every second; NULL: never */
+    void *arg;
+};
+
+struct http_response {
+    long status;
+    char *content_type, *content_digest, *challenge, *location;
+    int64_t start;         /* first byte's offset, from Content-Range; 0 */
+    int64_t length;        /* Content-Length, -1 when unknown */
+    int retry_after;       /* seconds, -1 when absent */
+    struct buf error_body; /* of an answer that is no 2xx */
+    bool transient;        /* after -1: worth another try */
+    bool unreachable;      /* after -1: no connection was made, or no TLS session on it */
+};
+
+void http_response_finish(struct http_response *r);
+/* 0 when an answer came, whatever its status; -1 with ERR_UNAVAILABLE, ERR_CANCELLED, ERR_INVALID. */
+int http_perform(const struct http_request *request, struct http_response *ret, struct err *err);
+/* True for a URL that starts with https://. */
+bool http_is_secure(const char *url);
+
+#endif
