@@ -66,7 +66,7 @@ struct container_brief {
     const char *image_id;  /* "sha256:…" */
     const char *image_ref; /* as the user named it */
     bool running;
-    const json_t *networks; /* NetworkSettings.Networks: {name: {NetworkID, IPAddress, …}} */
+    const json_t *networks; /* {network's name or id as the user gave it: EndpointSettings as asked for} */
     const json_t *mounts;   /* [{Type,Name,Source,Destination,…}] */
 };
 /* Calls fn for every container until it returns non-zero, which is then returned. No lock is held meanwhile.
