@@ -18,7 +18,8 @@
 #include "storage/storage.h"
 #include "sys/cgroup.h"
 
-/* ---- version ----------------------------------------------------------------------------------------------------- */
+/* ---- version
+ * ----------------------------------------------------------------------------------------------------- */
 
 static json_t *system_component(const char *name, json_t *details)
 {
@@ -34,10 +35,11 @@ json_t *engine_version(void)
     platform_host(&host);
     uname(&kernel);
     json_array_append_new(
-        components, system_component("Engine", json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "ApiVersion",
-                                                         ENGINE_API_VERSION, "Arch", host.architecture,
-                                                         "Experimental", "false", "KernelVersion", kernel.release,
-                                                         "MinAPIVersion", ENGINE_API_VERSION_MIN, "Os", "linux")));
+        components,
+        system_component("Engine",
+                         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "ApiVersion", ENGINE_API_VERSION, "Arch",
+                                   host.architecture, "Experimental", "false", "KernelVersion",
+                                   kernel.release, "MinAPIVersion", ENGINE_API_VERSION_MIN, "Os", "linux")));
     json_array_append_new(components, system_component("keg-runtime", json_object()));
     json_object_set_new(version, "Platform", json_pack("{s:s}", "Name", "keg"));
     json_object_set_new(version, "Components", components);
@@ -53,7 +55,8 @@ json_t *engine_version(void)
     return version;
 }
 
-/* ---- info -------------------------------------------------------------------------------------------------------- */
+/* ---- info
+ * -------------------------------------------------------------------------------------------------------- */
 
 struct system_counts {
     int all, running, paused, stopped;
@@ -120,7 +123,8 @@ static void system_add_limits(json_t *info)
     json_set_bool(info, "IPv4Forwarding", system_file_is_one("/proc/sys/net/ipv4/ip_forward"));
 }
 
-/* The value of a line NAME=value of /etc/os-release, quotes dropped; the caller frees. "" when there is none. */
+/* The value of a line NAME=value of /etc/os-release, quotes dropped; the caller frees. "" when there is none.
+ */
 static char *system_os_release(const char *text, const char *name)
 {
     size_t len = strlen(name);
@@ -196,17 +200,21 @@ static void system_add_process(struct engine *e, json_t *info)
 static json_t *system_registries(const struct engine *e)
 {
     json_t *mirrors = json_from_strv((char *const *)e->options.registry_mirrors);
-    json_t *hub = json_pack("{s:O, s:s, s:b, s:b}", "Mirrors", mirrors, "Name", "docker.io", "Official", 1, "Secure", 1);
-    json_t *configs = json_pack("{s:o}", "docker.io", hub), *networks = json_pack("[s, s]", "::1/128", "127.0.0.0/8");
+    json_t *hub = json_pack("{s:O, s:s, s:b, s:b}", "Mirrors", mirrors, "Name", "docker.io", "Official", 1,
+                            "Secure", 1);
+    json_t *configs = json_pack("{s:o}", "docker.io", hub),
+           *networks = json_pack("[s, s]", "::1/128", "127.0.0.0/8");
 
     for (const char *const *host = e->options.insecure_registries; host && *host; host++) {
         if (strchr(*host, '/'))
             json_array_append_new(networks, json_string_lossy(*host, strlen(*host)));
         else
-            json_object_set_new(configs, *host,
-                                json_pack("{s:[], s:s, s:b, s:b}", "Mirrors", "Name", *host, "Official", 0, "Secure", 0));
+            json_object_set_new(
+                configs, *host,
+                json_pack("{s:[], s:s, s:b, s:b}", "Mirrors", "Name", *host, "Official", 0, "Secure", 0));
     }
-    return json_pack("{s:o, s:o, s:o}", "IndexConfigs", configs, "InsecureRegistryCIDRs", networks, "Mirrors", mirrors);
+    return json_pack("{s:o, s:o, s:o}", "IndexConfigs", configs, "InsecureRegistryCIDRs", networks, "Mirrors",
+                     mirrors);
 }
 
 static void system_add_parts(struct engine *e, json_t *info)
@@ -214,8 +222,8 @@ static void system_add_parts(struct engine *e, json_t *info)
     _cleanup_free_ char *runtime = xasprintf("%s/keg-runtime", e->libexec ? e->libexec : "");
 
     json_object_set_new(info, "Plugins",
-                        json_pack("{s:[s], s:[s, s, s], s:n, s:[s, s]}", "Volume", "local", "Network", "bridge", "host",
-                                  "null", "Authorization", "Log", "json-file", "none"));
+                        json_pack("{s:[s], s:[s, s, s], s:n, s:[s, s]}", "Volume", "local", "Network",
+                                  "bridge", "host", "null", "Authorization", "Log", "json-file", "none"));
     json_object_set_new(info, "RegistryConfig", system_registries(e));
     json_set_str(info, "IndexServerAddress", "https://index.docker.io/v1/");
     json_object_set_new(info, "GenericResources", json_null());
@@ -225,13 +233,16 @@ static void system_add_parts(struct engine *e, json_t *info)
     json_object_set_new(info, "Runtimes", json_pack("{s:{s:s}}", "keg", "path", runtime));
     json_set_str(info, "DefaultRuntime", "keg");
     json_object_set_new(info, "Swarm",
-                        json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "", "LocalNodeState",
-                                  "inactive", "ControlAvailable", 0, "Error", "", "RemoteManagers"));
+                        json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "",
+                                  "LocalNodeState", "inactive", "ControlAvailable", 0, "Error", "",
+                                  "RemoteManagers"));
     json_set_str(info, "InitBinary", "keg-init");
-    for (const char *const *name = (const char *const[]){"ContainerdCommit", "RuncCommit", "InitCommit", NULL}; *name;
-         name++)
+    for (const char *const *name =
+             (const char *const[]){"ContainerdCommit", "RuncCommit", "InitCommit", NULL};
+         *name; name++)
         json_object_set_new(info, *name, json_pack("{s:s}", "ID", ""));
-    json_object_set_new(info, "SecurityOptions", json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns"));
+    json_object_set_new(info, "SecurityOptions",
+                        json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns"));
     json_object_set_new(info, "FirewallBackend", json_pack("{s:s}", "Driver", "nftables"));
     json_object_set_new(info, "CDISpecDirs", json_array());
 }

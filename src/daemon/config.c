@@ -1,0 +1,175 @@
+/* kegd's command line, its defaults and its help. */
+#include "daemon/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "daemon/options.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/keg/daemon.json"
+
+void config_init(struct config *c)
+{
+    *c = (struct config){
+        .data_root = xstrdup("/var/lib/keg"),
+        .exec_root = xstrdup("/run/keg"),
+        .log_level = xstrdup("info"),
+        .log_format = xstrdup("text"),
+        .iptables = true,
+        .ip_forward = true,
+        .ip_masq = true,
+        .icc = true,
+        .live_restore = true,
+        .shutdown_timeout = 15,
+    };
+}
+
+void config_finish(struct config *c)
+{
+    for (size_t i = 0; i < option_rows_count; i++) {
+        void *member = (char *)c + option_rows[i].offset;
+
+        switch (option_rows[i].kind) {
+        case OPTION_STRING:
+            free(*(char **)member);
+            break;
+        case OPTION_LIST:
+        case OPTION_POOLS:
+            strv_free(*(char ***)member);
+            break;
+        case OPTION_MAP:
+        case OPTION_LIMITS:
+            json_decref(*(json_t **)member);
+            break;
+        case OPTION_BOOL:
+        case OPTION_INT:
+        case OPTION_SIZE:
+        case OPTION_UNSUPPORTED:
+            break;
+        }
+    }
+    *c = (struct config){0};
+}
+
+/* ---- the command line
+ * -------------------------------------------------------------------------------------------- */
+
+/* Finds the option of one argument. *ret_value: what is attached to it ("--bip=X", "-HX"), or NULL. */
+static const struct option_row *config_find_option(const char *argument, const char **ret_value)
+{
+    const struct option_row *row;
+    size_t len;
+
+    *ret_value = NULL;
+    if (str_starts(argument, "--")) {
+        len = strcspn(argument + 2, "=");
+        if (argument[2 + len] == '=')
+            *ret_value = argument + 2 + len + 1;
+        return option_by_name(argument + 2, len);
+    }
+    row = argument[0] == '-' ? option_by_letter(argument[1]) : NULL;
+    if (row && argument[2])
+        *ret_value = argument + 2 + (argument[2] == '=');
+    return row;
+}
+
+static int config_parse_arguments(struct config *c, int argc, char *const *argv, bool *given, struct err *err)
+{
+    for (int i = 1; i < argc; i++) {
+        const struct option_row *row;
+        const char *value;
+
+        if (argv[i][0] != '-')
+            return err_set(err, ERR_INVALID, "\"kegd\" accepts no arguments: \"%s\". See 'kegd --help'.",
+                           argv[i]);
+        row = config_find_option(argv[i], &value);
+        if (!row)
+            return err_set(err, ERR_INVALID, "unknown flag: %s. See 'kegd --help'.", argv[i]);
+        if (!value && row->kind == OPTION_BOOL)
+            value = "true";
+        if (!value && row->kind != OPTION_UNSUPPORTED && ++i < argc)
+            value = argv[i];
+        if (!value && row->kind != OPTION_UNSUPPORTED)
+            return err_set(err, ERR_INVALID, "flag needs an argument: --%s. See 'kegd --help'.", row->name);
+        if (option_set_text(c, row, value, err) < 0)
+            return -1;
+        given[row - option_rows] = true;
+    }
+    return 0;
+}
+
+/* What no single row can tell. */
+static int config_check(const struct config *c, struct err *err)
+{
+    enum log_level level;
+
+    if (c->data_root[0] != '/' || c->exec_root[0] != '/')
+        return err_set(err, ERR_INVALID, "--data-root and --exec-root must be absolute paths");
+    if (log_level_from_name(c->log_level, &level) < 0)
+        return err_set(err, ERR_INVALID, "invalid logging level: %s", c->log_level);
+    if (!str_eq(c->log_format, "text") && !str_eq(c->log_format, "json"))
+        return err_set(err, ERR_INVALID, "invalid log format: %s (text or json)", c->log_format);
+    if (!c->live_restore)
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "--live-restore=false is not supported: containers always outlive the daemon");
+    if (c->bridge && !str_eq(c->bridge, "none"))
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "--bridge=%s is not supported by keg yet: only \"none\", or leave it out", c->bridge);
+    if (c->bridge && c->bip)
+        return err_set(err, ERR_INVALID,
+                       "You specified -b & --bip, mutually exclusive options. Please specify only one.");
+    if (c->max_concurrent_downloads < 0 || c->max_concurrent_downloads > 64)
+        return err_set(err, ERR_INVALID, "invalid max concurrent downloads: %lld (1 to 64)",
+                       (long long)c->max_concurrent_downloads);
+    if (c->mtu < 0 || c->mtu > 65535)
+        return err_set(err, ERR_INVALID, "invalid MTU: %lld", (long long)c->mtu);
+    return 0;
+}
+
+int config_load(struct config *c, int argc, char *const *argv, struct err *err)
+{
+    _cleanup_free_ bool *given = xcalloc(option_rows_count, sizeof(bool));
+    bool named;
+
+    if (config_parse_arguments(c, argc, argv, given, err) < 0)
+        return -1;
+    if (c->help || c->version)
+        return 0;
+    named = c->config_file != NULL;
+    if (!named)
+        c->config_file = xstrdup(CONFIG_FILE_DEFAULT);
+    if (config_read_file(c, c->config_file, given, named, err) < 0)
+        return -1;
+    return config_check(c, err);
+}
+
+/* ---- help
+ * -------------------------------------------------------------------------------------------------------- */
+
+char *config_help(void)
+{
+    struct buf b = BUF_INIT(64 * 1024);
+
+    buf_puts(&b, "Usage: kegd [OPTIONS]\n\nThe daemon of the keg container engine.\n\nOptions:\n");
+    for (size_t i = 0; i < option_rows_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        _cleanup_free_ char *left = NULL;
+
+        if (row->kind == OPTION_UNSUPPORTED)
+            continue;
+        left = xasprintf("--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
+        if (row->letter)
+            buf_printf(&b, "  -%c, %-34s %s\n", row->letter, left, row->help);
+        else
+            buf_printf(&b, "      %-34s %s\n", left, row->help);
+    }
+    buf_puts(
+        &b,
+        "\nThe same options are read from the configuration file, under the names that Docker's daemon.json "
+        "has.\n");
+    return buf_take(&b);
+}

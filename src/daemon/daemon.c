@@ -1,0 +1,260 @@
+/* kegd's life.
+ *
+ * Order matters at both ends: the engine is open, with everything found again, before a socket exists; and no
+ * request is under way any more when the engine closes. What containers need is with their monitors all the
+ * time. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "api/listen.h"
+#include "api/server.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/engine.h"
+
+/* ---- the process
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Mounts made here stay here, so that nothing else on the host keeps a layer busy; the host's new mounts
+ * still show. */
+static int daemon_enter_namespace(struct err *err)
+{
+    if (unshare(CLONE_NEWNS) < 0)
+        return err_errno(err, errno, "cannot make a mount namespace: kegd must run as root");
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return err_errno(err, errno, "cannot separate the mount namespace");
+    return 0;
+}
+
+static void daemon_prepare_process(void)
+{
+    struct rlimit files;
+
+    mallopt(M_ARENA_MAX, 2); /* an arena per thread would cost more than all else */
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    umask(022);
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static void daemon_prepare_log(const struct config *c)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+
+    log_level_from_name(c->log_level, &level);
+    log_set_level(c->debug ? LOG_LEVEL_DEBUG : level);
+    log_set_json(str_eq(c->log_format, "json"));
+}
+
+/* Tells the service manager (sd_notify's protocol), if there is one. */
+static void daemon_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _cleanup_close_ int fd = -EBADF;
+    size_t len = path ? strlen(path) : 0;
+
+    if (len == 0 || len >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
+static int daemon_write_pidfile(const char *path, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf old = BUF_INIT(64);
+    _cleanup_free_ char *text = NULL;
+    uint32_t pid;
+    int r;
+
+    if (!path)
+        return 0;
+    if (file_read(AT_FDCWD, path, &old) == 0 && old.len) {
+        old.data[strcspn(old.data, "\n")] = '\0';
+        if (str_to_u32(old.data, &pid) == 0 && pid && pid != (uint32_t)getpid() && kill((pid_t)pid, 0) == 0)
+            return err_set(err, ERR_CONFLICT,
+                           "process with PID %u is still running: remove %s if that is no kegd", pid, path);
+    }
+    text = xasprintf("%d\n", getpid());
+    r = file_replace(AT_FDCWD, path, text, strlen(text), 0644, /* sync= */ false);
+    return r < 0 ? err_errno(err, r, "cannot write %s", path) : 0;
+}
+
+/* ---- engine and API
+ * ---------------------------------------------------------------------------------------------- */
+
+static struct engine *daemon_open_engine(const struct config *c, struct err *err)
+{
+    const struct engine_options o = {
+        .data_root = c->data_root,
+        .exec_root = c->exec_root,
+        .storage_driver = c->storage_driver,
+        .bip = c->bip,
+        .default_address_pools = (const char *const *)c->default_address_pools,
+        .insecure_registries = (const char *const *)c->insecure_registries,
+        .registry_mirrors = (const char *const *)c->registry_mirrors,
+        .dns = (const char *const *)c->dns,
+        .dns_search = (const char *const *)c->dns_search,
+        .dns_options = (const char *const *)c->dns_options,
+        .labels = (const char *const *)c->labels,
+        .log_driver = c->log_driver,
+        .log_options = c->log_options,
+        .default_ulimits = c->default_ulimits,
+        .cgroup_parent = c->cgroup_parent,
+        .seccomp_profile = c->seccomp_profile,
+        .ipc_mode = c->default_ipc_mode,
+        .cgroupns_mode = c->default_cgroupns_mode,
+        .shm_size = c->default_shm_size,
+        .mtu = (int)c->mtu,
+        .max_concurrent_downloads = (int)c->max_concurrent_downloads,
+        .no_icc = !c->icc,
+        .no_ip_forward = !c->ip_forward,
+        .no_nat = !c->iptables || !c->ip_masq,
+        .no_new_privileges = c->no_new_privileges,
+        .init = c->init,
+        .no_networks = str_eq(c->bridge, "none"),
+    };
+
+    return engine_open(&o, err);
+}
+
+/* The socket's group must reach it through the exec root, whose folders are closed to it. */
+static int daemon_open_way(const struct config *c, const char *host, struct err *err)
+{
+    const char *path = listen_unix_path(host);
+    struct stat st;
+
+    if (!path || !str_starts(path, c->exec_root) || stat(path, &st) < 0 || st.st_gid == 0)
+        return 0;
+    if (chown(c->exec_root, 0, st.st_gid) < 0 || chmod(c->exec_root, 0710) < 0)
+        return err_errno(err, errno, "cannot open %s to the socket's group", c->exec_root);
+    return 0;
+}
+
+static int daemon_serve_host(const struct config *c, const char *host, struct server *server, struct err *err)
+{
+    const struct listen_options options = {.group = c->group};
+    int fds[LISTEN_MAX], n, r = 0;
+
+    n = listen_open(host, &options, fds, LISTEN_MAX, err);
+    if (n < 0)
+        return err_wrap(err, "failed to load listeners");
+    for (int i = 0; i < n; i++) {
+        if (r == 0)
+            r = server_listen(server, fds[i], err);
+        else
+            close(fds[i]);
+    }
+    if (r < 0 || daemon_open_way(c, host, err) < 0)
+        return -1;
+    if (str_starts(host, "tcp://"))
+        log_warn("API on %s is open to everybody who reaches it: whoever does is root on this host", host);
+    log_info("API listen on %s", host);
+    return 0;
+}
+
+static char **daemon_hosts(const struct config *c)
+{
+    char **hosts = NULL;
+
+    for (char **host = c->hosts; host && *host; host++)
+        strv_push(&hosts, *host);
+    if (!hosts)
+        strv_push_take(&hosts, xasprintf("unix://%s/keg.sock", c->exec_root));
+    return hosts;
+}
+
+/* ---- signals
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void daemon_reload(int argc, char *const *argv)
+{
+    _cleanup_config_ struct config c;
+    struct err err = {0};
+
+    config_init(&c);
+    if (config_load(&c, argc, argv, &err) < 0) {
+        log_error("configuration not reloaded: %s", err.message);
+        return;
+    }
+    daemon_prepare_log(&c);
+    log_info("configuration reloaded: log level %s", log_level_name(log_get_level()));
+}
+
+static void daemon_wait(const sigset_t *signals, int argc, char *const *argv)
+{
+    int number;
+
+    while (sigwait(signals, &number) == 0 && number == SIGHUP)
+        daemon_reload(argc, argv);
+    log_info("processing signal '%s': containers go on running", strsignal(number));
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ */
+
+static int daemon_serve(const struct config *c, struct engine *engine, const sigset_t *signals, int argc,
+                        char *const *argv, struct err *err)
+{
+    _cleanup_strv_ char **hosts = daemon_hosts(c);
+    struct server *server = server_new(&(struct server_options){.engine = engine});
+    int r = 0;
+
+    for (char **host = hosts; *host && r == 0; host++)
+        r = daemon_serve_host(c, *host, server, err);
+    if (r == 0) {
+        daemon_notify("READY=1");
+        daemon_wait(signals, argc, argv);
+        daemon_notify("STOPPING=1");
+    }
+    for (char **host = hosts; *host && r == 0; host++)
+        listen_remove(*host);
+    engine_interrupt(engine);
+    server_free(server);
+    return r;
+}
+
+int daemon_run(const struct config *c, int argc, char *const *argv, struct err *err)
+{
+    struct engine *engine;
+    sigset_t signals;
+    int r;
+
+    daemon_prepare_log(c);
+    daemon_prepare_process();
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the first thread */
+    if (daemon_enter_namespace(err) < 0 || daemon_write_pidfile(c->pidfile, err) < 0)
+        return -1;
+    engine = daemon_open_engine(c, err);
+    r = engine ? daemon_serve(c, engine, &signals, argc, argv, err) : -1;
+    engine_close(engine);
+    if (c->pidfile)
+        unlink(c->pidfile);
+    return r;
+}

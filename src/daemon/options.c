@@ -1,0 +1,367 @@
+/* The table of kegd's options, and how a member is set from it. */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+
+#define AT(member) offsetof(struct config, member)
+
+/* clang-format off */
+const struct option_row option_rows[] = {
+    {"config-file", 0, NULL, OPTION_STRING, AT(config_file), "FILE", "Configuration file (default /etc/keg/daemon.json)"},
+    {"data-root", 0, "data-root", OPTION_STRING, AT(data_root), "DIR", "Root directory of persistent state (default /var/lib/keg)"},
+    {"exec-root", 0, "exec-root", OPTION_STRING, AT(exec_root), "DIR", "Root directory for execution state (default /run/keg)"},
+    {"host", 'H', "hosts", OPTION_LIST, AT(hosts), "HOST", "Where to listen: unix://PATH, tcp://ADDRESS:PORT, fd:// (default unix://EXEC-ROOT/keg.sock)"},
+    {"group", 'G', "group", OPTION_STRING, AT(group), "GROUP", "Group for the unix socket (default keg, if it exists)"},
+    {"pidfile", 'p', "pidfile", OPTION_STRING, AT(pidfile), "FILE", "Path of a file for the daemon's pid"},
+    {"debug", 'D', "debug", OPTION_BOOL, AT(debug), NULL, "Enable debug mode"},
+    {"log-level", 'l', "log-level", OPTION_STRING, AT(log_level), "LEVEL", "debug, info, warn, error or fatal (default info)"},
+    {"log-format", 0, "log-format", OPTION_STRING, AT(log_format), "FORMAT", "text or json (default text)"},
+    {"validate", 0, NULL, OPTION_BOOL, AT(validate), NULL, "Validate the configuration and exit"},
+    {"version", 'v', NULL, OPTION_BOOL, AT(version), NULL, "Print version information and quit"},
+    {"help", 'h', NULL, OPTION_BOOL, AT(help), NULL, "Print this help and quit"},
+
+    {"storage-driver", 's', "storage-driver", OPTION_STRING, AT(storage_driver), "NAME", "Storage driver (default overlay2)"},
+    {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network"},
+    {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub"},
+    {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},
+
+    {"bridge", 'b', "bridge", OPTION_STRING, AT(bridge), "NAME", "Default bridge: \"none\" for no networks but host and none"},
+    {"bip", 0, "bip", OPTION_STRING, AT(bip), "ADDRESS", "IPv4 address of the default bridge, with its prefix length"},
+    {"default-address-pool", 0, "default-address-pools", OPTION_POOLS, AT(default_address_pools), "POOL", "Pool for new networks: base=10.10.0.0/16,size=24"},
+    {"dns", 0, "dns", OPTION_LIST, AT(dns), "ADDRESS", "DNS server of containers"},
+    {"dns-search", 0, "dns-search", OPTION_LIST, AT(dns_search), "DOMAIN", "DNS search domain of containers"},
+    {"dns-opt", 0, "dns-opts", OPTION_LIST, AT(dns_options), "OPTION", "DNS option of containers"},
+    {"mtu", 0, "mtu", OPTION_INT, AT(mtu), "N", "MTU of networks (default: the default route's)"},
+    {"iptables", 0, "iptables", OPTION_BOOL, AT(iptables), NULL, "Write firewall rules (default true)"},
+    {"ip-forward", 0, "ip-forward", OPTION_BOOL, AT(ip_forward), NULL, "Enable net.ipv4.ip_forward (default true)"},
+    {"ip-masq", 0, "ip-masq", OPTION_BOOL, AT(ip_masq), NULL, "Enable IP masquerading (default true)"},
+    {"icc", 0, "icc", OPTION_BOOL, AT(icc), NULL, "Let containers on the default bridge reach each other (default true)"},
+
+    {"log-driver", 0, "log-driver", OPTION_STRING, AT(log_driver), "NAME", "Default logging driver of containers (default json-file)"},
+    {"log-opt", 0, "log-opts", OPTION_MAP, AT(log_options), "KEY=VALUE", "Default log driver options of containers"},
+    {"default-ulimit", 0, "default-ulimits", OPTION_LIMITS, AT(default_ulimits), "NAME=SOFT[:HARD]", "Default ulimit of containers (default nofile=1024:524288)"},
+    {"default-shm-size", 0, "default-shm-size", OPTION_SIZE, AT(default_shm_size), "BYTES", "Default size of /dev/shm (default 64M)"},
+    {"cgroup-parent", 0, "cgroup-parent", OPTION_STRING, AT(cgroup_parent), "PATH", "Parent cgroup of all containers"},
+    {"seccomp-profile", 0, "seccomp-profile", OPTION_STRING, AT(seccomp_profile), "PROFILE", "builtin, unconfined, or a file (default builtin)"},
+    {"default-ipc-mode", 0, "default-ipc-mode", OPTION_STRING, AT(default_ipc_mode), "MODE", "shareable or private (default private)"},
+    {"default-cgroupns-mode", 0, "default-cgroupns-mode", OPTION_STRING, AT(default_cgroupns_mode), "MODE", "host or private (default private)"},
+    {"label", 0, "labels", OPTION_LIST, AT(labels), "KEY=VALUE", "Label of the daemon"},
+    {"init", 0, "init", OPTION_BOOL, AT(init), NULL, "Run an init in each container that forwards signals and reaps processes"},
+    {"no-new-privileges", 0, "no-new-privileges", OPTION_BOOL, AT(no_new_privileges), NULL, "Set no-new-privileges for new containers"},
+    {"live-restore", 0, "live-restore", OPTION_BOOL, AT(live_restore), NULL, "Keep containers running without the daemon (always true)"},
+    {"shutdown-timeout", 0, "shutdown-timeout", OPTION_INT, AT(shutdown_timeout), "SECONDS", "Accepted for compatibility: containers outlive the daemon (default 15)"},
+
+    {"add-runtime", 0, "runtimes", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"authorization-plugin", 0, "authorization-plugins", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"containerd", 0, "containerd", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"data-path-addr", 0, NULL, OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"default-gateway", 0, "default-gateway", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"default-network-opt", 0, "default-network-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"default-runtime", 0, "default-runtime", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"exec-opt", 0, "exec-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"experimental", 0, "experimental", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"feature", 0, "features", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"fixed-cidr", 0, "fixed-cidr", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"http-proxy", 0, "proxies", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"init-path", 0, "init-path", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"ip", 0, "ip", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"ip6tables", 0, "ip6tables", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"ipv6", 0, "ipv6", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"max-concurrent-uploads", 0, "max-concurrent-uploads", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"max-download-attempts", 0, "max-download-attempts", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"metrics-addr", 0, "metrics-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"selinux-enabled", 0, "selinux-enabled", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"storage-opt", 0, "storage-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"tls", 0, "tls", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"tlsverify", 0, "tlsverify", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"tlscacert", 0, "tlscacert", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"tlscert", 0, "tlscert", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"tlskey", 0, "tlskey", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"userland-proxy", 0, "userland-proxy", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"userns-remap", 0, "userns-remap", OPTION_UNSUPPORTED, 0, NULL, NULL},
+};
+/* clang-format on */
+const size_t option_rows_count = ARRAY_SIZE(option_rows);
+
+const struct option_row *option_by_name(const char *name, size_t len)
+{
+    for (size_t i = 0; i < option_rows_count; i++)
+        if (strlen(option_rows[i].name) == len && strncmp(option_rows[i].name, name, len) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+const struct option_row *option_by_letter(char letter)
+{
+    for (size_t i = 0; i < option_rows_count; i++)
+        if (letter && option_rows[i].letter == letter)
+            return &option_rows[i];
+    return NULL;
+}
+
+const struct option_row *option_by_key(const char *key)
+{
+    for (size_t i = 0; i < option_rows_count; i++)
+        if (str_eq(option_rows[i].key, key))
+            return &option_rows[i];
+    return NULL;
+}
+
+/* ---- from text
+ * --------------------------------------------------------------------------------------------------- */
+
+static int option_invalid(const struct option_row *row, const char *text, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\": see 'kegd --help'", text,
+                   row->name);
+}
+
+static int option_add_pool(char ***list, const char *base, int64_t size)
+{
+    uint32_t prefix;
+    const char *slash = strchr(base, '/');
+
+    if (!slash || str_to_u32(slash + 1, &prefix) < 0 || prefix > 32 || size < prefix || size > 30)
+        return -EINVAL;
+    strv_push_take(list, xasprintf("%s,%" PRId64, base, size));
+    return 0;
+}
+
+/* "base=10.10.0.0/16,size=24", in either order */
+static int option_parse_pool(char ***list, const char *text)
+{
+    _cleanup_strv_ char **parts = strv_split(text, ',');
+    const char *base = NULL, *value;
+    int64_t size = -1;
+
+    for (char **part = parts; *part; part++) {
+        if ((value = str_after(*part, "base=")))
+            base = value;
+        else if (!(value = str_after(*part, "size=")) || str_to_i64(value, &size) < 0)
+            return -EINVAL;
+    }
+    return base ? option_add_pool(list, base, size) : -EINVAL;
+}
+
+static int option_parse_pair(json_t **map, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    _cleanup_free_ char *key = NULL;
+
+    if (!equals || equals == text)
+        return -EINVAL;
+    key = xstrndup(text, (size_t)(equals - text));
+    if (!*map)
+        *map = json_object();
+    json_set_str(*map, key, equals + 1);
+    return 0;
+}
+
+static void option_add_limit(json_t **list, const char *name, int64_t soft, int64_t hard)
+{
+    json_t *limit = json_object();
+
+    if (!*list)
+        *list = json_array();
+    json_set_str(limit, "Name", name);
+    json_set_int(limit, "Hard", hard);
+    json_set_int(limit, "Soft", soft);
+    json_array_append_new(*list, limit);
+}
+
+/* "nofile=1024:2048", "core=-1" */
+static int option_parse_limit(json_t **list, const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    char *soft = strchr(copy, '='), *hard;
+    int64_t low, high;
+
+    if (!soft || soft == copy)
+        return -EINVAL;
+    *soft++ = '\0';
+    hard = strchr(soft, ':');
+    if (hard)
+        *hard++ = '\0';
+    if (str_to_i64(soft, &low) < 0 || str_to_i64(hard ? hard : soft, &high) < 0)
+        return -EINVAL;
+    if (low < -1 || high < -1 || (high != -1 && (low == -1 || low > high)))
+        return -EINVAL;
+    option_add_limit(list, copy, low, high);
+    return 0;
+}
+
+int option_set_text(struct config *c, const struct option_row *row, const char *text, struct err *err)
+{
+    void *member = (char *)c + row->offset;
+    int r = 0;
+
+    switch (row->kind) {
+    case OPTION_BOOL:
+        r = str_to_bool(text, member);
+        break;
+    case OPTION_INT:
+        r = str_to_i64(text, member);
+        break;
+    case OPTION_SIZE:
+        r = str_to_bytes(text, member);
+        break;
+    case OPTION_STRING:
+        free(*(char **)member);
+        *(char **)member = xstrdup(text);
+        break;
+    case OPTION_LIST:
+        strv_push(member, text);
+        break;
+    case OPTION_POOLS:
+        r = option_parse_pool(member, text);
+        break;
+    case OPTION_MAP:
+        r = option_parse_pair(member, text);
+        break;
+    case OPTION_LIMITS:
+        r = option_parse_limit(member, text);
+        break;
+    case OPTION_UNSUPPORTED:
+        return err_set(err, ERR_NOT_IMPLEMENTED, "--%s is not supported by keg yet", row->name);
+    }
+    return r < 0 ? option_invalid(row, text, err) : 0;
+}
+
+/* ---- from the file
+ * ----------------------------------------------------------------------------------------------- */
+
+static int option_list_from_json(char ***list, const json_t *value)
+{
+    json_t *item;
+    size_t i;
+
+    if (!json_is_array(value))
+        return -EINVAL;
+    json_array_foreach (value, i, item) {
+        if (!json_is_string(item))
+            return -EINVAL;
+        strv_push(list, json_string_value(item));
+    }
+    return 0;
+}
+
+static int option_pools_from_json(char ***list, const json_t *value)
+{
+    json_t *item;
+    size_t i;
+
+    if (!json_is_array(value))
+        return -EINVAL;
+    json_array_foreach (value, i, item)
+        if (option_add_pool(list, json_str_or(item, "base", ""), json_int_or(item, "size", -1)) < 0)
+            return -EINVAL;
+    return 0;
+}
+
+static int option_map_from_json(json_t **map, const json_t *value)
+{
+    const char *key;
+    json_t *item;
+
+    if (!json_is_object(value))
+        return -EINVAL;
+    json_object_foreach ((json_t *)value, key, item)
+        if (!json_is_string(item))
+            return -EINVAL;
+    *map = json_deep_copy(value);
+    return 0;
+}
+
+static int option_limits_from_json(json_t **list, const json_t *value)
+{
+    const char *key;
+    json_t *item;
+
+    if (!json_is_object(value))
+        return -EINVAL;
+    json_object_foreach ((json_t *)value, key, item) {
+        if (!json_is_integer(json_object_get(item, "Hard")) ||
+            !json_is_integer(json_object_get(item, "Soft")))
+            return -EINVAL;
+        option_add_limit(list, json_str_or(item, "Name", key), json_int_or(item, "Soft", 0),
+                         json_int_or(item, "Hard", 0));
+    }
+    return 0;
+}
+
+int option_set_json(struct config *c, const struct option_row *row, const json_t *value, struct err *err)
+{
+    void *member = (char *)c + row->offset;
+    int r = -EINVAL;
+
+    switch (row->kind) {
+    case OPTION_BOOL:
+        if (json_is_boolean(value)) {
+            *(bool *)member = json_is_true(value);
+            r = 0;
+        }
+        break;
+    case OPTION_INT:
+    case OPTION_SIZE:
+        if (json_is_integer(value)) {
+            *(int64_t *)member = json_integer_value(value);
+            r = 0;
+        } else if (row->kind == OPTION_SIZE && json_is_string(value)) {
+            r = str_to_bytes(json_string_value(value), member);
+        }
+        break;
+    case OPTION_STRING:
+        if (json_is_string(value))
+            return option_set_text(c, row, json_string_value(value), err);
+        break;
+    case OPTION_LIST:
+        r = option_list_from_json(member, value);
+        break;
+    case OPTION_POOLS:
+        r = option_pools_from_json(member, value);
+        break;
+    case OPTION_MAP:
+        r = option_map_from_json(member, value);
+        break;
+    case OPTION_LIMITS:
+        r = option_limits_from_json(member, value);
+        break;
+    case OPTION_UNSUPPORTED:
+        return err_set(err, ERR_NOT_IMPLEMENTED, "%s is not supported by keg yet", row->key);
+    }
+    return r < 0 ? err_set(err, ERR_INVALID, "invalid value for \"%s\"", row->key) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ */
+
+char *option_text(const struct config *c, const struct option_row *row)
+{
+    const void *member = (const char *)c + row->offset;
+    _cleanup_free_ char *joined = NULL;
+
+    switch (row->kind) {
+    case OPTION_BOOL:
+        return xstrdup(*(const bool *)member ? "true" : "false");
+    case OPTION_INT:
+    case OPTION_SIZE:
+        return xasprintf("%" PRId64, *(const int64_t *)member);
+    case OPTION_STRING:
+        return xstrdup(*(char *const *)member ? *(char *const *)member : "");
+    case OPTION_LIST:
+    case OPTION_POOLS:
+        joined = strv_join(*(char **const *)member, " ");
+        return xasprintf("[%s]", joined);
+    case OPTION_MAP:
+    case OPTION_LIMITS:
+        return *(json_t *const *)member ? json_text(*(json_t *const *)member) : xstrdup("");
+    case OPTION_UNSUPPORTED:
+        break;
+    }
+    return xstrdup("");
+}
