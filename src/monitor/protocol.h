@@ -1,4 +1,4 @@
-/* clang-format off: the tables keep their columns */
+/* clang-format off */
 /* How others speak to a monitor.
  *
  * Every packet is one JSON object on a SOCK_SEQPACKET unix socket, at most MONITOR_PACKET_MAX bytes, with up to
