@@ -1,0 +1,302 @@
+/* Creating a container: check, merge with the image, make its places, record it. The record comes last: what
+ * isn't in the database is swept at the next start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/fields.h"
+#include "engine/images.h"
+#include "engine/mounts.h"
+#include "engine/oci.h"
+#include "engine/validate.h"
+#include "storage/storage.h"
+
+enum { NAME_ATTEMPTS = 20, SHORT_ID = 12 };
+
+struct creation {
+    struct engine *e;
+    const char *name, *platform; /* as asked for; NULL */
+    json_t *config, *host_config, *network_config, *warnings;
+    struct engine_image image;
+    struct container *c;
+    bool has_layers;
+    struct err *err;
+};
+
+/* ---- merging with the image ---- */
+
+/* {"a":…} over {"b":…}: the user's members win. */
+static void merge_object(json_t *config, const json_t *image, const char *key)
+{
+    json_t *own = json_object_get(config, key), *theirs = json_object_get(image, key);
+    if (!theirs)
+        return;
+    json_t *merged = json_copy(theirs);
+    json_object_update(merged, own);
+    json_object_set_new(config, key, merged);
+}
+
+static void merge_env(json_t *config, const json_t *image)
+{
+    const json_t *own = json_object_get(config, "Env"), *theirs = json_object_get(image, "Env");
+    json_t *merged = json_array(), *row;
+    size_t i;
+    json_array_foreach (own, i, row)
+        json_array_append(merged, row);
+    json_array_foreach (theirs, i, row) {
+        const char *text = json_string_value(row), *equals = strchr(text, '=');
+        size_t len = equals ? (size_t)(equals - text) : strlen(text), j;
+        const json_t *mine;
+        bool overridden = false;
+        json_array_foreach (own, j, mine) {
+            const char *m = json_string_value(mine);
+            overridden = overridden || (strncmp(m, text, len) == 0 && (m[len] == '=' || m[len] == '\0'));
+        }
+        if (!overridden && equals)
+            json_array_append(merged, row);
+    }
+    json_object_set_new(config, "Env", merged);
+}
+
+static void merge_program(json_t *config, const json_t *image)
+{
+    json_t *entrypoint = json_object_get(config, "Entrypoint");
+    if (json_array_size(entrypoint) == 0) {
+        if (json_array_size(json_object_get(config, "Cmd")) == 0 && json_object_get(image, "Cmd"))
+            json_object_set(config, "Cmd", json_object_get(image, "Cmd"));
+        if (!entrypoint && json_object_get(image, "Entrypoint"))
+            json_object_set(config, "Entrypoint", json_object_get(image, "Entrypoint"));
+    }
+    entrypoint = json_object_get(config, "Entrypoint");
+    if (json_array_size(entrypoint) == 1 && str_eq(json_string_value(json_array_get(entrypoint, 0)), ""))
+        json_object_del(config, "Entrypoint");
+}
+
+static void merge_health(struct creation *cr, const json_t *image)
+{
+    const json_t *health = json_object_get(image, "Healthcheck");
+    const char *kind = json_string_value(json_array_get(json_object_get(health, "Test"), 0));
+    if (!json_object_get(cr->config, "Healthcheck") && kind && !str_eq(kind, "NONE"))
+        json_array_append_new(
+            cr->warnings,
+            json_string("The image's HEALTHCHECK is not run: health checks are not supported yet."));
+}
+
+static int merge_image(struct creation *cr)
+{
+    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "Shell"};
+    _cleanup_json_ json_t *image = fields_compact(config_fields, json_object_get(cr->image.config, "config"),
+                                                  "the image's config", cr->err);
+    if (!image)
+        return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        if (!json_object_get(cr->config, plain[i]) && json_object_get(image, plain[i]))
+            json_object_set(cr->config, plain[i], json_object_get(image, plain[i]));
+    merge_object(cr->config, image, "Labels");
+    merge_object(cr->config, image, "ExposedPorts");
+    merge_object(cr->config, image, "Volumes");
+    merge_env(cr->config, image);
+    merge_program(cr->config, image);
+    merge_health(cr, image);
+    return 0;
+}
+
+/* ---- the request ---- */
+
+static const char *network_mode(const json_t *host_config)
+{
+    const char *mode = json_str_or(host_config, "NetworkMode", "");
+    return !*mode || str_eq(mode, "default") ? "bridge" : mode;
+}
+
+/* {network: EndpointSettings}, at least for the one the mode names. */
+static int read_networks(struct creation *cr, const json_t *body)
+{
+    const char *mode = network_mode(cr->host_config), *name;
+    json_t *asked = json_at(body, "NetworkingConfig.EndpointsConfig"), *settings;
+    cr->network_config = json_object();
+    if (str_starts(mode, "container:"))
+        return 0;
+    json_object_set_new(cr->network_config, mode, json_object());
+    json_object_foreach (asked, name, settings) {
+        json_t *compact = fields_compact(endpoint_fields, settings, "EndpointsConfig", cr->err);
+        if (!compact)
+            return -1;
+        json_object_set_new(cr->network_config, str_eq(name, "default") ? "bridge" : name, compact);
+    }
+    if (json_object_size(cr->network_config) > 1 && (str_eq(mode, "host") || str_eq(mode, "none")))
+        return err_set(cr->err, ERR_INVALID,
+                       "conflicting options: a container with network mode %s cannot join networks", mode);
+    return 0;
+}
+
+static void fill_defaults(struct creation *cr)
+{
+    const struct engine_options *o = &cr->e->options;
+    json_t *host = cr->host_config, *log = json_object_get(host, "LogConfig");
+    json_set_str(host, "NetworkMode", network_mode(host));
+    if (!*json_str_or(log, "Type", "")) {
+        const json_t *own = json_object_get(log, "Config");
+        json_t *options = o->log_options ? json_copy((json_t *)o->log_options) : json_object();
+        json_object_update(options, (json_t *)own);
+        json_object_set_new(host, "LogConfig", json_pack("{sssO}", "Type", o->log_driver, "Config", options));
+        json_decref(options);
+    }
+    if (!json_object_get(host, "IpcMode") && o->ipc_mode)
+        json_set_str(host, "IpcMode", o->ipc_mode);
+    if (!json_object_get(host, "CgroupnsMode") && o->cgroupns_mode)
+        json_set_str(host, "CgroupnsMode", o->cgroupns_mode);
+    if (!json_object_get(host, "ShmSize"))
+        json_set_int(host, "ShmSize", o->shm_size);
+}
+
+static int read_request(struct creation *cr, const json_t *body)
+{
+    cr->warnings = json_array();
+    cr->config = fields_compact(config_fields, body, "Config", cr->err);
+    if (!cr->config)
+        return -1;
+    cr->host_config =
+        fields_compact(host_config_fields, json_object_get(body, "HostConfig"), "HostConfig", cr->err);
+    if (!cr->host_config)
+        return -1;
+    if (json_bool_or(cr->config, "NetworkDisabled", false))
+        json_set_str(cr->host_config, "NetworkMode", "none");
+    if (read_networks(cr, body) < 0)
+        return -1;
+    fill_defaults(cr);
+    return 0;
+}
+
+/* ---- the container ---- */
+
+static void fill_hostname(struct creation *cr)
+{
+    const char *mode = json_str(cr->host_config, "NetworkMode");
+    char host[HOST_NAME_MAX + 1] = "";
+    if (json_object_get(cr->config, "Hostname") || str_starts(mode, "container:"))
+        return;
+    if (str_eq(mode, "host") || str_eq(json_str(cr->host_config, "UTSMode"), "host"))
+        gethostname(host, sizeof(host) - 1);
+    else
+        snprintf(host, sizeof(host), "%.*s", SHORT_ID, cr->c->id);
+    json_set_str(cr->config, "Hostname", host);
+}
+
+static struct container *creation_container(struct creation *cr, const json_t *body)
+{
+    char id[CONTAINER_ID_SIZE];
+    random_hex(id, (CONTAINER_ID_SIZE - 1) / 2);
+    struct container *c = cr->c = container_new(cr->e, id);
+    fill_hostname(cr);
+    c->created = clock_now();
+    c->image_id = xstrdup(cr->image.id);
+    c->image_ref = xstrdup(json_str(body, "Image"));
+    c->config = take_ptr(&cr->config);
+    c->host_config = take_ptr(&cr->host_config);
+    c->network_config = take_ptr(&cr->network_config);
+    c->mounts = json_array();
+    container_settle_constants(c);
+    return c;
+}
+
+/* Takes the name asked for, or one of our own. */
+static int claim_name(struct creation *cr)
+{
+    struct err why = {0};
+    if (cr->name) {
+        const char *bare;
+        if (container_check_name(cr->name, &bare, cr->err) < 0)
+            return -1;
+        cr->c->name = xstrdup(bare);
+        return containers_add(cr->e, cr->c, cr->err);
+    }
+    for (unsigned i = 0; i < NAME_ATTEMPTS; i++) {
+        free(cr->c->name);
+        cr->c->name = container_random_name(i);
+        if (containers_add(cr->e, cr->c, &why) == 0)
+            return 0;
+    }
+    return err_set(cr->err, ERR_CONFLICT, "no free name was found: %s", why.message);
+}
+
+/* From the look-up until the container is in the table, no image may be removed. */
+static int find_image_and_claim(struct creation *cr, const json_t *body)
+{
+    const char *ref = json_str_or(body, "Image", "");
+    int r = -1;
+    if (!*ref)
+        return err_set(cr->err, ERR_INVALID, "no image was named");
+    engine_images_lock(cr->e);
+    if (engine_image_find(cr->e, ref, cr->platform, &cr->image, cr->err) == 0 && merge_image(cr) == 0 &&
+        container_validate(&cr->e->options, cr->config, cr->host_config, cr->warnings, cr->err) == 0 &&
+        creation_container(cr, body))
+        r = claim_name(cr);
+    engine_images_unlock(cr->e);
+    return r;
+}
+
+/* Layers, mounts; users and programs that can't be are found out at start, as with Docker. */
+static int make_places(struct creation *cr)
+{
+    struct storage_rootfs rootfs = {0};
+    if (storage_container_create(cr->e->storage, cr->c->id, cr->image.top_layer, &rootfs, cr->err) < 0)
+        return -1;
+    cr->has_layers = true;
+    int r = mounts_prepare(cr->c, &rootfs, cr->err);
+    storage_rootfs_finish(&rootfs);
+    return r;
+}
+
+static void unmake_places(struct creation *cr)
+{
+    mounts_release(cr->c, /* anonymous= */ true);
+    if (cr->has_layers)
+        storage_container_remove(cr->e->storage, cr->c->id, NULL);
+    _cleanup_free_ char *data = container_data_path(cr->c, NULL);
+    path_remove_all(AT_FDCWD, data);
+    containers_remove(cr->e, cr->c);
+}
+
+static int creation_run(struct creation *cr, const json_t *body)
+{
+    if (read_request(cr, body) < 0 || find_image_and_claim(cr, body) < 0)
+        return -1;
+    if (make_places(cr) < 0 || container_insert(cr->c, cr->err) < 0) {
+        unmake_places(cr);
+        return -1;
+    }
+    containers_show(cr->e, cr->c);
+    container_event(cr->c, "create", NULL);
+    return 0;
+}
+
+int engine_container_create(struct engine *e, const char *name, const char *platform, const json_t *body,
+                            json_t **ret, struct err *err)
+{
+    struct creation cr = {.e = e, .name = name, .platform = platform, .err = err};
+    if (!json_is_object(body))
+        return err_set(err, ERR_INVALID, "invalid JSON: the container's definition must be an object");
+    int r = creation_run(&cr, body);
+    if (r == 0) {
+        *ret = json_object();
+        json_set_str(*ret, "Id", cr.c->id);
+        json_object_set(*ret, "Warnings", cr.warnings);
+    }
+    json_decref(cr.config);
+    json_decref(cr.host_config);
+    json_decref(cr.network_config);
+    json_decref(cr.warnings);
+    engine_image_finish(&cr.image);
+    container_unref(cr.c);
+    return r;
+}

@@ -1,0 +1,297 @@
+/* One function per subject, and the list of them at the end. */
+#include "engine/validate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/logs.h"
+#include "engine/oci.h"
+#include "engine/signals.h"
+
+struct subject {
+    const struct engine_options *options;
+    const json_t *config, *host;
+    json_t *warnings;
+};
+
+static int invalid(struct err *err, const char *text)
+{
+    return err_set(err, ERR_INVALID, "%s", text);
+}
+
+/* ---- the program ---- */
+
+static int check_process(const struct subject *s, struct err *err)
+{
+    const char *cwd = json_str_or(s->config, "WorkingDir", ""),
+               *stop = json_str_or(s->config, "StopSignal", "");
+    const json_t *row;
+    size_t i;
+    int ignored;
+    if (*cwd && *cwd != '/')
+        return err_set(err, ERR_INVALID,
+                       "the working directory '%.256s' is invalid, it needs to be an absolute path", cwd);
+    json_array_foreach (json_object_get(s->config, "Env"), i, row) {
+        const char *text = json_string_value(row);
+        if (!*text || *text == '=')
+            return err_set(err, ERR_INVALID, "invalid environment variable: %.256s", text);
+    }
+    if (*stop && signal_parse(stop, &ignored, err) < 0)
+        return -1;
+    if (json_array_size(json_object_get(s->config, "Cmd")) +
+            json_array_size(json_object_get(s->config, "Entrypoint")) ==
+        0)
+        return invalid(err, "no command specified");
+    return 0;
+}
+
+static int check_hostname(const struct subject *s, struct err *err)
+{
+    const char *name = json_str_or(s->config, "Hostname", "");
+    if (strlen(name) > 64)
+        return err_set(err, ERR_INVALID, "invalid hostname '%.80s': longer than 64 characters", name);
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == '/')
+            return err_set(err, ERR_INVALID, "invalid hostname format: %.80s", name);
+    return 0;
+}
+
+static int check_health(const struct subject *s, struct err *err)
+{
+    const json_t *health = json_object_get(s->config, "Healthcheck");
+    const char *kind = json_string_value(json_array_get(json_object_get(health, "Test"), 0));
+    if (!health || str_eq(kind, "NONE") || json_array_size(json_object_get(health, "Test")) == 0)
+        return 0;
+    return err_set(err, ERR_NOT_IMPLEMENTED,
+                   "Config.Healthcheck is not supported yet: leave it out, or use --no-healthcheck");
+}
+
+/* ---- ports ---- */
+
+int container_parse_port(const char *text, uint16_t *ret_port, char ret_protocol[8], struct err *err)
+{
+    const char *slash = strchr(text, '/');
+    _cleanup_free_ char *digits = xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
+    const char *protocol = slash ? slash + 1 : "tcp";
+    uint32_t port;
+    if (str_to_u32(digits, &port) < 0 || port > 65535)
+        return err_set(err, ERR_INVALID, "invalid port specification: \"%.64s\"", text);
+    if (str_eq(protocol, "sctp"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "publishing SCTP ports is not supported yet: %.64s", text);
+    if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
+        return err_set(err, ERR_INVALID, "invalid proto: %.32s", protocol);
+    *ret_port = (uint16_t)port;
+    snprintf(ret_protocol, 8, "%s", protocol);
+    return 0;
+}
+
+static int check_ports(const struct subject *s, struct err *err)
+{
+    const char *key;
+    json_t *bindings;
+    const json_t *binding;
+    uint16_t port;
+    char protocol[8];
+    size_t i;
+    json_object_foreach (json_object_get(s->config, "ExposedPorts"), key, bindings) {
+        if (container_parse_port(key, &port, protocol, err) < 0)
+            return -1;
+    }
+    json_object_foreach (json_object_get(s->host, "PortBindings"), key, bindings) {
+        if (container_parse_port(key, &port, protocol, err) < 0)
+            return -1;
+        json_array_foreach (bindings, i, binding) {
+            const char *host = json_str_or(binding, "HostPort", "");
+            uint32_t number;
+            if (strchr(host, '-') && *host != '-')
+                return err_set(err, ERR_NOT_IMPLEMENTED,
+                               "a range of host ports for one container port is not supported "
+                               "yet: \"%.64s\"",
+                               host);
+            if (*host && (str_to_u32(host, &number) < 0 || number > 65535))
+                return err_set(err, ERR_INVALID, "invalid port specification: \"%.64s\"", host);
+        }
+    }
+    return 0;
+}
+
+/* ---- resources ---- */
+
+#define MEBIBYTE (1024 * 1024LL)
+
+static int check_memory(const struct subject *s, struct err *err)
+{
+    int64_t limit = json_int_or(s->host, "Memory", 0), swap = json_int_or(s->host, "MemorySwap", 0);
+    int64_t reservation = json_int_or(s->host, "MemoryReservation", 0);
+    int64_t swappiness = json_int_or(s->host, "MemorySwappiness", -1);
+    if (limit < 0 || (limit > 0 && limit < 6 * MEBIBYTE))
+        return invalid(err, "Minimum memory limit allowed is 6MB");
+    if (limit > 0 && swap > 0 && swap < limit)
+        return invalid(err, "Minimum memoryswap limit should be larger than memory limit, see usage");
+    if (limit == 0 && swap > 0)
+        return invalid(err, "You should always set the Memory limit when using Memoryswap limit, see usage");
+    if (reservation < 0 || (reservation > 0 && reservation < 6 * MEBIBYTE))
+        return invalid(err, "Minimum memory reservation allowed is 6MB");
+    if (limit > 0 && reservation > limit)
+        return invalid(err, "Minimum memory limit can not be less than memory reservation limit, see usage");
+    if (swappiness < -1 || swappiness > 100)
+        return err_set(err, ERR_INVALID, "Invalid value: %lld, valid memory swappiness range is 0-100",
+                       (long long)swappiness);
+    if (json_int_or(s->host, "ShmSize", 0) < 0)
+        return invalid(err, "SHM size can not be less than 0");
+    return 0;
+}
+
+static int check_cpu(const struct subject *s, struct err *err)
+{
+    int64_t nano = json_int_or(s->host, "NanoCpus", 0), period = json_int_or(s->host, "CpuPeriod", 0);
+    int64_t quota = json_int_or(s->host, "CpuQuota", 0);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (nano > 0 && period > 0)
+        return invalid(err, "Conflicting options: Nano CPUs and CPU Period cannot both be set");
+    if (nano > 0 && quota > 0)
+        return invalid(err, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
+    if (nano < 0 || nano > cpus * 1000000000LL)
+        return err_set(err, ERR_INVALID,
+                       "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
+                       cpus);
+    if (nano > 0 && nano < 10000000)
+        return err_set(err, ERR_INVALID,
+                       "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
+                       cpus);
+    if (period != 0 && (period < 1000 || period > 1000000))
+        return invalid(
+            err, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+    if (quota > 0 && quota < 1000)
+        return invalid(err, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+    if (json_int_or(s->host, "CpuShares", 0) < 0)
+        return invalid(err, "invalid CPU shares: must not be negative");
+    return 0;
+}
+
+static bool is_cpu_list(const char *text)
+{
+    return strspn(text, "0123456789,-") == strlen(text);
+}
+
+static int check_other_resources(const struct subject *s, struct err *err)
+{
+    int64_t weight = json_int_or(s->host, "BlkioWeight", 0), adj = json_int_or(s->host, "OomScoreAdj", 0);
+    const char *cpus = json_str_or(s->host, "CpusetCpus", ""), *mems = json_str_or(s->host, "CpusetMems", "");
+    const char *parent = json_str_or(s->host, "CgroupParent", "");
+    if (weight != 0 && (weight < 10 || weight > 1000))
+        return invalid(err, "Range of blkio weight is from 10 to 1000");
+    if (adj < -1000 || adj > 1000)
+        return err_set(err, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+                       (long long)adj);
+    if (!is_cpu_list(cpus))
+        return err_set(err, ERR_INVALID, "Invalid value %.128s for cpuset cpus", cpus);
+    if (!is_cpu_list(mems))
+        return err_set(err, ERR_INVALID, "Invalid value %.128s for cpuset mems", mems);
+    if (strstr(parent, "..") || str_ends(parent, ".slice"))
+        return err_set(err, ERR_INVALID, "invalid cgroup parent: %.128s", parent);
+    return 0;
+}
+
+/* ---- namespaces ---- */
+
+struct mode_row {
+    const char *member, *title;
+    const char *const *values;
+    bool container_too; /* "container:x" */
+};
+
+static const struct mode_row modes[] = {
+    {"PidMode", "PID", (const char *const[]){"host", NULL}, true},
+    {"IpcMode", "IPC", (const char *const[]){"none", "private", "shareable", "host", NULL}, true},
+    {"UTSMode", "UTS", (const char *const[]){"host", NULL}, false},
+    {"CgroupnsMode", "cgroup namespace", (const char *const[]){"private", "host", NULL}, false},
+    {"UsernsMode", "userns", (const char *const[]){"host", NULL}, false},
+    {"Isolation", "isolation", (const char *const[]){"default", NULL}, false},
+    {"Runtime", "runtime", (const char *const[]){"runc", "keg", "keg-runtime", "io.containerd.runc.v2", NULL},
+     false},
+    {"VolumeDriver", "volume driver", (const char *const[]){"local", NULL}, false},
+};
+
+static int check_modes(const struct subject *s, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        const struct mode_row *m = &modes[i];
+        const char *value = json_str_or(s->host, m->member, "");
+        const char *other = str_after(value, "container:");
+        bool good = !*value || (m->container_too && other && *other);
+        for (const char *const *v = m->values; *v && !good; v++)
+            good = str_eq(*v, value);
+        if (!good)
+            return err_set(err, ERR_INVALID, "invalid %s mode: %.128s", m->title, value);
+    }
+    const char *network = json_str_or(s->host, "NetworkMode", "");
+    if (str_eq(str_after(network, "container:"), ""))
+        return invalid(err, "invalid network mode: container name or ID is missing");
+    return 0;
+}
+
+/* ---- policies ---- */
+
+static int check_restart(const struct subject *s, struct err *err)
+{
+    const json_t *policy = json_object_get(s->host, "RestartPolicy");
+    const char *name = json_str_or(policy, "Name", "");
+    int64_t count = json_int_or(policy, "MaximumRetryCount", 0);
+    static const char *const names[] = {"", "no", "always", "on-failure", "unless-stopped"};
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        known = known || str_eq(names[i], name);
+    if (!known)
+        return err_set(
+            err, ERR_INVALID,
+            "invalid restart policy: unknown policy '%.64s'; use one of 'no', 'always', 'on-failure', or "
+            "'unless-stopped'",
+            name);
+    if (count < 0)
+        return invalid(err, "invalid restart policy: maximum retry count cannot be negative");
+    if (count > 0 && !str_eq(name, "on-failure"))
+        return invalid(err, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+    if (json_bool_or(s->host, "AutoRemove", false) && *name && !str_eq(name, "no"))
+        return invalid(err, "can't create 'AutoRemove' container with restart policy");
+    return 0;
+}
+
+static int check_log(const struct subject *s, struct err *err)
+{
+    struct log_settings settings;
+    return log_settings_parse(json_object_get(s->host, "LogConfig"), &settings, err);
+}
+
+static int check_security(const struct subject *s, struct err *err)
+{
+    struct oci_security security;
+    uint64_t capabilities;
+    if (oci_security_parse(s->host, &security, err) < 0 || oci_capabilities(s->host, &capabilities, err) < 0)
+        return -1;
+    if (security.profile) {
+        _cleanup_json_ json_t *profile =
+            json_parse(security.profile, strlen(security.profile), "Decoding seccomp profile failed", err);
+        if (!profile)
+            return -1;
+    }
+    return 0;
+}
+
+int container_validate(const struct engine_options *options, const json_t *config, const json_t *host_config,
+                       json_t *warnings, struct err *err)
+{
+    static int (*const checks[])(const struct subject *s, struct err *err) = {
+        check_process,         check_hostname, check_health,  check_ports, check_memory,   check_cpu,
+        check_other_resources, check_modes,    check_restart, check_log,   check_security,
+    };
+    const struct subject s = {
+        .options = options, .config = config, .host = host_config, .warnings = warnings};
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+        if (checks[i](&s, err) < 0)
+            return -1;
+    return 0;
+}
