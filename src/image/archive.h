@@ -6,7 +6,7 @@
 #include "image/progress.h"
 #include "image/store.h"
 
-/* Loads every image of an archive read from `fd` (a stream will do; plain, gzip, zstd, xz or bzip2). A
+/* Loads every image of an archive read from `fd` (a stream will do; plain, gzip or zstd). A
  * keg-archive worker reads the hostile container; entries are spooled into the blob store as they come. Takes
  * docker save's archives of any age and OCI layouts, with one image or several. platform NULL: the host's,
  * for multi-platform layouts. *ret_images (n of them) is the caller's: image_finish each, then free(). The

@@ -77,7 +77,7 @@ static json_t *descriptor_json(const char *media_type, const char *digest, int64
     return json_pack("{s:s, s:I, s:s}", "mediaType", media_type, "size", (json_int_t)size, "digest", digest);
 }
 
-static json_t *manifest_json(const char *config_digest, size_t config_size, const struct descriptor *layers,
+static json_t *manifest_json(const char *config_digest, int64_t config_size, const struct descriptor *layers,
                              size_t n_layers)
 {
     json_t *list = json_array();
@@ -85,33 +85,42 @@ static json_t *manifest_json(const char *config_digest, size_t config_size, cons
     for (size_t i = 0; i < n_layers; i++)
         json_array_append_new(list, descriptor_json(layers[i].media_type, layers[i].digest, layers[i].size));
     return json_pack("{s:i, s:s, s:o, s:o}", "schemaVersion", 2, "mediaType", MEDIA_OCI_MANIFEST, "config",
-                     descriptor_json(MEDIA_OCI_CONFIG, config_digest, (int64_t)config_size), "layers", list);
+                     descriptor_json(MEDIA_OCI_CONFIG, config_digest, config_size), "layers", list);
+}
+
+int image_put_manifest(struct image_store *store, struct image_lease *lease, const char *config_digest,
+                       int64_t config_size, const struct descriptor *layers, size_t n_layers,
+                       char ret_digest[DIGEST_SIZE], struct manifest *ret, struct err *err)
+{
+    _cleanup_json_ json_t *json = manifest_json(config_digest, config_size, layers, n_layers);
+    _cleanup_free_ char *text = json_text(json);
+
+    digest_of(text, strlen(text), ret_digest);
+    image_lease_add(lease, ret_digest);
+    if (blobs_put(store->blobs, text, strlen(text), NULL, err) < 0)
+        return -1;
+    return manifest_parse(text, strlen(text), MEDIA_OCI_MANIFEST, ret, err);
 }
 
 int image_create(struct image_store *store, struct image_lease *lease, const json_t *config,
                  const struct descriptor *layers, size_t n_layers, struct image *ret, struct err *err)
 {
-    _cleanup_free_ char *config_text = json_text(config), *manifest_text = NULL;
-    _cleanup_json_ json_t *json = NULL;
+    _cleanup_free_ char *text = json_text(config);
     _cleanup_manifest_ struct manifest manifest = {0};
     _cleanup_image_config_ struct image_config parsed = {0};
     char config_digest[DIGEST_SIZE], manifest_digest[DIGEST_SIZE];
 
-    if (!config_text || image_config_parse(config_text, strlen(config_text), &parsed, err) < 0)
+    if (!text || image_config_parse(text, strlen(text), &parsed, err) < 0)
         return -1;
-    digest_of(config_text, strlen(config_text), config_digest);
-    json = manifest_json(config_digest, strlen(config_text), layers, n_layers);
-    manifest_text = json_text(json);
-    digest_of(manifest_text, strlen(manifest_text), manifest_digest);
+    digest_of(text, strlen(text), config_digest);
     image_lease_add(lease, config_digest);
-    image_lease_add(lease, manifest_digest);
     for (size_t i = 0; i < n_layers; i++)
         image_lease_add(lease, layers[i].digest);
     for (size_t i = 0; i < parsed.n_layers; i++)
         image_lease_add(lease, parsed.chain_ids[i]);
-    if (blobs_put(store->blobs, config_text, strlen(config_text), NULL, err) < 0 ||
-        blobs_put(store->blobs, manifest_text, strlen(manifest_text), NULL, err) < 0 ||
-        manifest_parse(manifest_text, strlen(manifest_text), MEDIA_OCI_MANIFEST, &manifest, err) < 0)
+    if (blobs_put(store->blobs, text, strlen(text), NULL, err) < 0 ||
+        image_put_manifest(store, lease, config_digest, (int64_t)strlen(text), layers, n_layers,
+                           manifest_digest, &manifest, err) < 0)
         return -1;
     return image_describe(store, manifest_digest, &manifest, &parsed, ret, err);
 }
@@ -126,28 +135,4 @@ const char *image_sniff_media_type(int fd)
     if (memcmp(head, gzip, sizeof(gzip)) == 0)
         return MEDIA_OCI_LAYER_GZIP;
     return memcmp(head, zstd, sizeof(zstd)) == 0 ? MEDIA_OCI_LAYER_ZSTD : MEDIA_OCI_LAYER;
-}
-
-int image_unpack_blob(struct image_store *store, const char *blob_digest, const char *diff_id,
-                      const char *parent, const char *media_type, char ret_chain_id[DIGEST_SIZE],
-                      struct err *err)
-{
-    _cleanup_close_ int fd = blobs_get(store->blobs, blob_digest, NULL, err);
-    struct storage_commit row = {.parent = parent, .media_type = media_type};
-    struct storage_unpack_spec spec = {
-        .input = fd, .blob_out = -EBADF, .blob_digest = blob_digest, .blob_size = -1, .diff_id = diff_id};
-    struct storage_job *job;
-    int r;
-
-    if (fd < 0)
-        return -1;
-    image_store_acquire_slot(store);
-    job = storage_unpack_start(store->layers, &spec, err);
-    r = job ? storage_unpack_wait(job, &row.stage, NULL, err) : -1;
-    image_store_release_slot(store);
-    if (r < 0 || storage_commit(store->layers, &row, 1, err) < 0)
-        return -1;
-    if (ret_chain_id)
-        snprintf(ret_chain_id, DIGEST_SIZE, "%s", row.chain_id);
-    return 0;
 }

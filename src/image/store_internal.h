@@ -37,10 +37,11 @@ bool image_store_wait_unclaimed(struct image_store *store, const char *chain_id,
 int image_describe(struct image_store *store, const char *manifest_digest, const struct manifest *manifest,
                    const struct image_config *config, struct image *ret, struct err *err);
 
-/* Unpacks a tar that lies in the blob store and makes a layer of it. diff_id NULL: any. */
-int image_unpack_blob(struct image_store *store, const char *blob_digest, const char *diff_id,
-                      const char *parent, const char *media_type, char ret_chain_id[DIGEST_SIZE],
-                      struct err *err);
+/* Stores an OCI manifest over a configuration and layers that are in the blob store. *ret is the manifest
+ * parsed. */
+int image_put_manifest(struct image_store *store, struct image_lease *lease, const char *config_digest,
+                       int64_t config_size, const struct descriptor *layers, size_t n_layers,
+                       char ret_digest[DIGEST_SIZE], struct manifest *ret, struct err *err);
 
 /* Media type of a layer by the first bytes of its blob. */
 const char *image_sniff_media_type(int fd);

@@ -25,6 +25,8 @@ int privileges_confine(struct err *err)
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0); /* locales, time zones */
     if (r == 0)
+        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1); /* the threads there are by now, too */
+    if (r == 0)
         r = seccomp_load(filter);
     seccomp_release(filter);
     return r < 0 ? err_errno(err, r, "confine the worker") : 0;

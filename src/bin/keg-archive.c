@@ -1,0 +1,16 @@
+/* keg-archive: reads the archive that docker load is given, apart from kegd because its bytes are hostile. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/registry_protocol.h"
+#include "image/worker/unarchive.h"
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        puts("keg-archive " KEG_VERSION);
+        return 0;
+    }
+    _exit(unarchive(STDIN_FILENO, WORKER_SOCKET_FD, getppid()));
+}

@@ -1,0 +1,15 @@
+/* How kegd and the worker program keg-archive speak.
+ *
+ * kegd spawns keg-archive with the archive (tar: plain, gzip, zstd) as standard input and one end of a
+ * SOCK_SEQPACKET pair as descriptor 3. One JSON object a packet. For each regular file and link in the
+ * archive, in order: worker: {"entry":{"name":NAME,"type":"file"|"link","size":n,"target":NAME}} NAME is
+ * relative and clean; a link's target is resolved against its folder already kegd, for files only:
+ * {"take":true} with the descriptor to write it to, or {"take":false} worker, for taken files:
+ * {"done":{"digest":DIGEST,"size":n}} and at the end {"end":{}} or {"error":{"kind":…,"message":…}}. The
+ * worker leaves when either side is done. */
+#ifndef KEG_IMAGE_ARCHIVE_PROTOCOL_H
+#define KEG_IMAGE_ARCHIVE_PROTOCOL_H
+
+enum { ARCHIVE_PACKET_MAX = 16384, ARCHIVE_NAME_MAX = 1024 };
+
+#endif
