@@ -516,6 +516,7 @@ struct seccomp_filter *seccomp_compile(const json_t *seccomp, uint64_t capabilit
                 json_str_or(seccomp, "defaultAction", ""));
         return NULL;
     }
+    (void)seccomp_attr_set(c.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree, not a list */
     if (compile_architectures(&c, seccomp, err) == 0 && compile_flags(&c, seccomp, err) == 0 &&
         compile_rules(&c, seccomp, err) == 0)
         f = compile_link(&c, err);
