@@ -1,16 +1,17 @@
 /* The runtime library: an OCI configuration becomes a process.
  *
- *     runtime_create()   namespaces, cgroup, root filesystem; the container's init stands just before execve()
- *     runtime_start()    lets it go; comes back when execve() has succeeded, or with its error
+ *     runtime_create()   namespaces, cgroup, root filesystem; the container's init stands just before
+ * execve() runtime_start()    lets it go; comes back when execve() has succeeded, or with its error
  *     runtime_exec()     one more process in a running container
  *     runtime_destroy()  ends what is left and removes cgroups and state
  *
- * Used by keg-monitor (which stays the parent of init) and keg-runtime (which doesn't). The calling process must be
- * single-threaded, with privileges in its user namespace. The caller reaps init and exec'd processes: they are its
- * children. Nothing here writes to stdout/stderr or exits.
+ * Used by keg-monitor (which stays the parent of init) and keg-runtime (which doesn't). The calling process
+ * must be single-threaded, with privileges in its user namespace. The caller reaps init and exec'd processes:
+ * they are its children. Nothing here writes to stdout/stderr or exits.
  *
  * Error kinds: ERR_INVALID (configuration), ERR_NOT_IMPLEMENTED (the kernel lacks it), ERR_NO_PROGRAM /
- * ERR_CANNOT_INVOKE (process.args[0]), ERR_SYSTEM. Source: OCI runtime-spec 1.3, config.md, config-linux.md. */
+ * ERR_CANNOT_INVOKE (process.args[0]), ERR_SYSTEM. Source: OCI runtime-spec 1.3, config.md, config-linux.md.
+ */
 #ifndef KEG_RUNTIME_RUNTIME_H
 #define KEG_RUNTIME_RUNTIME_H
 
@@ -20,9 +21,11 @@
 
 #include "base/err.h"
 
+struct cgroup;
 struct runtime_container;
 
-/* A root filesystem stacked from layers, made in the container's own mount namespace (nothing on the host). */
+/* A root filesystem stacked from layers, made in the container's own mount namespace (nothing on the host).
+ */
 struct runtime_overlay {
     const char *const *lower; /* absolute directories, topmost first, NULL-terminated; at least one */
     const char *upper, *work; /* NULL for a read-only stack */
@@ -31,14 +34,17 @@ struct runtime_overlay {
 
 struct runtime_create_options {
     const char *id;
-    const char *state_dir;         /* absolute, exists, 0700: this container's own; state is kept there */
-    const char *bundle;            /* absolute; relative root.path is resolved against it. May be NULL with overlay */
+    const char *state_dir; /* absolute, exists, 0700, this container's own: state.json, config.json,
+                              start.sock. NULL: no state is kept, for a caller that stays and keeps its own */
+    const char *bundle;    /* absolute; relative root.path is resolved against it. May be NULL with overlay */
     const struct runtime_overlay *overlay; /* NULL: root.path of the configuration */
-    int stdio[3];                  /* become 0, 1, 2 without a terminal; -EBADF: the caller's own. Stay the caller's */
+    int stdio[3]; /* become 0, 1, 2 without a terminal; -EBADF: the caller's own. Stay the caller's */
     unsigned preserve_fds;         /* descriptors 3 … 2+n that the program inherits */
     const char *seccomp_cache_dir; /* compiled filters, shared between containers; NULL: no cache */
     bool no_pivot;
     bool no_new_keyring;
+    bool detached; /* the caller goes away: another process starts it (runtime_open). Else init dies
+                      with the handle if it was never started. Needs state_dir */
 };
 
 /* NULL and *err on failure; then nothing is left behind. */
@@ -50,8 +56,10 @@ struct runtime_container *runtime_open(const char *state_dir, struct err *err);
 struct runtime_container *runtime_container_free(struct runtime_container *c);
 DEFINE_CLEANUP_PTR(struct runtime_container, runtime_container_free)
 
-pid_t runtime_pid(const struct runtime_container *c);     /* init, in the caller's pid namespace */
-int runtime_pidfd(const struct runtime_container *c);     /* borrowed */
+pid_t runtime_pid(const struct runtime_container *c); /* init, in the caller's pid namespace */
+int runtime_pidfd(const struct runtime_container *c); /* borrowed */
+/* Its cgroup, borrowed (limits, statistics, freezing: sys/cgroup.h). NULL when it has none. */
+struct cgroup *runtime_cgroup(struct runtime_container *c);
 /* The pty master when process.terminal is set; the caller takes it over (-EBADF when there is none). */
 int runtime_take_console(struct runtime_container *c);
 
@@ -61,12 +69,12 @@ struct runtime_exec_options {
     const json_t *process; /* OCI process object, complete */
     int stdio[3];
     unsigned preserve_fds;
-    bool privileged;       /* all of the container's bounding set, no seccomp */
+    bool privileged; /* all of the container's bounding set, no seccomp */
     const char *seccomp_cache_dir;
 };
 
-/* Comes back when execve() has succeeded or failed. The process is the caller's child. *ret_console: pty master or
- * -EBADF. */
+/* Comes back when execve() has succeeded or failed. The process is the caller's child. *ret_console: pty
+ * master or -EBADF. */
 int runtime_exec(struct runtime_container *c, const struct runtime_exec_options *options, pid_t *ret_pid,
                  int *ret_pidfd, int *ret_console, struct err *err);
 
@@ -76,5 +84,8 @@ int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *
 int runtime_destroy(struct runtime_container *c, bool force, struct err *err);
 /* How often the kernel's OOM killer struck in the container's cgroup (0 when it can't be read). */
 unsigned long runtime_oom_kills(const struct runtime_container *c);
+/* Borrowed descriptor that becomes readable when that number may have changed; clear it by
+ * cgroup_oom_drain(). -1 when there is none. */
+int runtime_oom_fd(struct runtime_container *c);
 
 #endif

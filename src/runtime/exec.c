@@ -1,0 +1,267 @@
+/* One more process in a running container: cloned into its pid namespace, it joins the rest by init's pidfd.
+ */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init/init.h"
+#include "runtime/internal.h"
+#include "runtime/sync.h"
+#include "sys/pidfd.h"
+#include "sys/procfs.h"
+#include "sys/pty.h"
+
+struct exec {
+    struct runtime_container *container;
+    const struct runtime_exec_options *options;
+    struct spec_process process;
+    struct seccomp_filter *filter;
+    int procfs, sync;
+    bool born_in_cgroup;
+};
+
+/* Those namespaces of init that aren't the caller's too. The user namespace can't be joined by those who are
+ * in it. */
+static int find_namespaces(struct runtime_container *c, int procfs, struct err *err)
+{
+    uint64_t flags = 0;
+
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
+        char own[40], theirs[40];
+        struct stat a, b;
+
+        snprintf(own, sizeof(own), "self/ns/%s", namespaces[kind].file);
+        snprintf(theirs, sizeof(theirs), "%d/ns/%s", c->pid, namespaces[kind].file);
+        if (fstatat(procfs, own, &a, 0) < 0)
+            continue; /* a kind this kernel doesn't have */
+        if (fstatat(procfs, theirs, &b, 0) < 0)
+            return err_set(err, ERR_CONFLICT, "container not running");
+        if (a.st_ino != b.st_ino)
+            flags |= namespaces[kind].flag;
+    }
+    c->join_flags = flags;
+    return 0;
+}
+
+static int make_console(const struct exec *x, int *ret_slave, struct err *err)
+{
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), pts = -EBADF, master = -EBADF;
+    int result;
+
+    pts = root < 0 ? -errno : path_open_in_root(root, "dev/pts", O_PATH | O_DIRECTORY, 0);
+    result = pts < 0 ? pts : pty_open(pts, &master, ret_slave);
+    if (result < 0)
+        return err_errno(err, result, "open a terminal in the container's /dev/pts");
+    if (x->process.rows && x->process.columns)
+        (void)pty_resize(master, x->process.rows, x->process.columns);
+    if (x->process.uid && fchown(*ret_slave, x->process.uid, (gid_t)-1) < 0)
+        return err_errno(err, errno, "give the terminal to user %u", x->process.uid);
+    return sync_send(x->sync, SYNC_READY, master) < 0 ? err_set(err, ERR_SYSTEM, "the caller went away") : 0;
+}
+
+static int join(struct exec *x, struct err *err)
+{
+    const struct runtime_container *c = x->container;
+    uint64_t flags = c->join_flags & ~(uint64_t)CLONE_NEWPID;
+    int result;
+
+    if (process_set_affinity(x->process.cpus_initial, err) < 0)
+        return -1;
+    if (c->cgroup && cgroup_attach(c->cgroup, 0, x->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
+        return -1;
+    result = flags ? namespace_join(c->pidfd, flags) : 0;
+    if (result < 0)
+        return err_errno(err, result, "join the container's namespaces");
+    if (flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+        return err_errno(err, errno, "become root in the container's user namespace");
+    return process_set_affinity(x->process.cpus_final, err);
+}
+
+static int become(struct exec *x, struct err *err)
+{
+    const struct spec_process *p = &x->process;
+    int slave = -EBADF;
+    char **env, *program;
+
+    if (join(x, err) < 0)
+        return -1;
+    if (setsid() < 0)
+        return err_errno(err, errno, "make a session");
+    if (process_new_keyring(x->container->id, err) < 0 || (p->terminal && make_console(x, &slave, err) < 0) ||
+        process_set_stdio(p, x->options->stdio, slave, err) < 0 || process_set_limits(p, err) < 0 ||
+        process_set_directory(p, err) < 0 || process_set_label(p, x->procfs, err) < 0 ||
+        process_find_program(p, err, &program) < 0)
+        return -1;
+    process_make_env(p, &env);
+    if (process_set_identity(p, err) < 0 || process_confine(p, x->filter, x->sync, err) < 0)
+        return -1;
+    return process_execute(p, program, env, x->options->preserve_fds, err);
+}
+
+static _noreturn_ void exec_run(struct exec *x)
+{
+    struct err err = {0};
+
+    process_reset_signals();
+    if (sync_expect(x->sync, SYNC_GO, NULL, &err) == 0)
+        become(x, &err);
+    sync_send_error(x->sync, &err);
+    _exit(err_kind_exit_code(err.kind));
+}
+
+/* Its own first, then the container's, as runc has it; and Docker's "privileged": all that the container may
+ * have. */
+static int prepare(struct exec *x, struct err *err)
+{
+    const struct spec *spec = x->container->spec;
+    struct spec_process *p = &x->process;
+
+    if (spec_process_parse(x->options->process, p, err) < 0)
+        return -1;
+    if (x->container->cgroup && cgroup_prepare_join(x->container->cgroup, err) < 0)
+        return -1;
+    if (!p->has_capabilities && spec->has_process)
+        p->capabilities = spec->process.capabilities;
+    if (p->oom_score_adj == INT64_MIN && spec->has_process)
+        p->oom_score_adj = spec->process.oom_score_adj;
+    if (x->options->privileged) {
+        uint64_t all = spec->process.capabilities.bounding;
+
+        p->capabilities = (struct capability_sets){.bounding = all, .permitted = all, .effective = all};
+        return 0;
+    }
+    if (!spec->seccomp)
+        return 0;
+    x->filter =
+        seccomp_get(spec->seccomp, spec->process.capabilities.bounding, x->options->seccomp_cache_dir, err);
+    return x->filter ? 0 : err_wrap(err, "linux.seccomp");
+}
+
+/* A child's pid namespace is set for all children: go in, clone, come back. */
+static pid_t clone_into(struct exec *x, int *ret_pidfd)
+{
+    const struct runtime_container *c = x->container;
+    int unified = c->cgroup ? cgroup_unified_fd(c->cgroup) : -EBADF;
+    _cleanup_close_ int back = -EBADF;
+    pid_t pid;
+
+    if (c->join_flags & CLONE_NEWPID) {
+        int result;
+
+        back = namespace_open_of(0, NAMESPACE_PID);
+        result = back < 0 ? back : namespace_join(c->pidfd, CLONE_NEWPID);
+        if (result < 0)
+            return result;
+    }
+    x->born_in_cgroup = unified >= 0;
+    pid = process_clone(0, unified, ret_pidfd);
+    if (pid != 0 && back >= 0)
+        namespace_join(back, CLONE_NEWPID);
+    return pid;
+}
+
+static int set_oom_score(const struct exec *x, pid_t pid, struct err *err)
+{
+    char path[40], value[24];
+    int result;
+
+    if (x->process.oom_score_adj == INT64_MIN)
+        return 0;
+    snprintf(path, sizeof(path), "%d/oom_score_adj", pid);
+    snprintf(value, sizeof(value), "%lld", (long long)x->process.oom_score_adj);
+    result = procfs_write(x->procfs, path, value);
+    return result < 0 ? err_errno(err, result, "set process.oomScoreAdj to %s", value) : 0;
+}
+
+/* Until execve(): the terminal, a listener, an error or the end. */
+static int converse(struct exec *x, int socket, int *console, struct err *err)
+{
+    for (;;) {
+        int fd = -EBADF;
+
+        switch (sync_receive(socket, &fd, NULL, err)) {
+        case SYNC_END:
+            return 0;
+        case SYNC_READY:
+            close_fd(console);
+            *console = fd;
+            break;
+        case SYNC_LISTENER:
+            if (listener_deliver(x->container, fd, err) < 0 || sync_send(socket, SYNC_GO, -1) < 0) {
+                close_fd(&fd);
+                return -1;
+            }
+            close_fd(&fd);
+            break;
+        case SYNC_ERROR:
+            return -1;
+        default:
+            close_fd(&fd);
+            return err_set(err, ERR_SYSTEM, "the process sent an unexpected message");
+        }
+    }
+}
+
+static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_console, struct err *err)
+{
+    _cleanup_close_ int socket = -EBADF, console = -EBADF;
+    int pair[2], pidfd = -EBADF, result;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_errno(err, errno, "make a socket pair");
+    socket = pair[0];
+    x->sync = pair[1];
+    pid = clone_into(x, &pidfd);
+    if (pid == 0) {
+        close(socket);
+        exec_run(x);
+    }
+    close(pair[1]);
+    if (pid < 0)
+        return err_errno(err, pid, "clone a process into the container");
+    result = set_oom_score(x, pid, err);
+    if (result == 0 && sync_send(socket, SYNC_GO, -1) < 0)
+        result = err_set(err, ERR_SYSTEM, "the process ended early");
+    if (result == 0)
+        result = converse(x, socket, &console, err);
+    if (result < 0) {
+        launch_kill(&pidfd);
+        return -1;
+    }
+    *ret_pid = pid;
+    *ret_console = take_fd(&console);
+    if (ret_pidfd)
+        *ret_pidfd = pidfd;
+    else
+        close_fd(&pidfd);
+    return 0;
+}
+
+int runtime_exec(struct runtime_container *c, const struct runtime_exec_options *options, pid_t *ret_pid,
+                 int *ret_pidfd, int *ret_console, struct err *err)
+{
+    struct exec x = {.container = c, .options = options, .procfs = -EBADF, .sync = -EBADF};
+    int result = -1;
+
+    if (c->pidfd < 0 || pidfd_wait_exit(c->pidfd, 0) != 0)
+        return err_set(err, ERR_CONFLICT, "container not running");
+    x.procfs = procfs_open();
+    if (x.procfs < 0)
+        return err_errno(err, x.procfs, "open /proc");
+    if (prepare(&x, err) == 0 && (c->join_flags || find_namespaces(c, x.procfs, err) == 0))
+        result = spawn(&x, ret_pid, ret_pidfd, ret_console, err);
+    seccomp_filter_free(x.filter);
+    spec_process_finish(&x.process);
+    close_fd(&x.procfs);
+    return result;
+}

@@ -1,0 +1,256 @@
+/* Init's way from clone3() to execve(), as a table of steps.
+ *
+ * Until "pivot" the process stands on the host's root, in a mount namespace of its own: paths of the host may
+ * be used, the container's only through rootfs/. From "pivot" on there is nothing but the container.
+ * Privileges are given up in "identity" (bounding set, ids) and finally, after the start, in
+ * process_confine(). */
+#include "runtime/init/init.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "runtime/internal.h"
+#include "runtime/sync.h"
+#include "sys/pidfd.h"
+
+static int step_namespaces(struct init *in, struct err *err)
+{
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
+        int result;
+
+        if (in->namespaces[kind] < 0 || kind == NAMESPACE_PID || kind == NAMESPACE_USER)
+            continue; /* joined by the caller or the step in between */
+        result = namespace_join(in->namespaces[kind], namespaces[kind].flag);
+        if (result < 0)
+            return err_errno(err, result, "join the %s namespace %s", namespaces[kind].name,
+                             in->spec->namespaces[kind].path);
+        close_fd(&in->namespaces[kind]);
+    }
+    return 0;
+}
+
+/* Into the cgroup first, so that a new cgroup namespace has it as its root. */
+static int step_cgroup(struct init *in, struct err *err)
+{
+    if (in->cgroup && cgroup_attach(in->cgroup, 0, in->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
+        return -1;
+    if (spec_makes(in->spec, NAMESPACE_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+        return err_errno(err, errno, "make a cgroup namespace");
+    return 0;
+}
+
+/* Waits for the mappings, then is root in the user namespace. */
+static int step_user(struct init *in, struct err *err)
+{
+    if (spec_makes(in->spec, NAMESPACE_USER) && sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
+        return -1;
+    if (!in->rootfs.foreign_user)
+        return 0;
+    if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        return err_errno(err, errno, "become root in the user namespace (are ids 0 mapped?)");
+    return 0;
+}
+
+static int step_session(struct init *in, struct err *err)
+{
+    if (setsid() < 0)
+        return err_errno(err, errno, "make a session");
+    return in->options->no_new_keyring ? 0 : process_new_keyring(in->options->id, err);
+}
+
+static int step_host_side(struct init *in, struct err *err)
+{
+    return in->sources_open ? 0 : rootfs_open_host(&in->rootfs, err);
+}
+
+static int step_root(struct init *in, struct err *err)
+{
+    return rootfs_mount_root(&in->rootfs, err);
+}
+
+static int step_mounts(struct init *in, struct err *err)
+{
+    return rootfs_mount_all(&in->rootfs, err);
+}
+
+static int step_devices(struct init *in, struct err *err)
+{
+    _cleanup_close_ int master = -EBADF;
+
+    if (rootfs_make_devices(&in->rootfs, err) < 0)
+        return -1;
+    if (!in->spec->has_process || !in->spec->process.terminal)
+        return 0;
+    if (rootfs_make_console(&in->rootfs, &in->spec->process, &master, &in->slave, err) < 0)
+        return -1;
+    /* the caller takes it from here; its other messages carry no descriptor */
+    return sync_send(in->sync, SYNC_READY, master) < 0 ? err_set(err, ERR_SYSTEM, "the caller went away") : 0;
+}
+
+static int step_hooks(struct init *in, struct err *err)
+{
+    const struct spec_hooks *hooks = in->spec->hooks;
+
+    if (hooks[HOOK_PRESTART].count || hooks[HOOK_CREATE_RUNTIME].count) {
+        if (sync_send(in->sync, SYNC_HOOKS, -1) < 0 || sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
+            return -1;
+    }
+    if (hooks[HOOK_CREATE_CONTAINER].count) {
+        _cleanup_json_ json_t *state = state_json(in->container, "creating");
+
+        return hooks_run(&hooks[HOOK_CREATE_CONTAINER], "createContainer", state, err);
+    }
+    return 0;
+}
+
+static int step_masks(struct init *in, struct err *err)
+{
+    if (rootfs_mask(&in->rootfs, err) < 0)
+        return -1;
+    return rootfs_seal(&in->rootfs, err);
+}
+
+static int step_names(struct init *in, struct err *err)
+{
+    const struct spec *spec = in->spec;
+
+    if (!str_empty(spec->hostname) && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+        return err_errno(err, errno, "set the host name %s", spec->hostname);
+    if (!str_empty(spec->domainname) && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+        return err_errno(err, errno, "set the domain name %s", spec->domainname);
+    return init_apply_sysctls(spec, in->procfs, err);
+}
+
+static int step_pivot(struct init *in, struct err *err)
+{
+    return rootfs_pivot(&in->rootfs, err);
+}
+
+static int step_limits(struct init *in, struct err *err)
+{
+    const struct spec *spec = in->spec;
+
+    if (spec->personality >= 0 && personality((unsigned long)spec->personality) < 0)
+        return err_errno(err, errno, "set the personality");
+    if (process_set_memory_policy(spec->memory_policy, err) < 0)
+        return -1;
+    return spec->has_process ? process_set_limits(&spec->process, err) : 0;
+}
+
+static int step_identity(struct init *in, struct err *err)
+{
+    const struct spec_process *p = &in->spec->process;
+
+    if (!in->spec->has_process)
+        return 0;
+    if (process_set_stdio(p, in->options->stdio, in->slave, err) < 0 || process_set_directory(p, err) < 0 ||
+        process_set_label(p, in->procfs, err) < 0 || process_find_program(p, err, &in->program) < 0)
+        return -1;
+    return process_set_identity(p, err);
+}
+
+static const struct {
+    const char *doing; /* put before the error; NULL where the messages need none */
+    int (*run)(struct init *in, struct err *err);
+} steps[] = {
+    {"namespaces", step_namespaces},
+    {"cgroup", step_cgroup},
+    {"user namespace", step_user},
+    {NULL, step_session},
+    {NULL, step_host_side},
+    {NULL, step_root},
+    {NULL, step_mounts},
+    {NULL, step_devices},
+    {NULL, step_hooks},
+    {NULL, step_masks},
+    {NULL, step_names},
+    {NULL, step_pivot},
+    {NULL, step_limits},
+    {NULL, step_identity},
+};
+
+/* Waits to be started: by the caller, or by whoever connects to start.sock. */
+static int wait_for_start(struct init *in, struct err *err)
+{
+    int result = sync_send(in->sync, SYNC_READY, -1);
+
+    if (result < 0)
+        return err_errno(err, result, "the caller went away");
+    if (in->start_socket >= 0) {
+        int connection = accept4(in->start_socket, NULL, NULL, SOCK_CLOEXEC);
+
+        if (connection < 0)
+            return err_errno(err, errno, "accept on %s", START_SOCKET);
+        close_fd(&in->sync);
+        close_fd(&in->start_socket);
+        in->sync = connection;
+    }
+    return sync_expect(in->sync, SYNC_START, NULL, err);
+}
+
+static int execute(struct init *in, struct err *err)
+{
+    const struct spec_process *p = &in->spec->process;
+    char **env;
+
+    if (!in->spec->has_process)
+        return err_set(err, ERR_INVALID, "invalid configuration: process: missing, and needed to start");
+    if (in->spec->hooks[HOOK_START_CONTAINER].count) {
+        _cleanup_json_ json_t *state = state_json(in->container, "created");
+
+        if (hooks_run(&in->spec->hooks[HOOK_START_CONTAINER], "startContainer", state, err) < 0)
+            return -1;
+    }
+    process_make_env(p, &env);
+    if (process_confine(p, in->filter, in->sync, err) < 0)
+        return -1;
+    return process_execute(p, in->program, env, in->options->preserve_fds, err);
+}
+
+/* The step in between when the user namespace has a path: from inside of it, clone the real init as a
+ * sibling. */
+static int clone_inside(struct init *in, struct err *err)
+{
+    int result = namespace_join(in->namespaces[NAMESPACE_USER], CLONE_NEWUSER);
+    pid_t pid;
+
+    if (result < 0)
+        return err_errno(err, result, "join the user namespace %s",
+                         in->spec->namespaces[NAMESPACE_USER].path);
+    pid = process_clone(in->clone_flags | CLONE_PARENT, -EBADF, NULL);
+    if (pid < 0)
+        return err_errno(err, pid, "clone the container's process");
+    if (pid > 0) {
+        sync_send_pid(in->sync, pid);
+        _exit(0);
+    }
+    return 0;
+}
+
+void init_run(struct init *in)
+{
+    struct err err = {0};
+    int result;
+
+    process_reset_signals();
+    result = in->user_by_path ? clone_inside(in, &err) : 0;
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(steps); i++) {
+        result = steps[i].run(in, &err);
+        if (result < 0 && steps[i].doing)
+            err_wrap(&err, "%s", steps[i].doing);
+    }
+    if (result == 0)
+        result = wait_for_start(in, &err);
+    if (result == 0)
+        execute(in, &err);
+    sync_send_error(in->sync, &err);
+    _exit(err_kind_exit_code(err.kind));
+}

@@ -1,0 +1,70 @@
+/* What runs in the new process, from clone3() to execve(). Init's steps are a table in init.c; those that
+ * exec shares are here as functions. They run single-threaded and may allocate. */
+#ifndef KEG_RUNTIME_INIT_INIT_H
+#define KEG_RUNTIME_INIT_INIT_H
+
+#include "base/err.h"
+#include "runtime/rootfs/rootfs.h"
+#include "runtime/runtime.h"
+#include "runtime/spec.h"
+#include "sys/cgroup.h"
+#include "sys/seccomp.h"
+
+struct runtime_container;
+
+struct init {
+    const struct runtime_container *container;
+    const struct spec *spec;
+    const struct runtime_create_options *options;
+    struct cgroup *cgroup;
+    struct seccomp_filter *filter; /* NULL: none */
+    struct rootfs rootfs;
+    int namespaces[NAMESPACE_COUNT]; /* to join */
+    int procfs;
+    int sync;             /* to the caller; close-on-exec */
+    int start_socket;     /* listening, or -EBADF */
+    int slave;            /* of the terminal, or -EBADF */
+    bool born_in_cgroup;  /* clone3() put it into the v2 cgroup */
+    bool sources_open;    /* the caller has done rootfs_open_host() */
+    bool user_by_path;    /* a step in between joins the user namespace and clones init */
+    uint64_t clone_flags; /* for that clone */
+    char *program;        /* resolved args[0] */
+};
+
+/* Never returns: execve(), or the error sent to the caller. */
+_noreturn_ void init_run(struct init *in);
+
+/* One sysctl each, in the container's namespaces, through the host's checked procfs. */
+int init_apply_sysctls(const struct spec *spec, int procfs, struct err *err);
+
+/* The process's own properties. All need the privileges the process is going to lose. */
+
+/* 0, 1, 2 from `stdio` (below 0: stay), or the terminal's slave, which also becomes the controlling terminal.
+ */
+int process_set_stdio(const struct spec_process *p, const int stdio[3], int slave, struct err *err);
+/* A session keyring of its own. */
+int process_new_keyring(const char *id, struct err *err);
+/* rlimits, scheduler, I/O priority. */
+int process_set_limits(const struct spec_process *p, struct err *err);
+int process_set_memory_policy(const json_t *policy, struct err *err);
+/* "0-3,7" as sched_setaffinity(2). */
+int process_set_affinity(const char *cpus, struct err *err);
+/* Bounding set, groups, ids, umask; keeps the permitted capabilities. */
+int process_set_identity(const struct spec_process *p, struct err *err);
+/* The working directory, which is proven to be inside the root. */
+int process_set_directory(const struct spec_process *p, struct err *err);
+/* HOME, when the environment lacks it, from the root's /etc/passwd. *ret_env is a NULL-terminated copy of
+ * env. */
+void process_make_env(const struct spec_process *p, char ***ret_env);
+/* Finds args[0] as execvp(3) would, with the process's own PATH. The caller frees *ret_program. */
+int process_find_program(const struct spec_process *p, struct err *err, char **ret_program);
+/* LSM label for the next execve(). procfs: the host's. */
+int process_set_label(const struct spec_process *p, int procfs, struct err *err);
+/* no_new_privs, seccomp, final capabilities. `sync` is for a listener (see sync.h). */
+int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,
+                    struct err *err);
+/* execve(). Comes back only with an error. */
+int process_execute(const struct spec_process *p, const char *program, char *const *env,
+                    unsigned preserve_fds, struct err *err);
+
+#endif

@@ -1,0 +1,174 @@
+/* Who the process is: descriptors, ids, directory, capabilities, seccomp. */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init/init.h"
+#include "runtime/sync.h"
+#include "sys/procfs.h"
+#include "sys/pty.h"
+
+/* A pipe belongs to the user of the process, who may want to open it again as /dev/stdout. */
+static void give_pipe(int fd, uid_t uid)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || st.st_uid == uid)
+        return;
+    if (fchown(fd, uid, (gid_t)-1) < 0)
+        return; /* somebody else's pipe still works as it is */
+}
+
+int process_set_stdio(const struct spec_process *p, const int stdio[3], int slave, struct err *err)
+{
+    int copies[3];
+
+    if (slave >= 0) {
+        int result = pty_control(slave);
+
+        if (result < 0)
+            return err_errno(err, result, "make the terminal controlling");
+    }
+    for (int i = 0; i < 3; i++) { /* out of the way first: a source may be 0, 1 or 2 itself */
+        int source = slave >= 0 ? slave : stdio[i];
+
+        copies[i] = source < 0 ? -EBADF : fcntl(source, F_DUPFD_CLOEXEC, 3);
+        if (source >= 0 && copies[i] < 0)
+            return err_errno(err, errno, "duplicate descriptor %d", source);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (copies[i] < 0)
+            continue;
+        if (dup2(copies[i], i) < 0)
+            return err_errno(err, errno, "set descriptor %d", i);
+        close(copies[i]);
+        if (p->uid)
+            give_pipe(i, p->uid);
+    }
+    return 0;
+}
+
+int process_new_keyring(const char *id, struct err *err)
+{
+    _cleanup_free_ char *name = xasprintf("_ses.%s", id);
+
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0 || errno == ENOSYS)
+        return 0;
+    return err_errno(err, errno, "join a new session keyring (kernel.keys.maxkeys may be too low)");
+}
+
+int process_set_identity(const struct spec_process *p, struct err *err)
+{
+    int result = capability_drop_bounding(p->capabilities.bounding);
+
+    if (result == 0)
+        result = capability_keep();
+    if (result < 0)
+        return err_errno(err, result, "limit capabilities");
+    if (setgroups(p->group_count, p->groups) < 0 && !(errno == EPERM && p->group_count == 0))
+        return err_errno(err, errno, "set the %zu additional groups", p->group_count);
+    if (setresgid(p->gid, p->gid, p->gid) < 0)
+        return err_errno(err, errno, "become group %u", p->gid);
+    if (setresuid(p->uid, p->uid, p->uid) < 0)
+        return err_errno(err, errno, "become user %u", p->uid);
+    if (p->umask >= 0)
+        umask((mode_t)p->umask);
+    return 0;
+}
+
+/* /proc/self/fd and the like are refused by the way of opening; that the result lies inside the root, by
+ * asking the kernel for its path. */
+int process_set_directory(const struct spec_process *p, struct err *err)
+{
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd = root < 0 ? -errno : path_open_in_root(root, p->cwd, O_PATH | O_DIRECTORY, 0);
+    char cwd[4096];
+    int result = fd < 0 ? fd : fchdir(fd) < 0 ? -errno : 0;
+
+    if (result < 0)
+        return err_errno(err, result, "chdir to cwd (\"%s\") set in config.json failed", p->cwd);
+    if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || *cwd != '/')
+        return err_set(err, ERR_INVALID, "the working directory \"%s\" is outside of the container's root",
+                       p->cwd);
+    return 0;
+}
+
+static bool apparmor_enabled(void)
+{
+    char state = 'N';
+    _cleanup_close_ int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+
+    return fd >= 0 && read(fd, &state, 1) == 1 && state == 'Y';
+}
+
+int process_set_label(const struct spec_process *p, int procfs, struct err *err)
+{
+    int result;
+
+    if (!str_empty(p->selinux_label)) {
+        result = procfs_write(procfs, "self/attr/exec", p->selinux_label);
+        if (result < 0)
+            return err_errno(err, result, "set the SELinux label %s", p->selinux_label);
+    }
+    if (!str_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined")) {
+        _cleanup_free_ char *text = xasprintf("exec %s", p->apparmor_profile);
+
+        result = procfs_write(procfs, "self/attr/apparmor/exec", text);
+        if (result == -ENOENT && apparmor_enabled())
+            result = procfs_write(procfs, "self/attr/exec", text);
+        if (result < 0)
+            return err_errno(err, result,
+                             "set the AppArmor profile %s (is AppArmor enabled, the profile loaded?)",
+                             p->apparmor_profile);
+    }
+    return 0;
+}
+
+static int install_filter(const struct seccomp_filter *filter, int sync, struct err *err)
+{
+    _cleanup_close_ int listener = -EBADF;
+    int result = seccomp_install(filter, filter->wants_listener ? &listener : NULL);
+
+    if (result < 0)
+        return err_errno(err, result, "install the seccomp filter");
+    if (!filter->wants_listener)
+        return 0;
+    result = sync_send(sync, SYNC_LISTENER, listener);
+    if (result < 0)
+        return err_errno(err, result, "hand over seccomp's listener");
+    return sync_expect(sync, SYNC_GO, NULL, err);
+}
+
+int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,
+                    struct err *err)
+{
+    struct capability_sets held;
+    int result;
+
+    if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return err_errno(err, errno, "set no_new_privs");
+    if (filter &&
+        !p->no_new_privileges) { /* then the kernel wants CAP_SYS_ADMIN: installed before that is given up */
+        result = capability_get(&held);
+        held.effective = held.permitted;
+        if (result == 0)
+            result = capability_apply(&held, NULL);
+        if (result < 0)
+            return err_errno(err, result, "raise capabilities for seccomp");
+        if (install_filter(filter, sync, err) < 0)
+            return -1;
+    }
+    result = capability_apply(&p->capabilities, NULL);
+    if (result < 0)
+        return err_errno(err, result, "set capabilities");
+    if (filter && p->no_new_privileges)
+        return install_filter(filter, sync, err);
+    return 0;
+}

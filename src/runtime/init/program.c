@@ -1,0 +1,133 @@
+/* Finding the program, its environment, and execve(). */
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init/init.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static const char *env_get(const struct spec_process *p, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char **env = p->env; env && *env; env++)
+        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+            return *env + n + 1;
+    return NULL;
+}
+
+enum { PASSWD_MAX = 10 * 1024 * 1024 };
+
+/* The home directory of a user of the container, from its own file, which is read as data and within bounds.
+ */
+static char *home_of(uint32_t uid)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(PASSWD_MAX);
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd =
+        root < 0 ? -EBADF : path_open_in_root(root, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    struct stat st;
+    char *rest, *line;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fd_read_all(fd, &text) < 0 || !text.data)
+        return NULL;
+    for (rest = text.data; (line = strsep(&rest, "\n"));) {
+        char *field[7] = {0};
+        size_t n = 0;
+        uint32_t id;
+
+        while (n < ARRAY_SIZE(field) && line)
+            field[n++] = strsep(&line, ":");
+        if (n == ARRAY_SIZE(field) && str_to_u32(field[2], &id) == 0 && id == uid && *field[5])
+            return xstrdup(field[5]);
+    }
+    return NULL;
+}
+
+void process_make_env(const struct spec_process *p, char ***ret_env)
+{
+    *ret_env = NULL;
+    for (const char **env = p->env; env && *env; env++)
+        strv_push(ret_env, *env);
+    if (str_empty(env_get(p, "HOME"))) {
+        _cleanup_free_ char *home = home_of(p->uid);
+
+        strv_push_take(ret_env, xasprintf("HOME=%s", home ? home : "/"));
+    }
+    if (!*ret_env)
+        *ret_env = xcalloc(1, sizeof(char *));
+}
+
+static int check_program(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+static int not_invoked(const char *name, int errnum, struct err *err)
+{
+    return err_set(err, ERR_CANNOT_INVOKE, "exec: \"%s\": %s", name,
+                   errnum == -EISDIR ? "is a directory" : strerror(-errnum));
+}
+
+int process_find_program(const struct spec_process *p, struct err *err, char **ret_program)
+{
+    const char *name = p->args[0], *path = env_get(p, "PATH");
+    _cleanup_strv_ char **directories = NULL;
+    int denied = 0;
+
+    if (strchr(name, '/')) {
+        int result = check_program(name);
+
+        if (result == -ENOENT || result == -ENOTDIR)
+            return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": stat %s: %s", name, name, strerror(-result));
+        if (result < 0)
+            return not_invoked(name, result, err);
+        *ret_program = xstrdup(name);
+        return 0;
+    }
+    directories = strv_split(path ? path : DEFAULT_PATH, ':');
+    for (char **directory = directories; *name && *directory; directory++) {
+        _cleanup_free_ char *candidate = path_is_absolute(*directory) ? path_join(*directory, name) : NULL;
+        int result = candidate ? check_program(candidate) : -ENOENT;
+
+        if (result == 0) {
+            *ret_program = take_ptr(&candidate);
+            return 0;
+        }
+        if (result == -EACCES)
+            denied = result;
+    }
+    if (denied)
+        return not_invoked(name, denied, err);
+    return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": executable file not found in $PATH", name);
+}
+
+int process_execute(const struct spec_process *p, const char *program, char *const *env,
+                    unsigned preserve_fds, struct err *err)
+{
+    int errnum;
+
+    if (syscall(SYS_close_range, 3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return err_errno(err, errno, "close descriptors");
+    for (unsigned fd = 3; fd < 3 + preserve_fds; fd++)
+        if (fd_set_cloexec((int)fd, false) < 0)
+            return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
+    execve(program, (char *const *)p->args, env);
+    errnum = errno;
+    if (errnum == ENOENT) /* it was there a moment ago: its interpreter is not */
+        return err_set(err, ERR_NO_PROGRAM, "exec %s: %s", program, strerror(errnum));
+    return err_set(err, ERR_CANNOT_INVOKE, "exec %s: %s", program, strerror(errnum));
+}

@@ -1,0 +1,53 @@
+/* What the files of this folder share about a container. */
+#ifndef KEG_RUNTIME_INTERNAL_H
+#define KEG_RUNTIME_INTERNAL_H
+
+#include <stdint.h>
+
+#include "runtime/runtime.h"
+#include "runtime/spec.h"
+#include "sys/cgroup.h"
+
+#define STATE_FILE   "state.json"
+#define CONFIG_FILE  "config.json"
+#define START_SOCKET "start.sock"
+
+struct runtime_container {
+    char *id, *state_dir, *bundle;
+    struct spec *spec;
+    struct cgroup *cgroup;
+    pid_t pid;
+    int pidfd;           /* -EBADF when init is gone (a handle from runtime_open) */
+    uint64_t start_time; /* of init, clock ticks since boot: with pid its identity */
+    int sync;            /* to init while it waits for the start, else -EBADF */
+    int console;         /* the pty's master, until taken */
+    int oom_fd;          /* -EBADF: not yet asked for */
+    bool detached, is_child, started;
+    uint64_t join_flags; /* CLONE_NEW… that exec has to join; 0: not yet known */
+};
+
+struct runtime_container *container_new(const struct runtime_create_options *options);
+
+/* OCI's state, with that status: a new object. For hooks and state.json. */
+json_t *state_json(const struct runtime_container *c, const char *status);
+/* Writes state.json and config.json; a container without state_dir has none. */
+int state_save(const struct runtime_container *c, struct err *err);
+void state_remove(const struct runtime_container *c);
+/* "created", "running", "paused" or "stopped". */
+const char *state_status(struct runtime_container *c);
+
+/* Runs the hooks of a stage one after the other, the state on their standard input. The first failure ends
+ * it. */
+int hooks_run(const struct spec_hooks *hooks, const char *stage, const json_t *state, struct err *err);
+
+/* Starts init (launch.c): fills in pid, pidfd, sync, console. On failure the process is gone. */
+int launch_init(struct runtime_container *c, const struct runtime_create_options *options, struct err *err);
+/* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
+int launch_start(struct runtime_container *c, int socket, struct err *err);
+/* Kills a child of ours and reaps it. */
+void launch_kill(int *pidfd);
+
+/* A handle of seccomp's notifications goes to the profile's listenerPath (config-linux.md). */
+int listener_deliver(const struct runtime_container *c, int listener, struct err *err);
+
+#endif

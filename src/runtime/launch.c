@@ -1,0 +1,339 @@
+/* The caller's side of init: everything that is prepared before clone3(), and the conversation until
+ * execve(). */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init/init.h"
+#include "runtime/internal.h"
+#include "runtime/sync.h"
+#include "sys/mount.h"
+#include "sys/pidfd.h"
+#include "sys/procfs.h"
+
+void launch_kill(int *pidfd)
+{
+    if (*pidfd < 0)
+        return;
+    pidfd_signal(*pidfd, SIGKILL);
+    pidfd_reap(*pidfd, /* hang= */ true, NULL);
+    close_fd(pidfd);
+}
+
+static int open_namespaces(struct init *in, struct err *err)
+{
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
+        const char *path = in->spec->namespaces[kind].path;
+
+        in->namespaces[kind] = path ? namespace_open(path, (enum namespace_kind)kind) : -EBADF;
+        if (path && in->namespaces[kind] == -EINVAL)
+            return err_set(err, ERR_INVALID, "%s is not a %s namespace", path, namespaces[kind].name);
+        if (path && in->namespaces[kind] < 0)
+            return err_errno(err, in->namespaces[kind], "open the %s namespace %s", namespaces[kind].name,
+                             path);
+    }
+    return 0;
+}
+
+/* Which namespaces clone3() makes. The cgroup namespace comes later, when init is in its cgroup; a time
+ * namespace with offsets is made before, as they can't be changed once somebody is inside. */
+static uint64_t flags_to_make(const struct spec *spec)
+{
+    uint64_t flags = 0;
+
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
+        if (spec_makes(spec, (enum namespace_kind)kind) && kind != NAMESPACE_CGROUP)
+            flags |= namespaces[kind].flag;
+    return spec->time_offsets ? flags & ~(uint64_t)CLONE_NEWTIME : flags;
+}
+
+static int make_time_namespace(const struct spec *spec, int procfs, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(4096);
+    const char *clock;
+    json_t *offset;
+    int result;
+
+    if (unshare(CLONE_NEWTIME) < 0)
+        return err_errno(err, errno, "make a time namespace");
+    json_object_foreach ((json_t *)spec->time_offsets, clock, offset) {
+        if (!str_eq(clock, "monotonic") && !str_eq(clock, "boottime"))
+            return err_set(err, ERR_INVALID, "linux.timeOffsets: there is no clock \"%s\"", clock);
+        buf_printf(&text, "%s %lld %lld\n", clock, (long long)json_int_or(offset, "secs", 0),
+                   (long long)json_int_or(offset, "nanosecs", 0));
+    }
+    result = text.len ? procfs_write(procfs, "self/timens_offsets", buf_str(&text)) : 0;
+    return result < 0 ? err_errno(err, result, "set the offsets of the time namespace") : 0;
+}
+
+/* Those two namespaces are entered by children only, so the caller can go in, clone, and come back. */
+struct detour {
+    int pid, time; /* the way back, -EBADF: not gone */
+};
+
+static int detour_enter(struct detour *d, struct init *in, struct err *err)
+{
+    *d = (struct detour){-EBADF, -EBADF};
+    if (in->namespaces[NAMESPACE_PID] >= 0) {
+        int result;
+
+        d->pid = namespace_open_of(0, NAMESPACE_PID);
+        result = d->pid < 0 ? d->pid : namespace_join(in->namespaces[NAMESPACE_PID], CLONE_NEWPID);
+        if (result < 0)
+            return err_errno(err, result, "join the pid namespace %s",
+                             in->spec->namespaces[NAMESPACE_PID].path);
+    }
+    if (in->spec->time_offsets && spec_makes(in->spec, NAMESPACE_TIME)) {
+        d->time = namespace_open_of(0, NAMESPACE_TIME);
+        if (d->time < 0)
+            return err_errno(err, d->time, "open the time namespace");
+        return make_time_namespace(in->spec, in->procfs, err);
+    }
+    return 0;
+}
+
+static void detour_leave(struct detour *d)
+{
+    if (d->pid >= 0)
+        namespace_join(d->pid, CLONE_NEWPID);
+    if (d->time >= 0)
+        namespace_join(d->time, CLONE_NEWTIME);
+    close_fd(&d->pid);
+    close_fd(&d->time);
+}
+
+static int get_filter(struct init *in, struct err *err)
+{
+    const struct spec *spec = in->spec;
+
+    if (!spec->seccomp)
+        return 0;
+    in->filter =
+        seccomp_get(spec->seccomp, spec->process.capabilities.bounding, in->options->seccomp_cache_dir, err);
+    if (!in->filter)
+        return err_wrap(err, "linux.seccomp");
+    if (in->filter->wants_listener && !json_str(spec->seccomp, "listenerPath"))
+        return err_set(err, ERR_INVALID, "linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
+    return 0;
+}
+
+static int open_start_socket(struct init *in, struct err *err)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (!in->options->detached)
+        return 0;
+    if (!in->options->state_dir)
+        return err_set(err, ERR_INVALID, "a container that another process starts needs a state directory");
+    path = path_join(in->options->state_dir, START_SOCKET);
+    in->start_socket = unix_listen(path, SOCK_SEQPACKET, 0600);
+    return in->start_socket < 0 ? err_errno(err, in->start_socket, "listen on %s", path) : 0;
+}
+
+static int prepare(struct init *in, struct err *err)
+{
+    in->procfs = in->rootfs.procfs = procfs_open();
+    if (in->procfs < 0)
+        return err_errno(err, in->procfs, "open /proc");
+    if (open_namespaces(in, err) < 0 || get_filter(in, err) < 0 || open_start_socket(in, err) < 0)
+        return -1;
+    if (in->cgroup && cgroup_prepare_join(in->cgroup, err) < 0)
+        return -1;
+    in->user_by_path = in->namespaces[NAMESPACE_USER] >= 0;
+    in->rootfs.foreign_user = in->spec->namespaces[NAMESPACE_USER].wanted;
+    in->clone_flags = flags_to_make(in->spec);
+    if (in->rootfs.foreign_user && mount_api_available()) {
+        in->sources_open = true;
+        return rootfs_open_host(&in->rootfs, err);
+    }
+    return 0;
+}
+
+static int clone_init(struct runtime_container *c, struct init *in, struct err *err)
+{
+    int unified = c->cgroup && !in->user_by_path ? cgroup_unified_fd(c->cgroup) : -EBADF, pair[2];
+    struct detour detour;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_errno(err, errno, "make a socket pair");
+    in->sync = pair[1];
+    in->born_in_cgroup = unified >= 0;
+    if (detour_enter(&detour, in, err) < 0) {
+        detour_leave(&detour);
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
+    pid = process_clone(in->user_by_path ? 0 : in->clone_flags, unified, &c->pidfd);
+    if (pid == 0) {
+        close(pair[0]);
+        init_run(in);
+    }
+    detour_leave(&detour);
+    close(pair[1]);
+    c->sync = pair[0];
+    c->pid = pid;
+    return pid < 0 ? err_errno(err, pid, "clone the container's process") : 0;
+}
+
+/* The step in between has cloned init: what we have is not it yet. */
+static int follow(struct runtime_container *c, struct err *err)
+{
+    int32_t pid = 0;
+    enum sync_type type = sync_receive(c->sync, NULL, &pid, err);
+
+    if (type != SYNC_PID)
+        return type == SYNC_ERROR ? -1 : err_set(err, ERR_SYSTEM, "the container's process ended early");
+    pidfd_reap(c->pidfd, /* hang= */ true, NULL);
+    close_fd(&c->pidfd);
+    c->pid = pid;
+    c->pidfd = pidfd_from_pid(pid);
+    return c->pidfd < 0 ? err_errno(err, c->pidfd, "open the container's process") : 0;
+}
+
+static int set_oom_score(const struct runtime_container *c, int procfs, struct err *err)
+{
+    char path[40], value[24];
+    int result;
+
+    if (!c->spec->has_process || c->spec->process.oom_score_adj == INT64_MIN)
+        return 0;
+    snprintf(path, sizeof(path), "%d/oom_score_adj", c->pid);
+    snprintf(value, sizeof(value), "%lld", (long long)c->spec->process.oom_score_adj);
+    result = procfs_write(procfs, path, value);
+    return result < 0 ? err_errno(err, result,
+                                  "set process.oomScoreAdj to %s (lowering it needs CAP_SYS_RESOURCE)", value)
+                      : 0;
+}
+
+static int settle(struct runtime_container *c, struct init *in, struct err *err)
+{
+    const struct spec *spec = c->spec;
+
+    if (in->user_by_path && follow(c, err) < 0)
+        return -1;
+    if (spec_makes(spec, NAMESPACE_USER)) {
+        int result = namespace_write_mappings(in->procfs, c->pid, spec->uids, spec->uid_count, spec->gids,
+                                              spec->gid_count);
+
+        if (result < 0)
+            return err_errno(err, result, "write the mappings of the user namespace");
+    }
+    if (set_oom_score(c, in->procfs, err) < 0)
+        return -1;
+    if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)
+        return err_set(err, ERR_SYSTEM, "the container's process ended early");
+    process_start_time(c->pid, &c->start_time, NULL);
+    return state_save(c, err);
+}
+
+static int run_runtime_hooks(struct runtime_container *c, struct err *err)
+{
+    _cleanup_json_ json_t *state = state_json(c, "creating");
+
+    if (hooks_run(&c->spec->hooks[HOOK_PRESTART], "prestart", state, err) < 0 ||
+        hooks_run(&c->spec->hooks[HOOK_CREATE_RUNTIME], "createRuntime", state, err) < 0)
+        return -1;
+    return sync_send(c->sync, SYNC_GO, -1) < 0 ? err_set(err, ERR_SYSTEM, "the container's process ended")
+                                               : 0;
+}
+
+/* Answers init until it stands ready. */
+static int converse(struct runtime_container *c, struct err *err)
+{
+    for (;;) {
+        int fd = -EBADF;
+
+        switch (sync_receive(c->sync, &fd, NULL, err)) {
+        case SYNC_READY:
+            if (fd < 0)
+                return 0;
+            close_fd(&c->console);
+            c->console = fd;
+            break;
+        case SYNC_HOOKS:
+            if (run_runtime_hooks(c, err) < 0)
+                return -1;
+            break;
+        case SYNC_ERROR:
+            return -1;
+        default:
+            close_fd(&fd);
+            return err_set(err, ERR_SYSTEM, "the container's process ended while it was being set up");
+        }
+    }
+}
+
+int launch_init(struct runtime_container *c, const struct runtime_create_options *options, struct err *err)
+{
+    struct init in = {
+        .container = c,
+        .spec = c->spec,
+        .options = options,
+        .cgroup = c->cgroup,
+        .rootfs = {.spec = c->spec, .options = options, .cgroup = c->cgroup},
+        .procfs = -EBADF,
+        .sync = -EBADF,
+        .start_socket = -EBADF,
+        .slave = -EBADF,
+    };
+    int result;
+
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
+        in.namespaces[kind] = -EBADF;
+    rootfs_init(&in.rootfs);
+    result = prepare(&in, err);
+    if (result == 0)
+        result = clone_init(c, &in, err);
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
+        close_fd(&in.namespaces[kind]);
+    close_fd(&in.start_socket);
+    rootfs_finish(&in.rootfs);
+    seccomp_filter_free(in.filter);
+    if (result == 0)
+        result = settle(c, &in, err);
+    if (result == 0)
+        result = converse(c, err);
+    close_fd(&in.procfs);
+    if (result < 0) {
+        launch_kill(&c->pidfd);
+        close_fd(&c->sync);
+        close_fd(&c->console);
+    }
+    return result;
+}
+
+int launch_start(struct runtime_container *c, int socket, struct err *err)
+{
+    if (sync_send(socket, SYNC_START, -1) < 0)
+        return err_set(err, ERR_CONFLICT, "the container's process has ended");
+    for (;;) {
+        _cleanup_close_ int fd = -EBADF;
+
+        switch (sync_receive(socket, &fd, NULL, err)) {
+        case SYNC_END: /* closed by execve() */
+            return 0;
+        case SYNC_LISTENER:
+            if (listener_deliver(c, fd, err) < 0)
+                return -1;
+            if (sync_send(socket, SYNC_GO, -1) < 0)
+                return err_set(err, ERR_SYSTEM, "the container's process has ended");
+            break;
+        case SYNC_ERROR:
+            return -1;
+        default:
+            return err_set(err, ERR_SYSTEM, "the container's process sent an unexpected message");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+/* maskedPaths and readonlyPaths. What covers a file is the host's null device, checked on the descriptor that
+ * is mounted; what covers a directory is one empty read-only tmpfs. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/rootfs/rootfs.h"
+#include "sys/mount.h"
+
+struct covers {
+    int empty; /* the tmpfs, made when first needed */
+};
+
+static int open_null(struct err *err)
+{
+    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
+    struct stat st;
+
+    if (tree < 0 || fstat(tree, &st) < 0)
+        return err_errno(err, tree < 0 ? tree : errno, "open /dev/null");
+    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return err_set(err, ERR_SYSTEM, "the host's /dev/null is not the null device");
+    return take_fd(&tree);
+}
+
+static int cover_file(struct rootfs *r, const char *path, int target, struct err *err)
+{
+    _cleanup_close_ int tree = open_null(err), mounted = -EBADF;
+
+    if (tree < 0)
+        return -1;
+    mounted = mount_place(&(struct mount_request){
+        .tree = tree, .propagation = MS_PRIVATE, .target = target, .root = r->root, .path = path});
+    return mounted < 0 ? err_errno(err, mounted, "mask %s", path) : 0;
+}
+
+static int cover_directory(struct rootfs *r, struct covers *c, const char *path, int target, struct err *err)
+{
+    struct mount_request request = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                           MOUNT_ATTR_NOEXEC,
+                                    .target = target,
+                                    .root = r->root,
+                                    .path = path};
+    static char size[] = "size=4k", inodes[] = "nr_inodes=2", mode[] = "mode=755";
+    char *options[] = {size, inodes, mode, NULL};
+    _cleanup_close_ int again = -EBADF, mounted = -EBADF;
+
+    if (c->empty < 0) {
+        request.type = request.source = "tmpfs";
+        request.options = options;
+    } else {
+        request.tree = again = mount_tree_open(c->empty, "", /* recursive= */ false);
+        if (again < 0)
+            return err_errno(err, again, "mask %s", path);
+    }
+    mounted = mount_place(&request);
+    if (mounted < 0)
+        return err_errno(err, mounted, "mask %s", path);
+    if (c->empty < 0)
+        c->empty = take_fd(&mounted);
+    return 0;
+}
+
+static int mask(struct rootfs *r, struct covers *c, const char *path, struct err *err)
+{
+    _cleanup_close_ int target = path_open_in_root(r->root, path, O_PATH, 0);
+    struct stat st;
+
+    if (target == -ENOENT || target == -ENOTDIR)
+        return 0;
+    if (target < 0 || fstat(target, &st) < 0)
+        return err_errno(err, target < 0 ? target : errno, "mask %s", path);
+    return S_ISDIR(st.st_mode) ? cover_directory(r, c, path, target, err) : cover_file(r, path, target, err);
+}
+
+static int make_read_only(struct rootfs *r, const char *path, struct err *err)
+{
+    _cleanup_close_ int target = path_open_in_root(r->root, path, O_PATH, 0), tree = -EBADF, mounted = -EBADF;
+    bool whole_tree = mount_api_available();
+
+    if (target == -ENOENT || target == -ENOTDIR)
+        return 0;
+    if (target < 0)
+        return err_errno(err, target, "make %s read-only", path);
+    tree = mount_tree_open(target, "", /* recursive= */ true);
+    if (tree >= 0)
+        mounted = mount_place(&(struct mount_request){.tree = tree,
+                                                      .recursive = true,
+                                                      .set = whole_tree ? 0 : MOUNT_ATTR_RDONLY,
+                                                      .recursive_set = whole_tree ? MOUNT_ATTR_RDONLY : 0,
+                                                      .target = target,
+                                                      .root = r->root,
+                                                      .path = path});
+    return mounted < 0 ? err_errno(err, tree < 0 ? tree : mounted, "make %s read-only", path) : 0;
+}
+
+int rootfs_mask(struct rootfs *r, struct err *err)
+{
+    struct covers covers = {-EBADF};
+    int result = 0;
+
+    for (const char **path = r->spec->readonly_paths; result == 0 && path && *path; path++)
+        result = make_read_only(r, *path, err);
+    for (const char **path = r->spec->masked_paths; result == 0 && path && *path; path++)
+        result = mask(r, &covers, *path, err);
+    close_fd(&covers.empty);
+    return result;
+}

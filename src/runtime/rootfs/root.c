@@ -1,0 +1,292 @@
+/* The root itself: layers or a directory, and the pivot. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/rootfs/rootfs.h"
+#include "sys/mount.h"
+
+void rootfs_init(struct rootfs *r)
+{
+    size_t n = r->spec->mount_count;
+
+    r->tree = r->root = -EBADF;
+    r->sources = xcalloc(n ? n : 1, sizeof(*r->sources));
+    for (size_t i = 0; i < n; i++)
+        r->sources[i] = -EBADF;
+}
+
+void rootfs_finish(struct rootfs *r)
+{
+    for (size_t i = 0; r->sources && i < r->spec->mount_count; i++)
+        close_fd(&r->sources[i]);
+    free(r->sources);
+    r->sources = NULL;
+    close_fd(&r->tree);
+    close_fd(&r->root);
+}
+
+static char *host_path(const struct rootfs *r, const char *path)
+{
+    return path_is_absolute(path) || !r->options->bundle ? xstrdup(path)
+                                                         : path_join(r->options->bundle, path);
+}
+
+static unsigned long root_propagation(const struct rootfs *r)
+{
+    unsigned long asked = r->spec->root_propagation & ~MS_REC;
+
+    return MS_REC | (asked == 0 || asked == MS_SHARED || asked == MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
+}
+
+/* A value of fsconfig(2) has at most 255 characters; a longer path goes by a descriptor, kept open until
+ * exec. */
+static void push_path(char ***options, const char *key, const char *path)
+{
+    int fd = strlen(path) < 256 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    strv_push_take(options,
+                   fd < 0 ? xasprintf("%s=%s", key, path) : xasprintf("%s=/proc/self/fd/%d", key, fd));
+}
+
+static void push_common_options(char ***options, const struct runtime_overlay *overlay)
+{
+    static const char *const fixed[] = {"redirect_dir=off", "metacopy=off", "index=off"};
+
+    if (!overlay->upper)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+        strv_push(options, fixed[i]);
+    if (overlay->volatile_upper)
+        strv_push(options, "volatile");
+    if (geteuid() != 0) /* trusted.* attributes are the host root's alone */
+        strv_push(options, "userxattr");
+}
+
+/* The layers as one colon-separated option: for mount(2), which has one page for all options, so paths are
+ * made relative to the directory they have in common. */
+static int overlay_by_older_call(const struct rootfs *r, int target, struct err *err)
+{
+    const struct runtime_overlay *overlay = r->options->overlay;
+    const char *top = overlay->lower[0], *slash = strrchr(top, '/');
+    size_t common = slash && slash != top ? (size_t)(slash - top) + 1 : 1;
+    _cleanup_free_ char *directory = NULL, *lower = xstrdup("lowerdir=");
+    _cleanup_strv_ char **options = NULL;
+    int fd;
+
+    for (const char *const *layer = overlay->lower; *layer; layer++)
+        while (common > 1 && strncmp(*layer, top, common) != 0)
+            for (common--; common > 1 && top[common - 1] != '/'; common--)
+                ;
+    directory = xstrndup(top, common);
+    if (chdir(directory) < 0)
+        return err_errno(err, errno, "open %s", directory);
+    for (const char *const *layer = overlay->lower; *layer; layer++) {
+        char *longer = xasprintf("%s%s%s", lower, layer == overlay->lower ? "" : ":", *layer + common);
+
+        free(lower);
+        lower = longer;
+    }
+    if (strpbrk(lower, ",\\"))
+        return err_set(err, ERR_INVALID,
+                       "a layer's path has a comma or backslash, which mount(2) can't take");
+    strv_push(&options, lower);
+    if (overlay->upper) {
+        push_path(&options, "upperdir", overlay->upper);
+        push_path(&options, "workdir", overlay->work);
+    }
+    push_common_options(&options, overlay);
+    fd = mount_place(&(struct mount_request){.type = "overlay",
+                                             .source = "overlay",
+                                             .options = options,
+                                             .target = target,
+                                             .root = -EBADF,
+                                             .path = top,
+                                             .older_call = true});
+    return fd < 0
+               ? err_errno(err, fd, "mount the overlay of %s (this kernel limits how many layers fit)", top)
+               : fd;
+}
+
+/* A detached overlay mount: Linux 6.7 takes the layers one by one. -1 with ERR_NOT_IMPLEMENTED before. */
+static int overlay_detached(const struct rootfs *r, struct err *err)
+{
+    const struct runtime_overlay *overlay = r->options->overlay;
+    _cleanup_strv_ char **options = NULL;
+    char log[MOUNT_LOG_SIZE] = "";
+    int fd;
+
+    for (const char *const *layer = overlay->lower; *layer; layer++)
+        push_path(&options, "lowerdir+", *layer);
+    if (overlay->upper) {
+        push_path(&options, "upperdir", overlay->upper);
+        push_path(&options, "workdir", overlay->work);
+    }
+    push_common_options(&options, overlay);
+    fd = mount_place(&(struct mount_request){
+        .type = "overlay", .source = "overlay", .options = options, .target = -EBADF, .log = log});
+    if (fd == -EINVAL && strstr(log, "lowerdir+"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "overlay: this kernel doesn't take layers one by one");
+    return fd < 0
+               ? err_errno(err, fd, "mount the overlay of %s%s%s", overlay->lower[0], *log ? ": " : "", log)
+               : fd;
+}
+
+static bool is_single_layer(const struct runtime_overlay *overlay)
+{
+    return overlay && !overlay->upper && !overlay->lower[1];
+}
+
+/* The directory that is bound as the root, or NULL when an overlay is. */
+static char *root_directory(const struct rootfs *r)
+{
+    if (is_single_layer(r->options->overlay)) /* the kernel wants two layers, or one and a writable one */
+        return xstrdup(r->options->overlay->lower[0]);
+    return r->options->overlay ? NULL : host_path(r, r->spec->root_path);
+}
+
+static int open_root_tree(struct rootfs *r, struct err *err)
+{
+    _cleanup_free_ char *directory = NULL;
+    struct stat st;
+
+    if (!r->options->overlay && !r->spec->root_path)
+        return err_set(err, ERR_INVALID, "invalid configuration: root: missing");
+    directory = root_directory(r);
+    if (!directory) {
+        if (!mount_api_available())
+            return 0; /* made in place, by rootfs_mount_root() */
+        r->tree = overlay_detached(r, err);
+        if (r->tree < 0 && err && err->kind == ERR_NOT_IMPLEMENTED)
+            return 0;
+        return r->tree < 0 ? -1 : 0;
+    }
+    r->tree = mount_tree_open(AT_FDCWD, directory, /* recursive= */ true);
+    if (r->tree < 0)
+        return err_errno(err, r->tree, "open the root filesystem %s", directory);
+    if (fstat(r->tree, &st) < 0 || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INVALID, "root.path %s is not a directory", directory);
+    return 0;
+}
+
+static int open_source(struct rootfs *r, const struct spec_mount *m, struct err *err)
+{
+    _cleanup_free_ char *path = host_path(r, m->source);
+    int fd;
+
+    if (!path_is_absolute(path))
+        return err_set(err, ERR_INVALID, "mount %s: the source \"%s\" is relative and there is no bundle",
+                       m->destination, m->source);
+    fd = mount_tree_open(AT_FDCWD, path, m->recursive);
+    return fd < 0 ? err_errno(err, fd, "mount %s on %s: open the source", path, m->destination) : fd;
+}
+
+int rootfs_open_host(struct rootfs *r, struct err *err)
+{
+    if (open_root_tree(r, err) < 0)
+        return -1;
+    for (size_t i = 0; i < r->spec->mount_count; i++) {
+        const struct spec_mount *m = &r->spec->mounts[i];
+
+        if (!m->bind || m->remount)
+            continue;
+        r->sources[i] = open_source(r, m, err);
+        if (r->sources[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int rootfs_mount_root(struct rootfs *r, struct err *err)
+{
+    _cleanup_free_ char *directory = root_directory(r);
+    const char *place = mount_api_available() ? "/" : directory ? directory : r->options->overlay->lower[0];
+    bool read_only = is_single_layer(r->options->overlay);
+    _cleanup_close_ int target = -EBADF;
+    int result = mount_set_propagation("/", root_propagation(r));
+
+    if (result < 0)
+        return err_errno(err, result, "cut the propagation of mounts");
+    target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return err_errno(err, errno, "open %s", place);
+    if (r->tree < 0) {
+        close_fd(&target);
+        place = r->options->overlay->lower[0];
+        target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r->root =
+            target < 0 ? err_errno(err, errno, "open %s", place) : overlay_by_older_call(r, target, err);
+        return r->root < 0 ? -1 : 0;
+    }
+    r->root = mount_place(&(struct mount_request){.tree = r->tree,
+                                                  .recursive = true,
+                                                  .propagation = root_propagation(r),
+                                                  .set = read_only ? MOUNT_ATTR_RDONLY : 0,
+                                                  .target = target,
+                                                  .root = -EBADF,
+                                                  .path = place});
+    return r->root < 0 ? err_errno(err, r->root, "put the root filesystem in place") : 0;
+}
+
+int rootfs_seal(struct rootfs *r, struct err *err)
+{
+    _cleanup_close_ int cwd = -EBADF;
+    int result = 0;
+
+    if (r->spec->has_process) {
+        cwd = path_mkdir_in_root(r->root, r->spec->process.cwd, 0755, 0, 0);
+        /* a root that can't be written, or an odd directory: chdir() will tell what is wrong, if anything is
+         */
+    }
+    if (r->spec->root_readonly)
+        result = mount_set(r->root, MOUNT_ATTR_RDONLY, 0, 0, /* recursive= */ false);
+    return result < 0 ? err_errno(err, result, "make the root filesystem read-only") : 0;
+}
+
+/* Where pivot_root(2) can't be (an initramfs): the root is moved over "/". */
+static int move_over_root(struct rootfs *r)
+{
+    if (fchdir(r->root) < 0)
+        return -errno;
+    if (!mount_api_available() && mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+        return -errno;
+    return chroot(".") < 0 ? -errno : 0;
+}
+
+static int pivot(struct rootfs *r)
+{
+    _cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (old < 0 || fchdir(r->root) < 0)
+        return -errno;
+    if (syscall(SYS_pivot_root, ".", ".") < 0) /* the old root now lies over the new one */
+        return -errno;
+    if (fchdir(old) < 0 || umount2(".", MNT_DETACH) < 0)
+        return -errno;
+    return 0;
+}
+
+int rootfs_pivot(struct rootfs *r, struct err *err)
+{
+    unsigned long asked = r->spec->root_propagation;
+    struct stat expected, actual;
+    char cwd[8];
+    int result = fstat(r->root, &expected) < 0 ? -errno : r->options->no_pivot ? move_over_root(r) : pivot(r);
+
+    if (result < 0)
+        return err_errno(err, result, "pivot_root");
+    if (chdir("/") < 0 || stat(".", &actual) < 0)
+        return err_errno(err, errno, "enter the root filesystem");
+    if (actual.st_dev != expected.st_dev || actual.st_ino != expected.st_ino || !getcwd(cwd, sizeof(cwd)) ||
+        !str_eq(cwd, "/"))
+        return err_set(err, ERR_SYSTEM, "pivot_root led to another directory than the container's root");
+    if ((asked & ~MS_REC) == MS_SHARED || (asked & ~MS_REC) == MS_UNBINDABLE)
+        result = mount_set_propagation("/", asked);
+    return result < 0 ? err_errno(err, result, "set the propagation of the root") : 0;
+}

@@ -1,0 +1,166 @@
+/* The life of a container, as runtime.h has it. */
+#include "runtime/runtime.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/internal.h"
+#include "sys/pidfd.h"
+
+enum { DESTROY_TIMEOUT_MS = 10000 };
+
+struct runtime_container *container_new(const struct runtime_create_options *options)
+{
+    struct runtime_container *c = xcalloc(1, sizeof(*c));
+
+    c->pidfd = c->sync = c->console = c->oom_fd = -EBADF;
+    if (options) {
+        c->id = xstrdup(options->id);
+        c->state_dir = xstrdup(options->state_dir);
+        c->bundle = xstrdup(options->bundle);
+        c->detached = options->detached;
+        c->is_child = true;
+    }
+    return c;
+}
+
+struct runtime_container *runtime_container_free(struct runtime_container *c)
+{
+    if (!c)
+        return NULL;
+    close_fd(&c->pidfd);
+    close_fd(&c->sync);
+    close_fd(&c->console);
+    close_fd(&c->oom_fd);
+    cgroup_free(c->cgroup);
+    spec_free(c->spec);
+    free(c->id);
+    free(c->state_dir);
+    free(c->bundle);
+    free(c);
+    return NULL;
+}
+
+/* The cgroup with its limits, before there is a process that could exceed them. */
+static int make_cgroup(struct runtime_container *c, struct err *err)
+{
+    _cleanup_free_ char *path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime-%s", c->id)
+                                                                 : xstrdup(c->spec->cgroups_path);
+
+    if (cgroup_mode() == CGROUP_MODE_NONE)
+        return 0;
+    c->cgroup = cgroup_create(path, err);
+    if (!c->cgroup)
+        return -1;
+    return c->spec->resources ? cgroup_apply(c->cgroup, c->spec->resources, err) : 0;
+}
+
+struct runtime_container *runtime_create(const json_t *config, const struct runtime_create_options *options,
+                                         struct err *err)
+{
+    _cleanup_(runtime_container_free_p) struct runtime_container *c = container_new(options);
+
+    c->spec = spec_parse(config, err);
+    if (!c->spec)
+        return NULL;
+    if (make_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
+        return take_ptr(&c);
+    state_remove(c);
+    cgroup_discard_p(&c->cgroup);
+    c->cgroup = NULL;
+    return NULL;
+}
+
+pid_t runtime_pid(const struct runtime_container *c)
+{
+    return c->pid;
+}
+
+int runtime_pidfd(const struct runtime_container *c)
+{
+    return c->pidfd;
+}
+
+struct cgroup *runtime_cgroup(struct runtime_container *c)
+{
+    return c->cgroup;
+}
+
+int runtime_take_console(struct runtime_container *c)
+{
+    return take_fd(&c->console);
+}
+
+int runtime_start(struct runtime_container *c, struct err *err)
+{
+    _cleanup_free_ char *path = c->state_dir ? path_join(c->state_dir, START_SOCKET) : NULL;
+    _cleanup_close_ int socket = take_fd(&c->sync);
+    _cleanup_json_ json_t *state = NULL;
+    int result;
+
+    if (c->detached || !c->is_child) {
+        close_fd(&socket);
+        socket = path ? unix_connect(path, SOCK_SEQPACKET) : -EBADF;
+    }
+    if (socket < 0)
+        return err_set(err, ERR_CONFLICT, "cannot start a container that is %s", state_status(c));
+    result = launch_start(c, socket, err);
+    if (path)
+        unlink(path);
+    if (result < 0)
+        return -1;
+    c->started = true;
+    state = state_json(c, "running");
+    return hooks_run(&c->spec->hooks[HOOK_POSTSTART], "poststart", state, err);
+}
+
+int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err)
+{
+    int result;
+
+    if (all && c->cgroup)
+        return signal == SIGKILL ? cgroup_kill(c->cgroup, err) : cgroup_signal(c->cgroup, signal, err);
+    result = c->pidfd < 0 ? -ESRCH : pidfd_signal(c->pidfd, signal);
+    if (result == -ESRCH)
+        return err_set(err, ERR_CONFLICT, "container not running");
+    return result < 0 ? err_errno(err, result, "signal the container's init") : 0;
+}
+
+int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
+{
+    _cleanup_json_ json_t *state = NULL;
+    const char *status = state_status(c);
+
+    if (!force && !str_eq(status, "stopped"))
+        return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", c->id,
+                       status);
+    close_fd(&c->sync); /* an init that was never started goes by itself */
+    if (c->pidfd >= 0)
+        pidfd_signal(c->pidfd, SIGKILL);
+    if (c->cgroup && cgroup_destroy(c->cgroup, DESTROY_TIMEOUT_MS, err) < 0)
+        return -1;
+    if (c->pidfd >= 0 && !c->is_child && pidfd_wait_exit(c->pidfd, DESTROY_TIMEOUT_MS) == 0)
+        return err_set(err, ERR_CONFLICT, "container %s doesn't end", c->id);
+    state_remove(c);
+    state = state_json(c, "stopped");
+    return hooks_run(&c->spec->hooks[HOOK_POSTSTOP], "poststop", state, err);
+}
+
+unsigned long runtime_oom_kills(const struct runtime_container *c)
+{
+    return c->cgroup ? (unsigned long)cgroup_oom_kills(c->cgroup) : 0;
+}
+
+int runtime_oom_fd(struct runtime_container *c)
+{
+    if (c->oom_fd == -EBADF && c->cgroup)
+        c->oom_fd = cgroup_oom_fd(c->cgroup, NULL);
+    return c->oom_fd < 0 ? -1 : c->oom_fd;
+}

@@ -1,0 +1,127 @@
+/* The configuration as a whole: root, process, hooks. */
+#include "runtime/spec.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "runtime/spec_fields.h"
+
+static const char *const hook_stage_names[HOOK_STAGE_COUNT] = {
+    [HOOK_PRESTART] = "prestart",
+    [HOOK_CREATE_RUNTIME] = "createRuntime",
+    [HOOK_CREATE_CONTAINER] = "createContainer",
+    [HOOK_START_CONTAINER] = "startContainer",
+    [HOOK_POSTSTART] = "poststart",
+    [HOOK_POSTSTOP] = "poststop",
+};
+
+static const struct spec_field hook_fields[] = {
+    {"path", SPEC_PATH, offsetof(struct spec_hook, path), SPEC_REQUIRED},
+    {"args", SPEC_STRINGS, offsetof(struct spec_hook, args), 0},
+    {"env", SPEC_STRINGS, offsetof(struct spec_hook, env), 0},
+    {"timeout", SPEC_I64, offsetof(struct spec_hook, timeout), 0},
+};
+
+static int hooks_parse(const json_t *hooks, struct spec *spec, struct err *err)
+{
+    for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++) {
+        const json_t *array = json_object_get(hooks, hook_stage_names[stage]);
+        struct spec_hooks *out = &spec->hooks[stage];
+        size_t n = json_array_size(array);
+
+        if (!n)
+            continue;
+        out->list = xcalloc(n, sizeof(*out->list));
+        for (size_t i = 0; i < n; i++) {
+            const json_t *hook = json_array_get(array, i);
+            char at[64];
+
+            snprintf(at, sizeof(at), "hooks.%s[%zu]", hook_stage_names[stage], i);
+            out->count = i + 1;
+            if (spec_read(hook, at, hook_fields, ARRAY_SIZE(hook_fields), &out->list[i], err) < 0)
+                return -1;
+            if (json_object_get(hook, "timeout") && out->list[i].timeout <= 0)
+                return spec_error(err, at, "timeout must be above 0");
+        }
+    }
+    return 0;
+}
+
+static const struct spec_field root_fields[] = {
+    {"path", SPEC_STRING, offsetof(struct spec, root_path), 0},
+    {"readonly", SPEC_BOOL, offsetof(struct spec, root_readonly), 0},
+};
+
+static const struct spec_field top_fields[] = {
+    {"ociVersion", SPEC_STRING, offsetof(struct spec, oci_version), 0},
+    {"hostname", SPEC_STRING, offsetof(struct spec, hostname), 0},
+    {"domainname", SPEC_STRING, offsetof(struct spec, domainname), 0},
+    {"annotations", SPEC_OBJECT, offsetof(struct spec, annotations), 0},
+};
+
+static int parse(const json_t *config, struct spec *spec, struct err *err)
+{
+    const json_t *root = json_object_get(config, "root"), *process = json_object_get(config, "process");
+    static const struct {
+        const char *key;
+        enum namespace_kind needs;
+    } names[] = {{"hostname", NAMESPACE_UTS}, {"domainname", NAMESPACE_UTS}};
+
+    if (spec_read(config, "", top_fields, ARRAY_SIZE(top_fields), spec, err) < 0)
+        return -1;
+    if (spec->oci_version && !str_starts(spec->oci_version, "1."))
+        return spec_error(err, "ociVersion", "\"%s\" is no version 1", spec->oci_version);
+    if (root && spec_read(root, "root", root_fields, ARRAY_SIZE(root_fields), spec, err) < 0)
+        return -1;
+    spec->has_process = json_is_object(process);
+    if (spec->has_process && spec_process_parse(process, &spec->process, err) < 0)
+        return -1;
+    if (spec_mounts_parse(json_object_get(config, "mounts"), spec, err) < 0 ||
+        hooks_parse(json_object_get(config, "hooks"), spec, err) < 0 ||
+        spec_linux_parse(json_object_get(config, "linux"), spec, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (!str_empty(json_str(config, names[i].key)) && !spec->namespaces[names[i].needs].wanted)
+            return spec_error(err, names[i].key, "needs a \"%s\" namespace in linux.namespaces",
+                              namespaces[names[i].needs].name);
+    return 0;
+}
+
+struct spec *spec_parse(const json_t *config, struct err *err)
+{
+    _cleanup_(spec_free_p) struct spec *spec = xcalloc(1, sizeof(*spec));
+
+    if (!json_is_object(config)) {
+        err_set(err, ERR_INVALID, "invalid configuration: expected an object");
+        return NULL;
+    }
+    spec->json = json_incref((json_t *)config);
+    spec->personality = -1;
+    if (parse(config, spec, err) < 0)
+        return NULL;
+    return take_ptr(&spec);
+}
+
+struct spec *spec_free(struct spec *spec)
+{
+    if (!spec)
+        return NULL;
+    spec_process_finish(&spec->process);
+    spec_mounts_finish(spec);
+    for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++) {
+        for (size_t i = 0; i < spec->hooks[stage].count; i++) {
+            free(spec->hooks[stage].list[i].args);
+            free(spec->hooks[stage].list[i].env);
+        }
+        free(spec->hooks[stage].list);
+    }
+    free(spec->uids);
+    free(spec->gids);
+    free(spec->devices);
+    free(spec->masked_paths);
+    free(spec->readonly_paths);
+    json_decref(spec->json);
+    free(spec);
+    return NULL;
+}

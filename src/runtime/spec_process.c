@@ -1,0 +1,166 @@
+/* `process` of the configuration, and of exec. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "runtime/spec.h"
+#include "runtime/spec_fields.h"
+#include "sys/rlimit.h"
+
+static const struct spec_field process_fields[] = {
+    {"terminal", SPEC_BOOL, offsetof(struct spec_process, terminal), 0},
+    {"args", SPEC_STRINGS, offsetof(struct spec_process, args), SPEC_REQUIRED},
+    {"env", SPEC_STRINGS, offsetof(struct spec_process, env), 0},
+    {"cwd", SPEC_PATH, offsetof(struct spec_process, cwd), SPEC_REQUIRED},
+    {"noNewPrivileges", SPEC_BOOL, offsetof(struct spec_process, no_new_privileges), 0},
+    {"apparmorProfile", SPEC_STRING, offsetof(struct spec_process, apparmor_profile), 0},
+    {"selinuxLabel", SPEC_STRING, offsetof(struct spec_process, selinux_label), 0},
+    {"oomScoreAdj", SPEC_I64, offsetof(struct spec_process, oom_score_adj), 0},
+};
+
+static const struct spec_field user_fields[] = {
+    {"uid", SPEC_U32, offsetof(struct spec_process, uid), 0},
+    {"gid", SPEC_U32, offsetof(struct spec_process, gid), 0},
+    {"umask", SPEC_I64, offsetof(struct spec_process, umask), 0},
+};
+
+static const struct spec_field size_fields[] = {
+    {"height", SPEC_U16, offsetof(struct spec_process, rows), 0},
+    {"width", SPEC_U16, offsetof(struct spec_process, columns), 0},
+};
+
+static const struct spec_field affinity_fields[] = {
+    {"initial", SPEC_STRING, offsetof(struct spec_process, cpus_initial), 0},
+    {"final", SPEC_STRING, offsetof(struct spec_process, cpus_final), 0},
+};
+
+static const struct spec_field scheduler_fields[] = {
+    {"policy", SPEC_STRING, offsetof(struct spec_scheduler, policy), SPEC_REQUIRED},
+    {"nice", SPEC_I32, offsetof(struct spec_scheduler, nice), 0},
+    {"priority", SPEC_I32, offsetof(struct spec_scheduler, priority), 0},
+    {"flags", SPEC_STRINGS, offsetof(struct spec_scheduler, flags), 0},
+    {"runtime", SPEC_U64, offsetof(struct spec_scheduler, runtime), 0},
+    {"deadline", SPEC_U64, offsetof(struct spec_scheduler, deadline), 0},
+    {"period", SPEC_U64, offsetof(struct spec_scheduler, period), 0},
+};
+
+static int groups_parse(const json_t *array, struct spec_process *p, struct err *err)
+{
+    size_t n = json_array_size(array), i;
+    json_t *item;
+
+    if (n > NGROUPS_MAX)
+        return spec_error(err, "process.user.additionalGids", "more than %d groups", NGROUPS_MAX);
+    p->groups = xcalloc(n ? n : 1, sizeof(*p->groups));
+    json_array_foreach (array, i, item) {
+        json_int_t gid = json_integer_value(item);
+
+        if (!json_is_integer(item) || gid < 0 || gid >= UINT32_MAX)
+            return spec_error(err, "process.user.additionalGids", "[%zu] is no group id", i);
+        p->groups[p->group_count++] = (gid_t)gid;
+    }
+    return 0;
+}
+
+static int rlimits_parse(const json_t *array, struct spec_process *p, struct err *err)
+{
+    size_t n = json_array_size(array);
+
+    p->rlimits = xcalloc(n ? n : 1, sizeof(*p->rlimits));
+    for (size_t i = 0; i < n; i++) {
+        struct {
+            const char *type;
+            uint64_t soft, hard;
+        } limit = {0};
+        static const struct spec_field fields[] = {
+            {"type", SPEC_STRING, 0, SPEC_REQUIRED},
+            {"soft", SPEC_U64, 8, SPEC_REQUIRED},
+            {"hard", SPEC_U64, 16, SPEC_REQUIRED},
+        };
+        char at[48];
+        int resource;
+
+        snprintf(at, sizeof(at), "process.rlimits[%zu]", i);
+        if (spec_read(json_array_get(array, i), at, fields, ARRAY_SIZE(fields), &limit, err) < 0)
+            return -1;
+        resource = rlimit_from_name(limit.type);
+        if (resource < 0)
+            return spec_error(err, at, "unknown limit \"%s\"", limit.type);
+        for (size_t k = 0; k < p->rlimit_count; k++)
+            if (p->rlimits[k].resource == resource)
+                return spec_error(err, at, "%s is listed twice", limit.type);
+        p->rlimits[p->rlimit_count++] =
+            (struct spec_rlimit){resource, {.rlim_cur = limit.soft, .rlim_max = limit.hard}};
+    }
+    return 0;
+}
+
+static int io_priority_parse(const json_t *json, struct spec_process *p, struct err *err)
+{
+    static const char *const classes[] = {"", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"};
+    const char *name = json_str(json, "class");
+    int64_t priority = json_int_or(json, "priority", 0);
+
+    if (!json || json_is_null(json))
+        return 0;
+    for (int i = 1; i < (int)ARRAY_SIZE(classes); i++)
+        if (str_eq(classes[i], name) && priority >= 0 && priority <= 7) {
+            p->io_priority = i << 13 | (int)priority;
+            return 0;
+        }
+    return spec_error(err, "process.ioPriority",
+                      "needs a class IOPRIO_CLASS_RT, _BE or _IDLE and a priority 0…7");
+}
+
+static int validate(const struct spec_process *p, struct err *err)
+{
+    if (!p->args[0])
+        return spec_error(err, "process.args", "empty");
+    if (p->uid == UINT32_MAX || p->gid == UINT32_MAX)
+        return spec_error(err, "process.user", "4294967295 is no user or group id");
+    if (p->oom_score_adj != INT64_MIN && (p->oom_score_adj < -1000 || p->oom_score_adj > 1000))
+        return spec_error(err, "process.oomScoreAdj", "must be from -1000 to 1000");
+    if (p->umask > 07777)
+        return spec_error(err, "process.user.umask", "%lld is no file mode", (long long)p->umask);
+    return 0;
+}
+
+int spec_process_parse(const json_t *json, struct spec_process *p, struct err *err)
+{
+    const json_t *user = json_object_get(json, "user"), *size = json_object_get(json, "consoleSize"),
+                 *affinity = json_object_get(json, "execCPUAffinity"),
+                 *scheduler = json_object_get(json, "scheduler"),
+                 *capabilities = json_object_get(json, "capabilities");
+
+    *p = (struct spec_process){.umask = -1, .oom_score_adj = INT64_MIN, .io_priority = -1};
+    if (spec_read(json, "process", process_fields, ARRAY_SIZE(process_fields), p, err) < 0)
+        return -1;
+    if (user && spec_read(user, "process.user", user_fields, ARRAY_SIZE(user_fields), p, err) < 0)
+        return -1;
+    if (json_is_object(size) && p->terminal &&
+        spec_read(size, "process.consoleSize", size_fields, ARRAY_SIZE(size_fields), p, err) < 0)
+        return -1;
+    if (json_is_object(affinity) && spec_read(affinity, "process.execCPUAffinity", affinity_fields,
+                                              ARRAY_SIZE(affinity_fields), p, err) < 0)
+        return -1;
+    if (json_is_object(scheduler) && spec_read(scheduler, "process.scheduler", scheduler_fields,
+                                               ARRAY_SIZE(scheduler_fields), &p->scheduler, err) < 0)
+        return -1;
+    if (groups_parse(json_object_get(user, "additionalGids"), p, err) < 0 ||
+        rlimits_parse(json_object_get(json, "rlimits"), p, err) < 0 ||
+        io_priority_parse(json_object_get(json, "ioPriority"), p, err) < 0)
+        return -1;
+    p->has_capabilities = json_is_object(capabilities);
+    p->capabilities = capability_sets_from_json(capabilities);
+    return validate(p, err);
+}
+
+void spec_process_finish(struct spec_process *p)
+{
+    free(p->args);
+    free(p->env);
+    free(p->groups);
+    free(p->rlimits);
+    free(p->scheduler.flags);
+}

@@ -1,0 +1,68 @@
+/* The messages of sync.h. */
+#include "runtime/sync.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/fd.h"
+
+/* Errors are long, everything else is only the head. */
+static size_t length_of(const struct sync_message *m)
+{
+    return m->type == SYNC_ERROR ? sizeof(*m) : offsetof(struct sync_message, error);
+}
+
+static int send_message(int socket, const struct sync_message *m, int fd)
+{
+    return fd_send_message(socket, m, length_of(m), &fd, fd >= 0 ? 1 : 0);
+}
+
+int sync_send(int socket, enum sync_type type, int fd)
+{
+    return send_message(socket, &(struct sync_message){.type = type}, fd);
+}
+
+int sync_send_pid(int socket, int32_t pid)
+{
+    return send_message(socket, &(struct sync_message){.type = SYNC_PID, .pid = pid}, -1);
+}
+
+int sync_send_error(int socket, const struct err *error)
+{
+    return send_message(socket, &(struct sync_message){.type = SYNC_ERROR, .error = *error}, -1);
+}
+
+enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct err *err)
+{
+    struct sync_message m = {0};
+    size_t count = 0;
+    int fd = -EBADF;
+    ssize_t n = fd_receive_message(socket, &m, sizeof(m), &fd, ret_fd ? 1 : 0, &count);
+
+    if (ret_fd)
+        *ret_fd = count ? fd : -EBADF;
+    if (n < (ssize_t)offsetof(struct sync_message, error) || (size_t)n != length_of(&m))
+        return SYNC_END;
+    if (ret_pid)
+        *ret_pid = m.pid;
+    if (m.type == SYNC_ERROR && err) {
+        m.error.message[sizeof(m.error.message) - 1] = '\0';
+        *err = m.error;
+        if (err->kind <= ERR_NONE || err->kind >= ERR_KIND_COUNT)
+            err->kind = ERR_SYSTEM;
+    }
+    return m.type;
+}
+
+int sync_expect(int socket, enum sync_type type, int *ret_fd, struct err *err)
+{
+    enum sync_type got = sync_receive(socket, ret_fd, NULL, err);
+
+    if (got == type)
+        return 0;
+    if (got == SYNC_ERROR)
+        return -1;
+    return err_set(err, ERR_SYSTEM,
+                   got == SYNC_END ? "the container's process ended while it was being set up"
+                                   : "the container's process sent an unexpected message");
+}

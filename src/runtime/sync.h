@@ -1,0 +1,38 @@
+/* What the caller of runtime_create() and the new process tell each other, over a SOCK_SEQPACKET pair (or,
+ * when another process starts the container, over a connection to its start.sock). One fixed record a
+ * message, with at most one descriptor. The socket is close-on-exec: its end without an error means that
+ * execve() has succeeded.
+ *
+ *     process → caller   PID      a step in between: here is the real init
+ *                        HOOKS    mounts are there: run the hooks of the runtime's side, then GO
+ *                        READY    stands before execve(); the descriptor is the console's master
+ *                        LISTENER seccomp's notification descriptor; GO when it was delivered
+ *                        ERROR    what went wrong; the process ends
+ *     caller → process   GO       (after the user namespace's mappings are written, after HOOKS, after
+ * LISTENER) START    execve() */
+#ifndef KEG_RUNTIME_SYNC_H
+#define KEG_RUNTIME_SYNC_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum sync_type { SYNC_END, SYNC_PID, SYNC_HOOKS, SYNC_READY, SYNC_LISTENER, SYNC_ERROR, SYNC_GO, SYNC_START };
+
+struct sync_message {
+    enum sync_type type;
+    int32_t pid;
+    struct err error;
+};
+
+/* Sends; fd < 0: none. 0 or -errno. */
+int sync_send(int socket, enum sync_type type, int fd);
+int sync_send_pid(int socket, int32_t pid);
+int sync_send_error(int socket, const struct err *error);
+/* Waits for a message. SYNC_END when the other side is gone. *ret_fd (may be NULL) is -EBADF when none came.
+ * For SYNC_ERROR *err is the other side's. */
+enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct err *err);
+/* Waits for one type and makes anything else an error. 0 or -1. */
+int sync_expect(int socket, enum sync_type type, int *ret_fd, struct err *err);
+
+#endif

@@ -1,0 +1,112 @@
+/* pidfds and clone3. */
+#include "sys/pidfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+
+int pidfd_from_pid(pid_t pid)
+{
+    long fd = syscall(SYS_pidfd_open, pid, 0); /* close-on-exec always */
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int pidfd_signal(int pidfd, int signal)
+{
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+int pidfd_wait_exit(int pidfd, int timeout_ms)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int n;
+
+    do
+        n = poll(&p, 1, timeout_ms);
+    while (n < 0 && errno == EINTR && timeout_ms < 0);
+    return n < 0 ? -errno : n;
+}
+
+int pidfd_reap(int pidfd, bool hang, int *ret_status)
+{
+    siginfo_t info = {0};
+    int r;
+
+    do
+        r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | (hang ? 0 : WNOHANG));
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return -errno;
+    if (info.si_pid == 0)
+        return -EAGAIN;
+    if (ret_status)
+        *ret_status = info.si_code == CLD_EXITED
+                          ? W_EXITCODE(info.si_status, 0)
+                          : info.si_status | (info.si_code == CLD_DUMPED ? WCOREFLAG : 0);
+    return 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *ret_ticks, char *ret_state)
+{
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(4096);
+    unsigned long long ticks;
+    char path[32], state;
+    const char *rest;
+    int r;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    r = file_read(AT_FDCWD, path, &b);
+    if (r < 0)
+        return r;
+    rest = strrchr(buf_str(&b), ')'); /* the name may hold anything, but nothing after it holds a ')' */
+    if (!rest ||
+        sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &state, &ticks) != 2)
+        return -EINVAL;
+    *ret_ticks = ticks;
+    if (ret_state)
+        *ret_state = state;
+    return 0;
+}
+
+pid_t process_clone(uint64_t flags, int cgroup, int *ret_pidfd)
+{
+    int pidfd = -EBADF;
+    struct clone_args args = {
+        .flags = flags | (ret_pidfd ? CLONE_PIDFD : 0) | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+        .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+    };
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+    if (pid < 0)
+        return (pid_t)-errno;
+    if (ret_pidfd && pid > 0)
+        *ret_pidfd = pidfd;
+    return (pid_t)pid;
+}
+
+void process_reset_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        if (i != SIGKILL && i != SIGSTOP)
+            sigaction(i, &action, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
