@@ -25,8 +25,7 @@ const char *listen_unix_path(const char *host)
     return path;
 }
 
-/* ---- unix
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- unix ---- */
 
 static int listen_group(const char *wanted, gid_t *ret, struct err *err)
 {
@@ -71,9 +70,7 @@ static int listen_unix(const char *path, const struct listen_options *options, s
     return take_fd(&fd);
 }
 
-/* ---- TCP
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- TCP ---- */
 
 static int listen_tcp(const char *address, struct err *err)
 {
@@ -106,8 +103,7 @@ static int listen_tcp(const char *address, struct err *err)
     return take_fd(&fd);
 }
 
-/* ---- inherited
- * --------------------------------------------------------------------------------------------------- */
+/* ---- inherited ---- */
 
 static bool listen_wanted(const char *which, size_t i, char *const *names)
 {
@@ -144,8 +140,7 @@ static int listen_inherited(const char *which, int *fds, size_t max, struct err 
     return (int)found;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- */
 
 int listen_open(const char *host, const struct listen_options *options, int *fds, size_t max, struct err *err)
 {

@@ -23,8 +23,7 @@ static const struct {
     {"Server", "keg/" KEG_VERSION " (linux)"},
 };
 
-/* ---- what handlers call
- * ------------------------------------------------------------------------------------------ */
+/* ---- what handlers call ---- */
 
 static int reply_document(struct request *r, int status, const char *type, char *text, size_t len)
 {
@@ -86,8 +85,7 @@ int reply_hijack(struct request *r, const char *content_type, hijack_fn fn)
     return 0;
 }
 
-/* ---- straight to the socket
- * -------------------------------------------------------------------------------------- */
+/* ---- straight to the socket ---- */
 
 /* The socket is non-blocking: waits for room, and for the client to hang up. */
 static int reply_write_socket(struct request *r, const char *data, size_t len)
@@ -170,8 +168,7 @@ void reply_finish(struct request *r)
         reply_write_socket(r, "0\r\n\r\n", 5);
 }
 
-/* ---- hand-over
- * --------------------------------------------------------------------------------------------------- */
+/* ---- hand-over ---- */
 
 /* Whoever closes the server's descriptor from now on closes this harmless socket: the server shuts down what
  * it closes, and that would end the connection for its new owner as well. */
@@ -205,8 +202,7 @@ static void reply_upgraded(void *arg, struct MHD_Connection *connection _unused_
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 
-/* ---- by way of libmicrohttpd
- * ------------------------------------------------------------------------------------- */
+/* ---- by way of libmicrohttpd ---- */
 
 static void reply_add_further(struct MHD_Response *response, const char *headers)
 {

@@ -61,8 +61,7 @@ struct request {
     void *data; /* the handler's own, for its hijack function; freed with free() */
 };
 
-/* ---- what was asked
- * --------------------------------------------------------------------------------------------- */
+/* ---- what was asked ---- */
 
 /* A query parameter, decoded; NULL when absent. Belongs to the request. */
 const char *request_query(const struct request *r, const char *key);
@@ -84,8 +83,7 @@ const json_t *request_body(const struct request *r, struct err *err);
 /* The client asked to leave HTTP (Connection: Upgrade). */
 bool request_wants_upgrade(const struct request *r);
 
-/* ---- the answer: each returns 0, so that `return reply_…(…)` reads well
- * ------------------------------------------ */
+/* ---- the answer: each returns 0, so that `return reply_…(…)` reads well ---- */
 
 /* Takes the reference to body. */
 int reply_json(struct request *r, int status, json_t *body);

@@ -5,8 +5,7 @@
 #include "engine/networks.h"
 #include "engine/volumes.h"
 
-/* ---- networks
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- networks ---- */
 
 int networks_list(struct request *r, struct err *err)
 {
@@ -57,8 +56,7 @@ int networks_prune(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-/* ---- volumes
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- volumes ---- */
 
 int volumes_list(struct request *r, struct err *err)
 {

@@ -77,8 +77,7 @@ int containers_logs(struct request *r, struct err *err)
     return engine_container_logs(r->engine, r->wildcard, &o, reply_stream(r, streams_type(r, tty)), err);
 }
 
-/* ---- attach
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- attach ---- */
 
 /* Strings belong to the request, which outlives the hand-over. */
 static struct engine_attach_options streams_attach_options(const struct request *r)
@@ -114,8 +113,7 @@ int containers_attach(struct request *r, struct err *err)
     return reply_hijack(r, streams_type(r, tty), containers_attach_stream);
 }
 
-/* ---- exec
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- exec ---- */
 
 int execs_create(struct request *r, struct err *err)
 {

@@ -15,8 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* ---- a request's life
- * -------------------------------------------------------------------------------------------- */
+/* ---- a request's life ---- */
 
 static struct exchange *exchange_new(struct server *s, struct MHD_Connection *connection, const char *url,
                                      const char *method, const char *version)
@@ -146,8 +145,7 @@ static enum MHD_Result exchange_answer(struct exchange *x)
     return reply_queue(x);
 }
 
-/* ---- libmicrohttpd's callbacks
- * ----------------------------------------------------------------------------------- */
+/* ---- libmicrohttpd's callbacks ---- */
 
 static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connection, const char *url,
                                      const char *method, const char *version, const char *data, size_t *len,
@@ -192,8 +190,7 @@ static void server_log(void *arg _unused_, const char *format, va_list ap)
     log_debug("http: %s", line);
 }
 
-/* ---- the server
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the server ---- */
 
 struct server *server_new(const struct server_options *options)
 {

@@ -55,8 +55,7 @@ void config_finish(struct config *c)
     *c = (struct config){0};
 }
 
-/* ---- the command line
- * -------------------------------------------------------------------------------------------- */
+/* ---- the command line ---- */
 
 /* Finds the option of one argument. *ret_value: what is attached to it ("--bip=X", "-HX"), or NULL. */
 static const struct option_row *config_find_option(const char *argument, const char **ret_value)
@@ -147,8 +146,7 @@ int config_load(struct config *c, int argc, char *const *argv, struct err *err)
     return config_check(c, err);
 }
 
-/* ---- help
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 char *config_help(void)
 {

@@ -26,8 +26,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 
-/* ---- the process
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the process ---- */
 
 /* Mounts made here stay here, so that nothing else on the host keeps a layer busy; the host's new mounts
  * still show. */
@@ -102,8 +101,7 @@ static int daemon_write_pidfile(const char *path, struct err *err)
     return r < 0 ? err_errno(err, r, "cannot write %s", path) : 0;
 }
 
-/* ---- engine and API
- * ---------------------------------------------------------------------------------------------- */
+/* ---- engine and API ---- */
 
 static struct engine *daemon_open_engine(const struct config *c, struct err *err)
 {
@@ -186,8 +184,7 @@ static char **daemon_hosts(const struct config *c)
     return hosts;
 }
 
-/* ---- signals
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static void daemon_reload(int argc, char *const *argv)
 {
@@ -212,8 +209,7 @@ static void daemon_wait(const sigset_t *signals, int argc, char *const *argv)
     log_info("processing signal '%s': containers go on running", strsignal(number));
 }
 
-/* ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- */
 
 static int daemon_serve(const struct config *c, struct engine *engine, const sigset_t *signals, int argc,
                         char *const *argv, struct err *err)

@@ -112,8 +112,7 @@ const struct option_row *option_by_key(const char *key)
     return NULL;
 }
 
-/* ---- from text
- * --------------------------------------------------------------------------------------------------- */
+/* ---- from text ---- */
 
 static int option_invalid(const struct option_row *row, const char *text, struct err *err)
 {
@@ -232,8 +231,7 @@ int option_set_text(struct config *c, const struct option_row *row, const char *
     return r < 0 ? option_invalid(row, text, err) : 0;
 }
 
-/* ---- from the file
- * ----------------------------------------------------------------------------------------------- */
+/* ---- from the file ---- */
 
 static int option_list_from_json(char ***list, const json_t *value)
 {
@@ -337,8 +335,7 @@ int option_set_json(struct config *c, const struct option_row *row, const json_t
     return r < 0 ? err_set(err, ERR_INVALID, "invalid value for \"%s\"", row->key) : 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- */
 
 char *option_text(const struct config *c, const struct option_row *row)
 {

@@ -11,8 +11,7 @@
 
 #include "engine/engine.h"
 
-/* ---- for the rest of the engine
- * -------------------------------------------------------------------------------- */
+/* ---- for the rest of the engine ---- */
 
 /* What a container is made of. */
 struct engine_image {
@@ -26,6 +25,7 @@ void engine_image_finish(struct engine_image *image);
 
 /* Called by engine_open() once database, storage and the image store are open; sweeps what a crash left. */
 int engine_images_open(struct engine *e, struct err *err);
+void engine_images_close(struct engine *e);
 
 /* Finds an image by name, id, or id prefix. platform ("linux/arm64") NULL: any. ERR_NOT_FOUND: "No such
  * image: x:y". The image isn't protected from removal by this; a container's row is what does that: hold
@@ -38,8 +38,7 @@ void engine_images_unlock(struct engine *e);
 /* How many images there are, for info. */
 int engine_image_count(struct engine *e);
 
-/* ---- for the API
- * ----------------------------------------------------------------------------------------------- */
+/* ---- for the API ---- */
 
 struct engine_image_list_options {
     bool all, digests, shared_size, manifests;

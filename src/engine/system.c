@@ -18,8 +18,7 @@
 #include "storage/storage.h"
 #include "sys/cgroup.h"
 
-/* ---- version
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- version ---- */
 
 static json_t *system_component(const char *name, json_t *details)
 {
@@ -55,8 +54,7 @@ json_t *engine_version(void)
     return version;
 }
 
-/* ---- info
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- info ---- */
 
 struct system_counts {
     int all, running, paused, stopped;

@@ -1,0 +1,255 @@
+/* Images as they are shown: list, inspect, history. */
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/images_internal.h"
+#include "image/inspect.h"
+#include "image/reference.h"
+
+struct list_context {
+    struct engine *e;
+    const struct engine_image_list_options *options;
+    int64_t before, since, until; /* ns of creation; 0: any */
+    bool dangling, dangling_asked;
+    json_t *used; /* {image id: how many containers} */
+};
+
+static int list_count_use(void *arg, const struct container_brief *c)
+{
+    json_t *used = arg;
+
+    if (c->image_id)
+        json_set_int(used, c->image_id, json_int_or(used, c->image_id, 0) + 1);
+    return 0;
+}
+
+/* ---- filters ---- */
+
+static int list_creation_of(struct engine *e, const json_t *filters, const char *key, int64_t *ret,
+                            struct err *err)
+{
+    const char *ref = filters_value(filters, key, 0);
+    _cleanup_images_match_ struct images_match m = {0};
+
+    *ret = 0;
+    if (!ref)
+        return 0;
+    if (images_match(e, ref, &m, err) < 0)
+        return -1;
+    *ret = json_int_or(m.row, "Created", 0);
+    return 0;
+}
+
+static int list_prepare(struct list_context *c, struct err *err)
+{
+    static const char *const allowed[] = {"dangling", "label", "before", "since", "reference", "until", NULL};
+    const json_t *filters = c->options->filters;
+    const char *until = filters_value(filters, "until", 0);
+
+    if (filters_check(filters, allowed, err) < 0 ||
+        filters_bool(filters, "dangling", false, &c->dangling, err) < 0 ||
+        list_creation_of(c->e, filters, "before", &c->before, err) < 0 ||
+        list_creation_of(c->e, filters, "since", &c->since, err) < 0)
+        return -1;
+    c->dangling_asked = filters_has(filters, "dangling");
+    if (until && clock_parse_since(until, clock_now(), &c->until) < 0)
+        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
+    return 0;
+}
+
+/* "busybox", "busybox:1*", "local*\/app": against the name as people write it, with and without its tag. */
+static bool list_name_matches(const char *name, const char *pattern)
+{
+    _cleanup_reference_ struct reference ref = {0};
+    _cleanup_free_ char *bare = NULL;
+
+    if (fnmatch(pattern, name, FNM_PATHNAME) == 0)
+        return true;
+    if (reference_parse(name, &ref, NULL) < 0)
+        return false;
+    bare = reference_familiar_name(&ref);
+    return fnmatch(pattern, bare, FNM_PATHNAME) == 0;
+}
+
+/* Keeps the names that a "reference" filter asks for. False when there is such a filter and none is left. */
+static bool list_choose_names(const json_t *filters, char ***names)
+{
+    char **chosen = NULL;
+
+    if (!filters_has(filters, "reference"))
+        return true;
+    for (char **name = *names; name && *name; name++) {
+        bool wanted = false;
+        const char *pattern;
+
+        for (size_t i = 0; (pattern = filters_value(filters, "reference", i)) && !wanted; i++)
+            wanted = list_name_matches(*name, pattern);
+        if (wanted)
+            strv_push(&chosen, *name);
+    }
+    strv_free(*names);
+    *names = chosen;
+    return chosen != NULL;
+}
+
+static bool list_row_matches(const struct list_context *c, const json_t *row, bool dangling)
+{
+    int64_t created = json_int_or(row, "Created", 0);
+
+    return !(json_bool_or(row, "Orphan", false) || (c->dangling_asked && dangling != c->dangling) ||
+             (c->before && created >= c->before) || (c->since && created <= c->since) ||
+             (c->until && created >= c->until)) &&
+           filters_match_labels(c->options->filters, "label", json_object_get(row, "Labels"));
+}
+
+/* ---- list ---- */
+
+struct shared_context {
+    struct engine *e;
+    const char *id;
+};
+
+static bool list_layer_is_shared(void *arg, const char *chain_id)
+{
+    struct shared_context *s = arg;
+    const char *id;
+    json_t *row, *layer;
+    size_t i;
+
+    json_object_foreach (s->e->images->rows, id, row) {
+        if (str_eq(id, s->id))
+            continue;
+        json_array_foreach (json_object_get(row, "Layers"), i, layer)
+            if (str_eq(json_string_value(layer), chain_id))
+                return true;
+    }
+    return false;
+}
+
+static int64_t list_shared_size(struct engine *e, const char *id, const json_t *row)
+{
+    struct shared_context s = {.e = e, .id = id};
+    struct image image = {.layers = json_strv(row, "Layers")};
+    int64_t size = image_shared_size(e->image_store, &image, list_layer_is_shared, &s);
+
+    strv_free(image.layers);
+    return size;
+}
+
+static void list_add(const struct list_context *c, const char *id, const json_t *row, json_t *list)
+{
+    char **tags = images_familiar_names(c->e, id, /* digests= */ false);
+    char **digests = images_familiar_names(c->e, id, /* digests= */ true);
+    json_t *labels = json_object_get(row, "Labels"), *item;
+
+    if (list_row_matches(c, row, !tags) &&
+        (list_choose_names(c->options->filters, &tags) | list_choose_names(c->options->filters, &digests))) {
+        item = json_object();
+        json_set_int(item, "Containers", json_int_or(c->used, id, 0));
+        json_set_int(item, "Created", json_int_or(row, "Created", 0) / CLOCK_NS_PER_S);
+        json_set_str(item, "Id", id);
+        json_object_set(item, "Labels", json_object_size(labels) ? labels : json_null());
+        json_set_str(item, "ParentId", "");
+        json_object_set_new(item, "RepoDigests", json_from_strv(digests));
+        json_object_set_new(item, "RepoTags", json_from_strv(tags));
+        json_set_int(item, "SharedSize", c->options->shared_size ? list_shared_size(c->e, id, row) : -1);
+        json_set_int(item, "Size", json_int_or(row, "Size", 0));
+        json_array_append_new(list, item);
+    }
+    strv_free(tags);
+    strv_free(digests);
+}
+
+static int list_compare(const void *a, const void *b)
+{
+    int64_t x = json_int_or(*(json_t *const *)a, "Created", 0),
+            y = json_int_or(*(json_t *const *)b, "Created", 0);
+
+    return x < y   ? 1
+           : x > y ? -1
+                   : strcmp(json_str_or(*(json_t *const *)a, "Id", ""),
+                            json_str_or(*(json_t *const *)b, "Id", ""));
+}
+
+/* The same items, newest first; the reference to list is taken. */
+static json_t *list_sort(json_t *list)
+{
+    size_t n = json_array_size(list);
+    json_t **items = xcalloc(n + 1, sizeof(*items)), *sorted = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        items[i] = json_array_get(list, i);
+    qsort(items, n, sizeof(*items), list_compare);
+    for (size_t i = 0; i < n; i++)
+        json_array_append(sorted, items[i]);
+    free(items);
+    json_decref(list);
+    return sorted;
+}
+
+int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
+                      struct err *err)
+{
+    _cleanup_json_ json_t *used = json_object();
+    struct list_context c = {.e = e, .options = o, .used = used};
+    json_t *list = json_array(), *row;
+    const char *id;
+    int r;
+
+    engine_containers_each(e, list_count_use, used);
+    engine_images_lock(e);
+    r = list_prepare(&c, err);
+    if (r == 0)
+        json_object_foreach (e->images->rows, id, row)
+            list_add(&c, id, row, list);
+    engine_images_unlock(e);
+    if (r < 0) {
+        json_decref(list);
+        return -1;
+    }
+    *ret = list_sort(list);
+    return 0;
+}
+
+/* ---- one image ---- */
+
+int engine_image_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err)
+{
+    _cleanup_image_config_ struct image_config config = {0};
+    _cleanup_image_ struct image image = {0};
+    _cleanup_strv_ char **tags = NULL, **digests = NULL;
+    char id[DIGEST_SIZE], tagged[CLOCK_TEXT_SIZE];
+    int64_t last = 0;
+
+    if (images_read(e, ref, id, &image, &config, err) < 0)
+        return -1;
+    engine_images_lock(e);
+    tags = images_familiar_names(e, id, /* digests= */ false);
+    digests = images_familiar_names(e, id, /* digests= */ true);
+    last = json_int_or(json_object_get(e->images->rows, id), "LastTagTime", 0);
+    engine_images_unlock(e);
+    clock_format(last, tagged);
+    *ret = image_inspect_json(&image, &config, tags, digests);
+    json_object_set_new(*ret, "Metadata", json_pack("{s:s}", "LastTagTime", tagged));
+    return 0;
+}
+
+int engine_image_history(struct engine *e, const char *ref, json_t **ret, struct err *err)
+{
+    _cleanup_image_config_ struct image_config config = {0};
+    _cleanup_image_ struct image image = {0};
+    _cleanup_strv_ char **tags = NULL;
+    char id[DIGEST_SIZE];
+
+    if (images_read(e, ref, id, &image, &config, err) < 0)
+        return -1;
+    engine_images_lock(e);
+    tags = images_familiar_names(e, id, /* digests= */ false);
+    engine_images_unlock(e);
+    *ret = image_history_json(e->image_store, &image, &config, tags);
+    return 0;
+}

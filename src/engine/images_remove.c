@@ -1,0 +1,454 @@
+/* Images that go: untag, delete, prune, and the sweep of what nothing refers to. Tagging is here too.
+ *
+ * A name is removed first; the image follows when it was the last one. Docker's rules about who may be in the
+ * way: a running container forbids removal, a stopped one and further names forbid it unless forced. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/images_internal.h"
+#include "image/reference.h"
+
+enum { SHORT_ID = 12 };
+
+/* ---- tag ---- */
+
+int engine_image_tag(struct engine *e, const char *ref, const char *repo, const char *tag, struct err *err)
+{
+    _cleanup_images_match_ struct images_match m = {0};
+    _cleanup_reference_ struct reference target = {0};
+    _cleanup_free_ char *name = NULL, *familiar = NULL;
+    json_t *change, *row;
+    int r;
+
+    if (reference_parse_parts(repo, tag, &target, err) < 0)
+        return -1;
+    if (target.digest)
+        return err_set(err, ERR_INVALID, "refusing to create a tag with a digest reference");
+    if (!target.tag)
+        target.tag = xstrdup(REFERENCE_DEFAULT_TAG);
+    name = reference_string(&target);
+    familiar = reference_familiar(&target);
+    engine_images_lock(e);
+    r = images_match(e, ref, &m, err);
+    if (r == 0) {
+        change = images_change_new();
+        row = json_copy((json_t *)m.row);
+        json_set_int(row, "LastTagTime", clock_now());
+        images_change_row(change, m.id, row);
+        images_change_name(change, name, m.id);
+        r = images_apply(e, change, err);
+    }
+    engine_images_unlock(e);
+    if (r == 0)
+        images_event(e, "tag", m.id, familiar);
+    return r;
+}
+
+/* ---- who is in the way ---- */
+
+struct remove_use {
+    const char *id;   /* of the image */
+    char running[65]; /* a running container of it; "": none */
+    char stopped[65];
+};
+
+static int remove_find_use(void *arg, const struct container_brief *c)
+{
+    struct remove_use *use = arg;
+
+    if (str_eq(c->image_id, use->id))
+        snprintf(c->running ? use->running : use->stopped, sizeof(use->running), "%s", c->id);
+    return use->running[0] != '\0'; /* nothing weighs more */
+}
+
+static struct remove_use remove_uses(struct engine *e, const char *id)
+{
+    struct remove_use use = {.id = id};
+
+    engine_containers_each(e, remove_find_use, &use);
+    return use;
+}
+
+static bool remove_is_used(const struct remove_use *use)
+{
+    return use->running[0] || use->stopped[0];
+}
+
+static int remove_conflict(const char *id, const char *can, const char *why, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT, "conflict: unable to delete %.*s (%s) - %s", SHORT_ID, digest_hex(id),
+                   can, why);
+}
+
+enum remove_checks { REMOVE_CHECK_STOPPED = 1, REMOVE_CHECK_NAMES = 2 };
+
+static int remove_check(struct engine *e, const char *id, const struct remove_use *use, unsigned checks,
+                        struct err *err)
+{
+    _cleanup_strv_ char **names = NULL;
+    char why[128];
+
+    if (use->running[0]) {
+        snprintf(why, sizeof(why), "image is being used by running container %.*s", SHORT_ID, use->running);
+        return remove_conflict(id, "cannot be forced", why, err);
+    }
+    if ((checks & REMOVE_CHECK_NAMES) && (names = images_names(e, id)))
+        return remove_conflict(id, "must be forced", "image is referenced in multiple repositories", err);
+    if ((checks & REMOVE_CHECK_STOPPED) && use->stopped[0]) {
+        snprintf(why, sizeof(why), "image is being used by stopped container %.*s", SHORT_ID, use->stopped);
+        return remove_conflict(id, "must be forced", why, err);
+    }
+    return 0;
+}
+
+/* All names are of one repository, and at most one of them is a tag. */
+static bool remove_is_single(char *const *names)
+{
+    _cleanup_free_ char *repository = NULL;
+    size_t tags = 0;
+
+    for (char *const *name = names; name && *name; name++) {
+        _cleanup_reference_ struct reference ref = {0};
+        _cleanup_free_ char *this = NULL;
+
+        if (reference_parse(*name, &ref, NULL) < 0)
+            return false;
+        this = reference_name(&ref);
+        if (repository && !str_eq(repository, this))
+            return false;
+        free(repository);
+        repository = take_ptr(&this);
+        tags += ref.tag != NULL;
+    }
+    return names && tags <= 1;
+}
+
+/* ---- removal: a change of the table that grows, applied at once ---- */
+
+struct removal {
+    struct engine *e;
+    char id[DIGEST_SIZE];
+    json_t *change;
+    json_t *report;  /* [{"Untagged"},{"Deleted"}] */
+    char **untagged; /* normalised names that go */
+    bool deleted;    /* the image itself goes */
+    int64_t reclaimed;
+};
+
+static void removal_report(struct removal *x, const char *key, const char *what)
+{
+    json_t *item = json_object();
+
+    json_set_str(item, key, what);
+    json_array_append_new(x->report, item);
+}
+
+static void removal_untag(struct removal *x, const char *name)
+{
+    _cleanup_free_ char *familiar = images_familiar(name);
+
+    images_change_name(x->change, name, NULL);
+    removal_report(x, "Untagged", familiar);
+    strv_push(&x->untagged, name);
+}
+
+static void removal_delete(struct removal *x, const struct remove_use *use)
+{
+    json_t *row = NULL;
+
+    if (remove_is_used(use)) { /* forced: its layers stay as long as a container stands on them */
+        row = json_copy(json_object_get(x->e->images->rows, x->id));
+        json_set_bool(row, "Orphan", true);
+    }
+    images_change_row(x->change, x->id, row);
+    removal_report(x, "Deleted", x->id);
+    x->deleted = true;
+}
+
+/* A tag goes; digests of its repository go with the last tag of it. */
+static void removal_untag_repository(struct removal *x, const char *removed, char *const *names)
+{
+    size_t len = strcspn(strrchr(removed, '/'), ":@") + (size_t)(strrchr(removed, '/') - removed);
+
+    for (char *const *name = names; name && *name; name++)
+        if (!str_eq(*name, removed) && strncmp(*name, removed, len) == 0 && (*name)[len] == ':')
+            return; /* another tag */
+    for (char *const *name = names; name && *name; name++)
+        if (!str_eq(*name, removed) && strncmp(*name, removed, len) == 0 && (*name)[len] == '@')
+            removal_untag(x, *name);
+}
+
+static bool removal_names_left(const struct removal *x, char *const *names)
+{
+    for (char *const *name = names; name && *name; name++)
+        if (!strv_contains(x->untagged, *name))
+            return true;
+    return false;
+}
+
+static int removal_by_name(struct removal *x, const char *ref, const char *name, bool force, struct err *err)
+{
+    _cleanup_strv_ char **names = images_names(x->e, x->id);
+    struct remove_use use = remove_uses(x->e, x->id);
+
+    if (!force && remove_is_single(names) && remove_is_used(&use))
+        return err_set(
+            err, ERR_CONFLICT,
+            "conflict: unable to remove repository reference \"%s\" (must force) - container %.*s is using "
+            "its referenced image %.*s",
+            ref, SHORT_ID, use.running[0] ? use.running : use.stopped, SHORT_ID, digest_hex(x->id));
+    removal_untag(x, name);
+    if (!strchr(name, '@'))
+        removal_untag_repository(x, name, names);
+    /* an image in use stays, without a name: that was asked for */
+    if (!removal_names_left(x, names) && !use.running[0] && (force || !use.stopped[0]))
+        removal_delete(x, &use);
+    return 0;
+}
+
+static int removal_by_id(struct removal *x, bool force, struct err *err)
+{
+    _cleanup_strv_ char **names = images_names(x->e, x->id);
+    struct remove_use use = remove_uses(x->e, x->id);
+    unsigned checks = force ? 0 : REMOVE_CHECK_STOPPED;
+
+    if (!force && names && !remove_is_single(names))
+        checks |= REMOVE_CHECK_NAMES;
+    if (remove_check(x->e, x->id, &use, checks, err) < 0)
+        return -1;
+    for (char **name = names; name && *name; name++)
+        removal_untag(x, *name);
+    removal_delete(x, &use);
+    return 0;
+}
+
+static void removal_swept(void *arg, enum image_object kind, const char *digest, int64_t size)
+{
+    struct removal *x = arg;
+
+    if (kind == IMAGE_OBJECT_LAYER) {
+        removal_report(x, "Deleted", digest);
+        x->reclaimed += size;
+    }
+}
+
+/* After the lock: events, and what the image leaves behind. */
+static int removal_end(struct removal *x, struct err *err)
+{
+    for (char **name = x->untagged; name && *name; name++)
+        images_event(x->e, "untag", x->id, x->id);
+    if (!x->deleted)
+        return 0;
+    images_event(x->e, "delete", x->id, x->id);
+    return images_sweep(x->e, removal_swept, x, err);
+}
+
+static void removal_finish(struct removal *x)
+{
+    json_decref(x->change);
+    json_decref(x->report);
+    strv_free(x->untagged);
+}
+
+static void removal_init(struct removal *x, struct engine *e)
+{
+    *x = (struct removal){.e = e, .change = images_change_new(), .report = json_array()};
+}
+
+int engine_image_remove(struct engine *e, const char *ref, const struct engine_image_remove_options *o,
+                        json_t **ret, struct err *err)
+{
+    _cleanup_images_match_ struct images_match m = {0};
+    _cleanup_(removal_finish) struct removal x;
+    int r;
+
+    removal_init(&x, e);
+    engine_images_lock(e);
+    r = images_match(e, ref, &m, err);
+    if (r == 0) {
+        snprintf(x.id, sizeof(x.id), "%s", m.id);
+        r = m.name ? removal_by_name(&x, ref, m.name, o->force, err) : removal_by_id(&x, o->force, err);
+    }
+    if (r == 0)
+        r = images_apply(e, take_ptr(&x.change), err);
+    engine_images_unlock(e);
+    if (r < 0 || removal_end(&x, err) < 0)
+        return -1;
+    *ret = take_ptr(&x.report);
+    return 0;
+}
+
+/* ---- prune ---- */
+
+struct prune {
+    const json_t *filters;
+    bool dangling;
+    int64_t until;
+};
+
+static int prune_prepare(struct prune *p, const json_t *filters, struct err *err)
+{
+    static const char *const allowed[] = {"dangling", "label", "label!", "until", NULL};
+    const char *until = filters_value(filters, "until", 0);
+
+    *p = (struct prune){.filters = filters};
+    if (filters_check(filters, allowed, err) < 0 ||
+        filters_bool(filters, "dangling", true, &p->dangling, err) < 0)
+        return -1;
+    if (until && clock_parse_since(until, clock_now(), &p->until) < 0)
+        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
+    return 0;
+}
+
+static bool prune_wants(struct engine *e, const struct prune *p, const char *id, const json_t *row)
+{
+    _cleanup_strv_ char **tags = images_familiar_names(e, id, /* digests= */ false);
+    const json_t *labels = json_object_get(row, "Labels");
+    struct remove_use use = remove_uses(e, id);
+
+    return !json_bool_or(row, "Orphan", false) && !(p->dangling && tags) && !remove_is_used(&use) &&
+           !(p->until && json_int_or(row, "Created", 0) >= p->until) &&
+           filters_match_labels(p->filters, "label", labels) &&
+           !(filters_has(p->filters, "label!") && filters_match_labels(p->filters, "label!", labels));
+}
+
+/* Adds every image that may go to one change. */
+static void prune_collect(struct removal *x, const struct prune *p)
+{
+    const struct remove_use unused = {0};
+    const char *id;
+    json_t *row;
+
+    json_object_foreach (x->e->images->rows, id, row) {
+        _cleanup_strv_ char **names = NULL;
+
+        if (!prune_wants(x->e, p, id, row))
+            continue;
+        snprintf(x->id, sizeof(x->id), "%s", id);
+        names = images_names(x->e, id);
+        for (char **name = names; name && *name; name++)
+            removal_untag(x, *name);
+        removal_delete(x, &unused);
+    }
+}
+
+int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    _cleanup_(removal_finish) struct removal x;
+    struct prune p;
+    int r;
+
+    if (prune_prepare(&p, filters, err) < 0)
+        return -1;
+    removal_init(&x, e);
+    engine_images_lock(e);
+    prune_collect(&x, &p);
+    r = images_apply(e, take_ptr(&x.change), err);
+    engine_images_unlock(e);
+    if (r < 0 || images_sweep(e, removal_swept, &x, err) < 0)
+        return -1;
+    *ret = json_pack("{s:o, s:I}", "ImagesDeleted",
+                     json_array_size(x.report) ? json_incref(x.report) : json_null(), "SpaceReclaimed",
+                     (json_int_t)x.reclaimed);
+    events_add(e->events, "image", "prune", "", NULL);
+    return 0;
+}
+
+/* ---- sweep ---- */
+
+/* Orphans whose last container has gone are forgotten. */
+static int sweep_orphans(struct engine *e, struct err *err)
+{
+    json_t *change = NULL, *row;
+    const char *id;
+    int r = 0;
+
+    engine_images_lock(e);
+    json_object_foreach (e->images->rows, id, row) {
+        struct remove_use use;
+
+        if (!json_bool_or(row, "Orphan", false) || !e->containers)
+            continue;
+        use = remove_uses(e, id);
+        if (remove_is_used(&use))
+            continue;
+        if (!change)
+            change = images_change_new();
+        images_change_row(change, id, NULL);
+    }
+    if (change)
+        r = images_apply(e, change, err);
+    engine_images_unlock(e);
+    return r;
+}
+
+/* Everything that a row names, as a set. */
+static json_t *sweep_needed(struct engine *e)
+{
+    json_t *needed = json_object(), *row, *item;
+    const char *id;
+    size_t i;
+
+    json_object_foreach (e->images->rows, id, row) {
+        json_object_set_new(needed, id, json_true());
+        json_object_set_new(needed, json_str_or(row, "Manifest", ""), json_true());
+        json_object_set_new(needed, json_str_or(row, "Index", ""), json_true());
+        json_array_foreach (json_object_get(row, "Blobs"), i, item)
+            json_object_set_new(needed, json_string_value(item), json_true());
+        json_array_foreach (json_object_get(row, "Layers"), i, item)
+            json_object_set_new(needed, json_string_value(item), json_true());
+    }
+    return needed;
+}
+
+struct sweep {
+    struct engine *e;
+    void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size);
+    void *arg;
+    json_t *needed;      /* as of `generation` */
+    uint64_t generation; /* of the table: a pull may record something while we sweep */
+};
+
+/* The store's mutex is held: what is recorded while the sweep runs was leased until then, and is seen here.
+ */
+static int sweep_referenced(void *arg, enum image_object kind _unused_, const char *digest)
+{
+    struct sweep *s = arg;
+    int found;
+
+    engine_images_lock(s->e);
+    if (!s->needed || s->generation != s->e->images->generation) {
+        json_decref(s->needed);
+        s->needed = sweep_needed(s->e);
+        s->generation = s->e->images->generation;
+    }
+    found = json_object_get(s->needed, digest) != NULL;
+    engine_images_unlock(s->e);
+    return found;
+}
+
+static void sweep_removed(void *arg, enum image_object kind, const char *digest, int64_t size)
+{
+    struct sweep *s = arg;
+
+    if (s->removed)
+        s->removed(s->arg, kind, digest, size);
+}
+
+int images_sweep(struct engine *e,
+                 void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size),
+                 void *arg, struct err *err)
+{
+    struct sweep s = {.e = e, .removed = removed, .arg = arg};
+    const struct image_sweep sweep = {.referenced = sweep_referenced, .removed = sweep_removed, .arg = &s};
+    int r;
+
+    if (sweep_orphans(e, err) < 0)
+        return -1;
+    r = image_store_sweep(e->image_store, &sweep, err);
+    json_decref(s.needed);
+    return r;
+}

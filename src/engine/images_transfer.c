@@ -1,0 +1,324 @@
+/* Images on the move: pull, import, load, save. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/images_internal.h"
+#include "image/archive.h"
+#include "image/pull.h"
+#include "image/reference.h"
+
+/* ---- the stream of JSON lines ---- */
+
+struct transfer {
+    const struct engine_sink *sink;
+    bool begun; /* something was written: an error has to follow in the stream */
+};
+
+static int transfer_write(struct transfer *t, const json_t *line)
+{
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(1024 * 1024);
+
+    json_append(&b, line);
+    buf_puts(&b, "\r\n");
+    t->begun = true;
+    return t->sink->write(t->sink->arg, buf_str(&b), b.len);
+}
+
+static int transfer_report(void *arg, const struct image_progress *progress)
+{
+    _cleanup_json_ json_t *line = image_progress_json(progress);
+
+    return transfer_write(arg, line);
+}
+
+static int transfer_say(struct transfer *t, const char *key, const char *text)
+{
+    _cleanup_json_ json_t *line = json_object();
+
+    json_set_str(line, key, text);
+    return transfer_write(t, line);
+}
+
+/* An error behind the first line goes into the stream, where clients look for it. */
+static int transfer_fail(struct transfer *t, const struct err *err)
+{
+    _cleanup_json_ json_t *line = json_object(), *detail = json_object();
+
+    if (t->begun && err && err->kind != ERR_CANCELLED) {
+        json_set_str(detail, "message", err->message);
+        json_object_set(line, "errorDetail", detail);
+        json_set_str(line, "error", err->message);
+        transfer_write(t, line);
+    }
+    return -1;
+}
+
+/* The client has gone: what came through its pipe may be only a part. */
+static bool transfer_is_abandoned(const struct engine_sink *sink)
+{
+    struct pollfd p = {.fd = sink->client_fd, .events = POLLRDHUP};
+
+    return sink->client_fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/* ---- pull ---- */
+
+static char *pull_current_id(struct engine *e, const struct reference *ref)
+{
+    _cleanup_free_ char *name = reference_string(ref);
+    const char *id;
+    char *copy;
+
+    engine_images_lock(e);
+    id = json_str(json_object_get(e->images->names, name), "Image");
+    copy = xstrdup(id);
+    engine_images_unlock(e);
+    return copy;
+}
+
+static int pull_run(struct engine *e, const struct image_pull_options *o, struct err *err)
+{
+    struct image_lease *lease = image_lease_new(e->image_store);
+    _cleanup_image_ struct image image = {0};
+    int r = image_pull(e->image_store, lease, o, &image, err);
+
+    if (r == 0)
+        r = images_record(e, &image, 1, err);
+    image_lease_free(lease); /* not before the record: it keeps sweeps away */
+    return r;
+}
+
+int engine_image_pull(struct engine *e, const struct engine_pull_options *o, const struct engine_sink *sink,
+                      struct err *err)
+{
+    const struct registry_auth auth = {
+        .username = json_str(o->auth, "username"),
+        .password = json_str(o->auth, "password"),
+        .identity_token = json_str(o->auth, "identitytoken"),
+        .registry_token = json_str(o->auth, "registrytoken"),
+        .server_address = json_str(o->auth, "serveraddress"),
+    };
+    struct transfer t = {.sink = sink};
+    const struct image_listener listener = {.report = transfer_report, .arg = &t};
+    _cleanup_reference_ struct reference ref = {0};
+    _cleanup_free_ char *current = NULL, *familiar = NULL, *name = NULL;
+    struct image_pull_options pull = {
+        .reference = &ref, .auth = o->auth ? &auth : NULL, .listener = &listener};
+    struct platform platform;
+
+    if (reference_parse_parts(o->name, o->tag, &ref, err) < 0)
+        return -1;
+    if (!ref.tag && !ref.digest)
+        ref.tag = xstrdup(REFERENCE_DEFAULT_TAG);
+    if (o->platform && platform_parse(o->platform, &platform, err) < 0)
+        return -1;
+    current = pull_current_id(e, &ref);
+    pull.platform = o->platform ? &platform : NULL;
+    pull.current_id = current;
+    if (pull_run(e, &pull, err) < 0)
+        return transfer_fail(&t, err);
+    familiar = reference_familiar(&ref);
+    name = reference_familiar_name(&ref);
+    images_event(e, "pull", familiar, name);
+    return 0;
+}
+
+/* ---- import ---- */
+
+static int import_run(struct engine *e, int fd, const struct image_import_options *o,
+                      const struct engine_sink *sink, struct image *image, struct err *err)
+{
+    struct image_lease *lease = image_lease_new(e->image_store);
+    int r = image_import(e->image_store, lease, fd, o, image, err);
+
+    if (r == 0 && transfer_is_abandoned(sink))
+        r = err_set(err, ERR_CANCELLED, "the client went away");
+    if (r == 0)
+        r = images_record(e, image, 1, err);
+    image_lease_free(lease);
+    return r;
+}
+
+int engine_image_import(struct engine *e, int fd, const struct engine_import_options *o,
+                        const struct engine_sink *sink, struct err *err)
+{
+    struct transfer t = {.sink = sink};
+    _cleanup_reference_ struct reference ref = {0};
+    _cleanup_image_ struct image image = {0};
+    _cleanup_free_ char *familiar = NULL;
+    struct image_import_options import = {.message = str_empty(o->message) ? NULL : o->message,
+                                          .changes = o->changes};
+    struct platform platform;
+
+    if (!str_empty(o->repo)) {
+        if (reference_parse_parts(o->repo, str_empty(o->tag) ? NULL : o->tag, &ref, err) < 0)
+            return -1;
+        if (ref.digest)
+            return err_set(err, ERR_INVALID, "cannot import digest reference");
+        if (!ref.tag)
+            ref.tag = xstrdup(REFERENCE_DEFAULT_TAG);
+        import.reference = &ref;
+        familiar = reference_familiar(&ref);
+    }
+    if (o->platform && platform_parse(o->platform, &platform, err) < 0)
+        return -1;
+    import.platform = o->platform ? &platform : NULL;
+    if (import_run(e, fd, &import, sink, &image, err) < 0)
+        return -1;
+    images_event(e, "import", image.id, familiar ? familiar : image.id);
+    transfer_say(&t, "status", image.id);
+    return 0;
+}
+
+/* ---- load ---- */
+
+static void load_tell(struct engine *e, struct transfer *t, const struct image *image)
+{
+    images_event(e, "load", image->id, image->id);
+    for (char **tag = image->tags; tag && *tag; tag++) {
+        _cleanup_free_ char *familiar = images_familiar(*tag),
+                            *text = xasprintf("Loaded image: %s\n", familiar);
+
+        transfer_say(t, "stream", text);
+    }
+    if (!image->tags) {
+        _cleanup_free_ char *text = xasprintf("Loaded image ID: %s\n", image->id);
+
+        transfer_say(t, "stream", text);
+    }
+}
+
+int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet,
+                      const struct engine_sink *sink, struct err *err)
+{
+    struct transfer t = {.sink = sink};
+    const struct image_listener listener = {.report = transfer_report, .arg = &t};
+    struct platform wanted;
+    struct image_lease *lease;
+    struct image *images = NULL;
+    size_t n = 0;
+    int r;
+
+    if (platform && platform_parse(platform, &wanted, err) < 0)
+        return -1;
+    lease = image_lease_new(e->image_store);
+    r = image_load(e->image_store, lease, fd, platform ? &wanted : NULL, quiet ? NULL : &listener, &images,
+                   &n, err);
+    if (r == 0 && transfer_is_abandoned(sink))
+        r = err_set(err, ERR_CANCELLED, "the client went away");
+    if (r == 0)
+        r = images_record(e, images, n, err);
+    image_lease_free(lease);
+    for (size_t i = 0; i < n; i++) {
+        if (r == 0)
+            load_tell(e, &t, &images[i]);
+        image_finish(&images[i]);
+    }
+    free(images);
+    return r < 0 ? transfer_fail(&t, err) : 0;
+}
+
+/* ---- save ---- */
+
+struct save_list {
+    struct image_save_item *items;
+    size_t n;
+    char **blobs; /* what they consist of */
+};
+
+static void save_list_finish(struct save_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        strv_free(l->items[i].tags);
+    free(l->items);
+    strv_free(l->blobs);
+}
+
+static void save_add_blobs(struct save_list *l, const json_t *row)
+{
+    json_t *blob;
+    size_t i;
+
+    json_array_foreach (json_object_get(row, "Blobs"), i, blob)
+        strv_push(&l->blobs, json_string_value(blob));
+}
+
+static void save_add(struct save_list *l, const json_t *row, const char *tag)
+{
+    const char *manifest = json_str_or(row, "Manifest", "");
+    struct image_save_item *item = NULL;
+
+    for (size_t i = 0; i < l->n && !item; i++)
+        if (str_eq(l->items[i].manifest, manifest))
+            item = &l->items[i];
+    if (!item) {
+        l->items = xreallocarray(l->items, l->n + 1, sizeof(*l->items));
+        item = &l->items[l->n++];
+        *item = (struct image_save_item){0};
+        snprintf(item->manifest, sizeof(item->manifest), "%s", manifest);
+        save_add_blobs(l, row);
+    }
+    if (tag && !strv_contains(item->tags, tag))
+        strv_push(&item->tags, tag);
+}
+
+/* A bare repository name stands for all its tags. Returns how many there were. */
+static size_t save_add_repository(struct engine *e, struct save_list *l, const char *ref)
+{
+    _cleanup_reference_ struct reference parsed = {0};
+    _cleanup_free_ char *prefix = NULL, *repository = NULL;
+    size_t found = 0;
+    const char *name;
+    json_t *value;
+
+    if (reference_parse(ref, &parsed, NULL) < 0 || parsed.tag || parsed.digest)
+        return 0;
+    repository = reference_name(&parsed);
+    prefix = xasprintf("%s:", repository);
+    json_object_foreach (e->images->names, name, value) {
+        const json_t *row = json_object_get(e->images->rows, json_str_or(value, "Image", ""));
+
+        if (!str_starts(name, prefix) || !row)
+            continue;
+        save_add(l, row, name);
+        found++;
+    }
+    return found;
+}
+
+static int save_resolve(struct engine *e, char *const *names, struct save_list *l, struct err *err)
+{
+    for (char *const *name = names; *name; name++) {
+        _cleanup_images_match_ struct images_match m = {0};
+
+        if (save_add_repository(e, l, *name))
+            continue;
+        if (images_match(e, *name, &m, err) < 0)
+            return -1;
+        save_add(l, m.row, m.name && !strchr(m.name, '@') ? m.name : NULL);
+    }
+    return 0;
+}
+
+int engine_image_save(struct engine *e, char *const *names, const struct engine_sink *sink, struct err *err)
+{
+    const struct image_output output = {.write = sink->write, .arg = sink->arg};
+    _cleanup_(save_list_finish) struct save_list list = {0};
+    struct image_lease *lease = image_lease_new(e->image_store);
+    int r;
+
+    engine_images_lock(e);
+    r = save_resolve(e, names, &list, err);
+    engine_images_unlock(e);
+    for (char **blob = list.blobs; blob && *blob; blob++)
+        image_lease_add(lease, *blob); /* an image removed since then is an error of image_save() */
+    if (r == 0)
+        r = image_save(e->image_store, list.items, list.n, &output, err);
+    image_lease_free(lease);
+    return r;
+}
