@@ -83,8 +83,10 @@ enum cgroup_attach_flags {
 /* Opens the files by which a child joins by itself (pid 0 below); the child then needs no /proc, no path and
  * no privilege but the open descriptors. They are closed with the handle. */
 int cgroup_prepare_join(struct cgroup *cg, struct err *err);
-/* Moves a process with its threads in. pid 0 is the calling process, which must be single-threaded: it goes
- * by v1's `tasks` files, which spares the kernel a lock over all processes. */
+/* Moves a process with its threads in. pid 0 is the calling process, which must be single-threaded: it goes by v1's
+ * `tasks` files, which spares the kernel a lock over all processes and so an RCU grace period. Measured on nine
+ * hierarchies: a child born in the unified one that joins the others itself needs 0.2 ms; moved by its parent, or
+ * joining the unified one by writing, 12 ms. */
 int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err);
 
 /* Applies OCI linux.resources: every member of config-linux.md, on v1 and v2, with the customary conversions

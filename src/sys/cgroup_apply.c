@@ -132,8 +132,7 @@ static int64_t setting_int(const struct target *t, const char *path)
     return json_is_integer(value) ? json_integer_value(value) : 0;
 }
 
-/* --- memory
- * ------------------------------------------------------------------------------------------------------- */
+/* --- memory --- */
 
 static int memory_check_before_update(const struct target *t, int64_t limit, struct err *err)
 {
@@ -214,9 +213,7 @@ static int memory_use_hierarchy(const struct target *t, const json_t *value, str
     return t->v2 && json_is_true(value) ? 0 : setting_plain(t, value, err);
 }
 
-/* --- cpu
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- cpu --- */
 
 /* v1 shares (2…262144, usually 1024) to v2 weight (1…10000, usually 100), such that the usual values meet:
  * quadratic in log2, as runc and crun do it. */
@@ -294,9 +291,7 @@ static int cpu_realtime_period_alone(const struct target *t, const json_t *value
     return setting_int(t, "cpu.realtimeRuntime") ? 0 : cpu_realtime(t, value, err);
 }
 
-/* --- pids
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- pids --- */
 
 /* "max" on both versions. */
 static int pids_limit(const struct target *t, const json_t *value, struct err *err)
@@ -307,8 +302,7 @@ static int pids_limit(const struct target *t, const json_t *value, struct err *e
     return setting_write(t, setting_file(t), text, err);
 }
 
-/* --- block I/O
- * ---------------------------------------------------------------------------------------------------- */
+/* --- block I/O --- */
 
 /* OCI's 10…1000 to io.weight's 1…10000. */
 static long long io_weight_v2(int64_t weight)
@@ -389,8 +383,7 @@ static int io_throttle(const struct target *t, const json_t *value, struct err *
     return 0;
 }
 
-/* --- the rest
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the rest --- */
 
 static int hugepage_limits(const struct target *t, const json_t *value, struct err *err)
 {

@@ -358,8 +358,7 @@ static int compile_rules(struct compilation *c, const json_t *seccomp, struct er
     return 0;
 }
 
-/* --- the part before libseccomp's
- * ----------------------------------------------------------------------------------- */
+/* --- the part before libseccomp's --- */
 
 #define LOAD(field)    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
