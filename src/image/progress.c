@@ -25,8 +25,8 @@ static void human_size(int64_t bytes, char out[24])
 
 static void draw_bar(const struct image_progress *p, char *out, size_t size)
 {
-    char current[24], total[24], bar[BAR_WIDTH + 1];
-    int64_t filled = p->current * BAR_WIDTH / (p->total ? p->total : 1);
+    char current[24], total[24], bar[BAR_WIDTH + 2];
+    int64_t filled = 0;
 
     human_size(p->current, current);
     human_size(p->total, total);
@@ -34,14 +34,11 @@ static void draw_bar(const struct image_progress *p, char *out, size_t size)
         snprintf(out, size, "%8s", current);
         return;
     }
-    memset(bar, '=', BAR_WIDTH);
-    if (filled < BAR_WIDTH) {
-        bar[filled] = '>';
-        memset(bar + filled + 1, ' ', (size_t)(BAR_WIDTH - filled - 1));
-    } else {
-        bar[BAR_WIDTH - 1] = '>';
-    }
-    bar[BAR_WIDTH] = '\0';
+    filled = (int64_t)((double)p->current / (double)p->total * BAR_WIDTH);
+    memset(bar, '=', (size_t)filled);
+    bar[filled] = '>';
+    memset(bar + filled + 1, ' ', (size_t)(BAR_WIDTH - filled));
+    bar[BAR_WIDTH + 1] = '\0';
     snprintf(out, size, "[%s] %8s/%s", bar, current, total);
 }
 
@@ -51,7 +48,7 @@ json_t *image_progress_json(const struct image_progress *p)
 
     json_set_str(json, "status", p->status);
     if (p->current > 0 || p->total > 0) {
-        char text[BAR_WIDTH + 64];
+        char text[BAR_WIDTH + 66];
         json_t *detail = json_object();
 
         draw_bar(p, text, sizeof(text));

@@ -1,0 +1,106 @@
+/* What the image workers parse: challenges, hosts, names in archives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "image/worker/challenge.h"
+#include "image/worker/endpoint.h"
+#include "image/worker/unarchive.h"
+
+static void test_challenges(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        enum challenge_scheme scheme;
+        const char *realm, *service, *scope;
+    } rows[] = {
+        {"Bearer realm=\"https://a/token\",service=\"r\",scope=\"repository:x:pull,push\"", CHALLENGE_BEARER,
+         "https://a/token", "r", "repository:x:pull,push"},
+        {"bearer REALM=https://a , service = \"q\\\"uote\"", CHALLENGE_BEARER, "https://a", "q\"uote", NULL},
+        {"Basic realm=\"x\", Bearer realm=\"y\"", CHALLENGE_BEARER, "y", NULL, NULL},
+        {"Bearer realm=\"y\", Basic realm=\"x\"", CHALLENGE_BEARER, "y", NULL, NULL},
+        {"Basic realm=\"x, Bearer realm=y\"", CHALLENGE_BASIC, "x, Bearer realm=y", NULL, NULL},
+        {"Negotiate, Basic realm=x", CHALLENGE_BASIC, "x", NULL, NULL},
+        {"", CHALLENGE_NONE, NULL, NULL, NULL},
+        {"=,=,\"\"\"", CHALLENGE_NONE, NULL, NULL, NULL},
+        {"Bearer realm=\"unclosed", CHALLENGE_BEARER, "unclosed", NULL, NULL},
+        {"Bearer realm=\"a\",realm=\"b\"", CHALLENGE_BEARER, "a", NULL, NULL},
+        {"Bearer", CHALLENGE_BEARER, NULL, NULL, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct challenge c;
+
+        challenge_parse(rows[i].text, &c);
+        if (c.scheme != rows[i].scheme || !str_eq(c.realm, rows[i].realm) ||
+            !str_eq(c.service, rows[i].service) || !str_eq(c.scope, rows[i].scope))
+            fail_msg("%s: %d realm=%s service=%s scope=%s", rows[i].text, (int)c.scheme, c.realm, c.service,
+                     c.scope);
+        challenge_finish(&c);
+    }
+}
+
+static void test_insecure_hosts(void **state _unused_)
+{
+    static const struct {
+        const char *host;
+        bool insecure;
+    } rows[] = {
+        {"localhost", true},       {"localhost:5000", true}, {"127.0.0.1:5000", true},
+        {"127.9.9.9", true},       {"[::1]:5000", true},     {"128.0.0.1:5000", false},
+        {"registry:5000", true},   {"registry:5001", false}, {"plain:1234", true},
+        {"10.1.2.3:80", true},     {"11.1.2.3", false},      {"localhost.evil", false},
+        {"127.0.0.1.evil", false}, {"docker.io", false},
+    };
+    char *const list[] = {(char *)"registry:5000", (char *)"plain", (char *)"10.0.0.0/8", (char *)"junk/99",
+                          NULL};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (endpoint_host_insecure(rows[i].host, list) != rows[i].insecure)
+            fail_msg("%s", rows[i].host);
+}
+
+static void test_archive_names(void **state _unused_)
+{
+    static const struct {
+        const char *name, *of, *result;
+    } rows[] = {
+        {"manifest.json", NULL, "manifest.json"},
+        {"./blobs//sha256/a", NULL, "blobs/sha256/a"},
+        {"a/../b", NULL, "b"},
+        {"../b", NULL, NULL},
+        {"a/../../b", NULL, NULL},
+        {"/etc/passwd", NULL, NULL},
+        {"a\nb", NULL, NULL},
+        {"\xff", NULL, NULL},
+        {"../x/layer.tar", "y/layer.tar", "x/layer.tar"},
+        {"../../x", "y/layer.tar", NULL},
+        {"/x", "y/layer.tar", NULL},
+        {"..", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct err err = {0};
+        _cleanup_free_ char *result = unarchive_name(rows[i].name, rows[i].of, &err);
+
+        if (!str_eq(result, rows[i].result))
+            fail_msg("%s: %s", rows[i].name, result);
+        assert_int_equal(err.kind, result ? ERR_NONE : ERR_INVALID);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_challenges),
+        cmocka_unit_test(test_insecure_hosts),
+        cmocka_unit_test(test_archive_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
