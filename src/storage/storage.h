@@ -184,16 +184,17 @@ struct storage_rootfs {
 /* Frees the content. Accepts a zeroed struct. */
 void storage_rootfs_finish(struct storage_rootfs *r);
 
-/* Makes the layers of container `id` ([0-9a-zA-Z_.-]) on the image layer `top` ("" or NULL: an empty image).
- * The init layer holds the mount points every container needs (/dev/pts, /dev/shm, /dev/console, /proc, /sys,
- * /etc/hosts, /etc/hostname, /etc/resolv.conf, /.dockerenv, /etc/mtab → /proc/mounts). ERR_CONFLICT: exists;
- * ERR_NOT_FOUND: no such layer. `ret` may be NULL; finish it. */
+/* Makes the writable layer of container `id` ([0-9a-zA-Z_.-]) on the image layer `top` ("" or NULL: an empty image).
+ * Between them is the init layer: the mount points every container needs (/dev/pts, /dev/shm, /dev/console, /proc, /sys,
+ * /etc/hosts, /etc/hostname, /etc/resolv.conf, /.dockerenv, /etc/mtab → /proc/mounts) as far as the image hasn't got
+ * them. It depends on the image alone, so it is made once for all its containers. ERR_CONFLICT: exists; ERR_NOT_FOUND:
+ * no such layer. `ret` may be NULL; finish it. */
 int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
                              struct err *err);
 /* Where the layers of a container are; reads one small file. ERR_NOT_FOUND. */
 int storage_container_rootfs(struct storage *s, const char *id, struct storage_rootfs *ret, struct err *err);
-/* Removes init, upper, work (which must not be mounted) and the record; DATA/containers/<id> itself when that
- * leaves it empty. A missing container is success. */
+/* Removes the writable layer (which must not be mounted); DATA/containers/<id> itself when that leaves it empty. A
+ * missing container is success. */
 int storage_container_remove(struct storage *s, const char *id, struct err *err);
 /* Bytes in the writable layer (docker ps -s: SizeRw). ERR_NOT_FOUND. */
 int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err);

@@ -45,6 +45,7 @@ struct worker_report {
     int64_t unpacked_size; /* bytes of regular files */
     int64_t entries;
     int64_t pending; /* rows written to WORKER_FD_PENDING */
+    int32_t root_described; /* the archive says what attributes the layer's root has */
 };
 
 #endif

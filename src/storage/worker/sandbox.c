@@ -81,14 +81,21 @@ static int new_tmpfs(struct err *err)
     return fd < 0 ? err_errno(err, errno, "cannot make a tmpfs") : fd;
 }
 
-/* Makes a detached mount the root of this namespace and lets go of the old one. */
+/* Makes a detached mount the root of this namespace and detaches everything of the old one. */
 static int pivot(int mount, struct err *err)
 {
-    /* It has to be attached somewhere first: on top of the old root's /, which is then the thing to leave. */
-    if (move_mount(mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(mount) < 0 ||
-        chroot(".") < 0)
-        return err_errno(err, errno, "cannot change the root");
-    return 0;
+    int r;
+
+    /* pivot_root wants a mount that is attached: on top of the old root, entered, and swapped with what is
+     * below. */
+    r = move_mount(mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(mount) < 0 ? -errno : 0;
+    if (r == 0 && syscall(SYS_pivot_root, ".", ".") == 0)
+        r = umount2(".", MNT_DETACH) < 0 ? -errno : 0;
+    else if (r == 0) /* an initial ramfs can't be swapped; CAP_SYS_CHROOT, which could undo this, goes soon */
+        r = chroot(".") < 0 ? -errno : 0;
+    if (r == 0 && chdir("/") < 0)
+        r = -errno;
+    return r < 0 ? err_errno(err, r, "cannot change the root") : 0;
 }
 
 static int attach(int mount, const char *at, struct err *err)
@@ -100,7 +107,8 @@ static int attach(int mount, const char *at, struct err *err)
 
 static int make_root(const struct sandbox_root *root, struct err *err)
 {
-    _cleanup_close_ int tree = -EBADF, base = -EBADF, merged = -EBADF;
+    _cleanup_close_ int tree = -EBADF, base = -EBADF, merged = -EBADF, below = -EBADF;
+    int upper = root->work >= 0 ? root->tree : -EBADF;
 
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, errno, "cannot make mounts private");
@@ -108,17 +116,16 @@ static int make_root(const struct sandbox_root *root, struct err *err)
         return -1;
     if (!root->at && root->n_lower == 0)
         return pivot(tree, err);
-    if (root->n_lower > 0) {
-        merged =
-            overlay_mount(root->lower, root->n_lower, root->work >= 0 ? root->tree : -EBADF, root->work, err);
-        if (merged < 0)
-            return -1;
-    }
+    /* Before the root changes: the layers are named by /proc/self/fd. */
+    if (root->n_lower > 0 && (merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err)) < 0)
+        return -1;
+    if (root->below && (below = overlay_mount(root->lower, root->n_lower, -EBADF, -EBADF, err)) < 0)
+        return -1;
     base = new_tmpfs(err);
     if (base < 0 || pivot(base, err) < 0)
         return -1;
     if ((tree >= 0 && root->at && attach(tree, root->at, err) < 0) ||
-        (merged >= 0 && attach(merged, "merged", err) < 0))
+        (merged >= 0 && attach(merged, "merged", err) < 0) || (below >= 0 && attach(below, "below", err) < 0))
         return -1;
     return 0;
 }

@@ -17,14 +17,19 @@
 
 #include "base/err.h"
 
-/* What the new root shows. */
+/* What the new root shows: the directory `tree` itself; or, with `at`, an empty root with up to three names
+ * in it. */
 struct sandbox_root {
-    int tree;         /* directory that is the root… */
-    const char *at;   /* …or, not NULL: a name in an empty root, to leave room for: */
-    const int *lower; /* layers merged (read-only; with work >= 0: writable, changes going into tree) */
-    size_t n_lower;   /* as the directory "merged" of that root; 0: none */
-    int work;         /* overlay's work directory; -EBADF: none */
-    bool read_only;   /* of tree */
+    int tree;       /* the layer; -EBADF: none */
+    bool read_only; /* of tree */
+    const char *at; /* "layer": where tree is; NULL: it is the root */
+
+    /* "merged": these layers, topmost first, as one tree: read-only, or with work >= 0 writable, changes
+     * going into tree. "below": the same without tree, read-only. */
+    const int *lower;
+    size_t n_lower;
+    int work;   /* overlay's work directory; -EBADF: none */
+    bool below; /* wanted */
 };
 
 /* Makes the namespaces and forks. Returns 0 in the child, which does the work; the parent only waits and

@@ -30,6 +30,7 @@ struct dir_time {
 
 struct tree {
     int root;
+    bool root_described;
     int64_t size;
     char parent_path[TAR_PATH_MAX + 1]; /* the directory opened last… */
     int parent;                         /* …O_PATH; -EBADF: none */
@@ -64,6 +65,11 @@ void tree_free(struct tree *t)
 int64_t tree_size(const struct tree *t)
 {
     return t->size;
+}
+
+bool tree_root_described(const struct tree *t)
+{
+    return t->root_described;
 }
 
 /* ---- Parents ---- */
@@ -497,6 +503,7 @@ static int add_root(struct tree *t, const struct tar_entry *e, struct err *err)
         return err_errno(err, fd, "%s: cannot open it", e->path);
     if (set_attributes(&(struct target){.fd = fd}, e, err) < 0)
         return -1;
+    t->root_described = true;
     return defer_time(t, e, "", err);
 }
 

@@ -25,6 +25,8 @@ DEFINE_CLEANUP_PTR(struct tree, tree_free)
 int tree_add(struct tree *t, const struct tar_entry *e, struct tar_reader *reader, struct err *err);
 /* After the last entry: sets the directories' times, and gives what is left for the layers below. */
 int tree_finish(struct tree *t, struct pending *ret, struct err *err);
+/* Whether the archive described the root directory itself. */
+bool tree_root_described(const struct tree *t);
 /* Bytes of regular files so far. */
 int64_t tree_size(const struct tree *t);
 

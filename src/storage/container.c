@@ -1,0 +1,267 @@
+/* Containers' own layers. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/init_layer.h"
+#include "storage/internal.h"
+#include "storage/tree_remove.h"
+
+/* "base" is a symlink, since a symlink is metadata: it is on the disk when the directory is, without an fsync of its
+ * own. Its target also tells people where to look. */
+#define BASE_PREFIX "../../layers/"
+
+static int check_id(const char *id, struct err *err)
+{
+    size_t len = strlen(id);
+
+    if (len == 0 || len > NAME_MAX || id[0] == '.' ||
+        strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != len)
+        return err_set(err, ERR_INVALID, "invalid container id: %.100s", id);
+    return 0;
+}
+
+static int no_such_container(const char *id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "container %s has no layers here", id);
+}
+
+void storage_rootfs_finish(struct storage_rootfs *r)
+{
+    strv_free(r->lower);
+    free(r->upper);
+    free(r->work);
+    *r = (struct storage_rootfs){};
+}
+
+/* The name below DATA/layers of what the container stands on. */
+static const char *base_name(const char *top)
+{
+    return str_empty(top) ? SCRATCH_DIR : storage_digest_hex(top, NULL);
+}
+
+/* ---- Where the layers are ---- */
+
+static int read_base(int dir, const char *id, char top[STORAGE_DIGEST_SIZE], struct err *err)
+{
+    char target[256];
+    ssize_t n = readlinkat(dir, "base", target, sizeof(target) - 1);
+    const char *name;
+
+    if (n < 0)
+        return errno == ENOENT ? no_such_container(id, err)
+                               : err_errno(err, errno, "cannot read the base of %s", id);
+    target[n] = '\0';
+    name = str_after(target, BASE_PREFIX);
+    if (str_eq(name, SCRATCH_DIR)) {
+        top[0] = '\0';
+        return 0;
+    }
+    snprintf(top, STORAGE_DIGEST_SIZE, "sha256:%.64s", name ? name : "");
+    return storage_digest_hex(top, err) ? 0 : err_wrap(err, "container %s stands on nothing known", id);
+}
+
+static int fill_rootfs(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
+                       struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+    int error;
+
+    strv_push_take(&r.lower, xasprintf("%s/%s/init", s->layers, base_name(top)));
+    pthread_mutex_lock(&s->lock);
+    error = layer_stack_paths(s, top, &r.lower, err);
+    pthread_mutex_unlock(&s->lock);
+    if (error < 0)
+        return err_wrap(err, "container %s", id);
+    r.upper = xasprintf("%s/%s/upper", s->containers, id);
+    r.work = xasprintf("%s/%s/work", s->containers, id);
+    *ret = r;
+    r = (struct storage_rootfs){};
+    return 0;
+}
+
+static int open_container(struct storage *s, const char *id, struct err *err)
+{
+    int fd;
+
+    if (check_id(id, err) < 0)
+        return -1;
+    fd = openat(s->containers_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? no_such_container(id, err) : err_errno(err, errno, "cannot open %s", id);
+    return fd;
+}
+
+int storage_container_rootfs(struct storage *s, const char *id, struct storage_rootfs *ret, struct err *err)
+{
+    _cleanup_close_ int dir = open_container(s, id, err);
+    char top[STORAGE_DIGEST_SIZE];
+
+    if (dir < 0 || read_base(dir, id, top, err) < 0)
+        return -1;
+    return fill_rootfs(s, id, top, ret, err);
+}
+
+/* ---- Making and removing ---- */
+
+/* The init layer of the image, made if this is its first container. */
+static int ensure_init(struct storage *s, const char *top, struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs image = {};
+    _cleanup_close_ int dir = -EBADF;
+
+    if (storage_layer_rootfs(s, top, &image, err) < 0)
+        return -1;
+    dir = openat(s->layers_fd, base_name(top), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_errno(err, errno, "cannot open layer %s", top);
+    return init_layer_make(dir, &image, err);
+}
+
+/* The merged root has the attributes of the writable layer's: they are the image's. */
+static int make_upper(struct storage *s, int dir, const char *top, struct err *err)
+{
+    _cleanup_free_ char *init = xasprintf("%s/init", base_name(top));
+    _cleanup_close_ int upper = -EBADF;
+    struct stat st;
+
+    if (fstatat(s->layers_fd, init, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, errno, "cannot look at %s", init);
+    if (mkdirat(dir, "upper", 0755) == 0)
+        upper = openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (upper < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
+        return err_errno(err, errno, "cannot make the writable layer");
+    return mkdirat(dir, "work", 0711) < 0 ? err_errno(err, errno, "cannot make overlay's work directory") : 0;
+}
+
+static int make_layers(struct storage *s, int dir, const char *id, const char *top, struct err *err)
+{
+    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, base_name(top));
+
+    /* The symlink comes first: who makes it owns the place. */
+    if (symlinkat(base, dir, "base") < 0)
+        return errno == EEXIST ? err_set(err, ERR_CONFLICT, "container %s has layers already", id)
+                               : err_errno(err, errno, "cannot make the layers of %s", id);
+    if (make_upper(s, dir, top, err) < 0) {
+        storage_container_remove(s, id, NULL);
+        return err_wrap(err, "container %s", id);
+    }
+    return 0;
+}
+
+int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
+                             struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+    _cleanup_close_ int dir = -EBADF;
+
+    if (check_id(id, err) < 0 || (!str_empty(top) && !storage_digest_hex(top, err)))
+        return -1;
+    if (ensure_init(s, top, err) < 0 || fill_rootfs(s, id, top, &r, err) < 0)
+        return -1;
+    if (mkdirat(s->containers_fd, id, 0710) < 0 && errno != EEXIST)
+        return err_errno(err, errno, "cannot make %s/%s", s->containers, id);
+    dir = open_container(s, id, err);
+    if (dir < 0 || make_layers(s, dir, id, top, err) < 0)
+        return -1;
+    if (ret) {
+        *ret = r;
+        r = (struct storage_rootfs){};
+    }
+    return 0;
+}
+
+int storage_container_remove(struct storage *s, const char *id, struct err *err)
+{
+    static const char *const names[] = {"work", "upper",
+                                        "base"}; /* base last: until then it is known to be ours */
+    _cleanup_close_ int dir = -EBADF;
+    struct err open_err;
+
+    dir = open_container(s, id, &open_err);
+    if (dir < 0) {
+        if (open_err.kind == ERR_NOT_FOUND)
+            return 0;
+        if (err)
+            *err = open_err;
+        return -1;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        int r = tree_remove(dir, names[i]);
+
+        if (r < 0)
+            return err_errno(err, r, "cannot remove %s/%s/%s", s->containers, id, names[i]);
+    }
+    if (unlinkat(s->containers_fd, id, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
+        return err_errno(err, errno, "cannot remove %s/%s", s->containers, id);
+    return 0;
+}
+
+int storage_container_list(struct storage *s, char ***ret, struct err *err)
+{
+    int copy = openat(s->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+
+    if (!dir) {
+        err_errno(err, errno, "cannot list %s", s->containers);
+        close_fd(&copy);
+        return -1;
+    }
+    *ret = NULL;
+    while ((entry = readdir(dir))) {
+        _cleanup_free_ char *base = xasprintf("%s/base", entry->d_name);
+
+        if (entry->d_name[0] != '.' && faccessat(s->containers_fd, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            strv_push(ret, entry->d_name);
+    }
+    closedir(dir);
+    return 0;
+}
+
+/* ---- Size ---- */
+
+enum { SIZE_DEPTH_MAX = 256 }; /* what is deeper isn't counted: it is nobody's work but an attacker's */
+
+static int64_t dir_size(int parent, const char *name, int depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    int64_t sum = 0;
+
+    if (!dir) { /* went away meanwhile */
+        close_fd(&fd);
+        return 0;
+    }
+    while ((entry = readdir(dir))) {
+        struct stat st;
+
+        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+            continue;
+        if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (S_ISREG(st.st_mode))
+            sum += st.st_size;
+        else if (S_ISDIR(st.st_mode) && depth < SIZE_DEPTH_MAX)
+            sum += dir_size(fd, entry->d_name, depth + 1);
+    }
+    closedir(dir);
+    return sum;
+}
+
+int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err)
+{
+    _cleanup_close_ int dir = open_container(s, id, err);
+
+    if (dir < 0)
+        return -1;
+    *ret = dir_size(dir, "upper", 0);
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* What the files of src/storage share. */
+#ifndef KEG_STORAGE_INTERNAL_H
+#define KEG_STORAGE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/hash.h"
+#include "storage/storage.h"
+#include "storage/worker/protocol.h"
+
+/* ---- Drivers: how layers become one tree. To add one: a struct like overlay_driver, a row in storage.c. ---- */
+
+struct storage_driver {
+    const char *name;
+    const char *docker_name;  /* what docker info shows */
+    const char *const *names; /* what --storage-driver takes; NULL-ended */
+    /* Whether it works on the directory. */
+    int (*probe)(int layers_fd, struct err *err);
+    /* Appends docker info's rows to *status. */
+    void (*status)(int layers_fd, char ***status);
+};
+
+extern const struct storage_driver overlay_driver;
+
+/* ---- The store ---- */
+
+struct storage {
+    char *layers, *containers; /* absolute paths */
+    int layers_fd, containers_fd;
+    char *worker; /* keg-layer */
+    const struct storage_driver *driver;
+    char **status;
+
+    pthread_mutex_t lock; /* over the index, and over names appearing in and vanishing from `layers` */
+    struct storage_layer *index;
+    size_t n_layers;
+};
+
+#define STAGING_PREFIX ".staging-"
+#define TRASH_PREFIX   ".trash-"
+#define EMPTY_DIR      ".empty"   /* an empty directory: overlay wants at least two layers */
+#define SCRATCH_DIR    ".scratch" /* stands for the layer below containers of an empty image */
+
+enum { NAME_SIZE = 80 };
+
+/* A new name with that prefix. */
+void storage_random_name(char ret[NAME_SIZE], const char *prefix);
+/* The hexadecimal part of a digest; NULL with ERR_INVALID when it isn't one. */
+const char *storage_digest_hex(const char *digest, struct err *err);
+
+/* ---- The index of layers (layer.c); the lock is held ---- */
+
+struct storage_layer *layer_find(struct storage *s, const char *chain_id);
+void layer_index_add(struct storage *s, const struct storage_layer *layer);
+/* Reads DATA/layers into the index. */
+int layer_load_all(struct storage *s, struct err *err);
+/* The directories of a stack's trees, topmost first, appended to *paths; chain_id "" is no layer. */
+int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err);
+
+/* ---- The worker (worker.c) ---- */
+
+struct worker {
+    pid_t pid; /* 0: none */
+    int report;
+    struct worker_shared *shared; /* NULL: none */
+};
+
+struct worker_spec {
+    const char *verb;
+    struct storage_limits limits;           /* all set */
+    int input, output, tree, pending, work; /* -EBADF: not given */
+    const int *lower;
+    size_t n_lower;
+};
+#define WORKER_SPEC_INIT(v)                                                                                  \
+    {                                                                                                        \
+        .verb = (v), .input = -EBADF, .output = -EBADF, .tree = -EBADF, .pending = -EBADF, .work = -EBADF    \
+    }
+
+int worker_spawn(struct storage *s, const struct worker_spec *spec, struct worker *ret, struct err *err);
+/* Waits until the worker has ended, but leaves it a zombie, so that its pid stays its own. */
+void worker_await(struct worker *w);
+/* Reaps the worker and gives its report. -1 with the worker's own error, or with what became of it. */
+int worker_finish(struct worker *w, struct worker_report *ret, struct err *err);
+/* spawn, await, finish. */
+int worker_run(struct storage *s, const struct worker_spec *spec, struct worker_report *ret, struct err *err);
+
+/* Opens directories by path into a new array. -1 closes what was opened. */
+int open_dirs(char *const *paths, int **ret, size_t *ret_n, struct err *err);
+void close_dirs(int *fds, size_t n);
+
+/* ---- Stages (stage.c) ---- */
+
+struct storage_stage {
+    struct storage *storage;
+    char name[NAME_SIZE];
+    struct storage_unpack_result result;
+    int64_t pending; /* rows in the file "pending" */
+    bool root_described;
+};
+
+#endif

@@ -1,0 +1,99 @@
+/* Layers → tar streams. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/internal.h"
+
+static void take_result(const struct worker_report *report, struct storage_pack_result *ret)
+{
+    if (!ret)
+        return;
+    snprintf(ret->diff_id, sizeof(ret->diff_id), "sha256:%s", report->diff_hex);
+    ret->size = report->tar_size;
+    ret->entries = report->entries;
+}
+
+static int pack(struct storage *s, const char *path, int out, struct storage_pack_result *ret,
+                struct err *err)
+{
+    _cleanup_close_ int tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct worker_spec worker = WORKER_SPEC_INIT("pack");
+    struct worker_report report;
+
+    if (tree < 0)
+        return err_errno(err, errno, "cannot open %s", path);
+    worker.output = out;
+    worker.tree = tree;
+    if (worker_run(s, &worker, &report, err) < 0)
+        return -1;
+    take_result(&report, ret);
+    return 0;
+}
+
+/* Merges `lower`, topmost first. */
+static int export_merged(struct storage *s, char ***lower, int out, struct storage_pack_result *ret,
+                         struct err *err)
+{
+    struct worker_spec worker = WORKER_SPEC_INIT("export");
+    struct worker_report report;
+    int *fds, r;
+
+    strv_push_take(lower, path_join(s->layers, EMPTY_DIR));
+    if (open_dirs(*lower, &fds, &worker.n_lower, err) < 0)
+        return -1;
+    worker.output = out;
+    worker.lower = fds;
+    r = worker_run(s, &worker, &report, err);
+    close_dirs(fds, worker.n_lower);
+    if (r == 0)
+        take_result(&report, ret);
+    return r;
+}
+
+int storage_layer_pack(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
+                       struct err *err)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (storage_layer_get(s, chain_id, NULL, err) < 0)
+        return -1;
+    path = xasprintf("%s/%s/diff", s->layers, storage_digest_hex(chain_id, NULL));
+    return pack(s, path, out, ret, err);
+}
+
+int storage_container_pack(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
+                           struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+
+    if (storage_container_rootfs(s, id, &r, err) < 0)
+        return -1;
+    return pack(s, r.upper, out, ret, err);
+}
+
+int storage_container_export(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
+                             struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+    _cleanup_strv_ char **lower = NULL;
+
+    if (storage_container_rootfs(s, id, &r, err) < 0)
+        return -1;
+    strv_push(&lower, r.upper);
+    for (char **l = r.lower; *l; l++)
+        strv_push(&lower, *l);
+    return export_merged(s, &lower, out, ret, err);
+}
+
+int storage_layer_export(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
+                         struct err *err)
+{
+    _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+
+    if (storage_layer_rootfs(s, chain_id, &r, err) < 0)
+        return -1;
+    return export_merged(s, &r.lower, out, ret, err);
+}

@@ -1,0 +1,162 @@
+/* Opening and closing the store. */
+#include "storage/storage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/internal.h"
+#include "storage/tree_remove.h"
+
+static const struct storage_driver *const drivers[] = {&overlay_driver};
+
+void storage_random_name(char ret[NAME_SIZE], const char *prefix)
+{
+    char hex[33];
+
+    random_hex(hex, 16);
+    snprintf(ret, NAME_SIZE, "%s%s", prefix, hex);
+}
+
+const char *storage_digest_hex(const char *digest, struct err *err)
+{
+    const char *hex = digest ? str_after(digest, "sha256:") : NULL;
+
+    if (hex && strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64)
+        return hex;
+    err_set(err, ERR_INVALID, "invalid checksum digest format: %.100s", digest ? digest : "");
+    return NULL;
+}
+
+static const struct storage_driver *find_driver(const char *name, struct err *err)
+{
+    if (str_empty(name))
+        return drivers[0];
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        for (const char *const *n = drivers[i]->names; *n; n++)
+            if (str_eq(*n, name))
+                return drivers[i];
+    err_set(err, ERR_INVALID, "driver not supported: %s (overlay2 is)", name);
+    return NULL;
+}
+
+/* keg-layer beside this program, or where it is installed. */
+static char *find_worker(struct err *err)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    static const char *const places[] = {"keg-layer", "../libexec/keg/keg-layer"};
+
+    if (n < 0) {
+        err_errno(err, errno, "cannot find keg-layer");
+        return NULL;
+    }
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        _cleanup_free_ char *path = path_join(self, places[i]);
+
+        if (access(path, X_OK) == 0)
+            return take_ptr(&path);
+    }
+    err_set(err, ERR_SYSTEM, "keg-layer is neither in %s nor in ../libexec/keg of it", self);
+    return NULL;
+}
+
+/* Makes and opens DATA/<name>. What is below is for root alone: files of containers keep their setuid bits. */
+static int open_dir(const char *data, const char *name, char **ret_path, struct err *err)
+{
+    _cleanup_free_ char *path = path_join(data, name);
+    _cleanup_close_ int fd = -EBADF;
+    int r = path_mkdir_all(path, 0700);
+
+    if (r < 0)
+        return err_errno(err, r, "cannot make %s", path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0700) < 0)
+        return err_errno(err, errno, "cannot open %s", path);
+    *ret_path = take_ptr(&path);
+    return take_fd(&fd);
+}
+
+/* Removes what an earlier run was unpacking or removing when it ended. */
+static int sweep(int dir, const char *path, struct err *err)
+{
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+
+    if (!d) {
+        err_errno(err, errno, "cannot list %s", path);
+        close_fd(&copy);
+        return -1;
+    }
+    while ((entry = readdir(d)))
+        if (str_starts(entry->d_name, STAGING_PREFIX) || str_starts(entry->d_name, TRASH_PREFIX))
+            tree_remove(dir, entry->d_name); /* what can't be removed now is tried again next time */
+    closedir(d);
+    return 0;
+}
+
+struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err)
+{
+    _cleanup_(storage_free_p) struct storage *s = xcalloc(1, sizeof(*s));
+    _cleanup_free_ char *absolute = NULL;
+
+    s->layers_fd = s->containers_fd = -EBADF;
+    pthread_mutex_init(&s->lock, NULL);
+    s->driver = find_driver(driver, err);
+    if (!s->driver)
+        return NULL;
+    s->worker = worker ? xstrdup(worker) : find_worker(err);
+    if (!s->worker)
+        return NULL;
+    if (path_mkdir_all(data, 0710) < 0 || !(absolute = realpath(data, NULL))) {
+        err_errno(err, errno, "cannot make the data root %s", data);
+        return NULL;
+    }
+    s->layers_fd = open_dir(absolute, "layers", &s->layers, err);
+    if (s->layers_fd < 0)
+        return NULL;
+    s->containers_fd = open_dir(absolute, "containers", &s->containers, err);
+    if (s->containers_fd < 0 || s->driver->probe(s->layers_fd, err) < 0 ||
+        sweep(s->layers_fd, s->layers, err) < 0 || sweep(s->containers_fd, s->containers, err) < 0 ||
+        layer_load_all(s, err) < 0)
+        return NULL;
+    if ((mkdirat(s->layers_fd, EMPTY_DIR, 0755) < 0 && errno != EEXIST) ||
+        (mkdirat(s->layers_fd, SCRATCH_DIR, 0700) < 0 && errno != EEXIST)) {
+        err_errno(err, errno, "cannot write to %s", s->layers);
+        return NULL;
+    }
+    s->driver->status(s->layers_fd, &s->status);
+    return take_ptr(&s);
+}
+
+void storage_free(struct storage *s)
+{
+    if (!s)
+        return;
+    close_fd(&s->layers_fd);
+    close_fd(&s->containers_fd);
+    strv_free(s->status);
+    pthread_mutex_destroy(&s->lock);
+    free(s->layers);
+    free(s->containers);
+    free(s->worker);
+    free(s->index);
+    free(s);
+}
+
+const char *storage_driver_name(const struct storage *s)
+{
+    return s->driver->docker_name;
+}
+
+char *const *storage_driver_status(const struct storage *s)
+{
+    return s->status;
+}

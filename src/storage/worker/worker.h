@@ -1,0 +1,24 @@
+/* The verbs of keg-layer. Each runs in a process of its own that ends with it. */
+#ifndef KEG_STORAGE_WORKER_WORKER_H
+#define KEG_STORAGE_WORKER_WORKER_H
+
+#include "base/err.h"
+#include "storage/worker/protocol.h"
+
+struct worker_options {
+    int64_t max_entries, max_bytes, max_ratio;
+    bool store_blob; /* WORKER_FD_OUTPUT is open */
+    int64_t n_lower; /* descriptors from WORKER_FD_LOWER on */
+    struct worker_shared *shared;
+};
+
+/* Tar stream (WORKER_FD_INPUT) into WORKER_FD_TREE. */
+int worker_unpack(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* What WORKER_FD_PENDING lists is done in WORKER_FD_TREE with the layers below (lower, WORKER_FD_WORK). */
+int worker_settle(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* WORKER_FD_TREE, one layer, as an OCI tar stream to WORKER_FD_OUTPUT. */
+int worker_pack(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* The merged tree of all lower as a plain tar stream to WORKER_FD_OUTPUT. */
+int worker_export(const struct worker_options *o, struct worker_report *ret, struct err *err);
+
+#endif
