@@ -25,7 +25,6 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "storage/worker/sandbox.h"
 #include "storage/worker/worker.h"
 
 /* To add a verb: a row here, a function in worker/worker.h. */
@@ -62,11 +61,8 @@ static int run(char **argv, struct worker_report *report, struct err *err)
     if (o.shared == MAP_FAILED)
         return err_errno(err, errno, "keg-layer: cannot map the shared page");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        if (str_eq(argv[1], verbs[i].name)) {
-            if (sandbox_fork(err) < 0)
-                return -1;
+        if (str_eq(argv[1], verbs[i].name))
             return verbs[i].run(&o, report, err);
-        }
     return err_set(err, ERR_SYSTEM, "keg-layer: no such verb");
 }
 

@@ -38,7 +38,7 @@ static _noreturn_ void await_child(pid_t child)
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
 }
 
-int sandbox_fork(struct err *err)
+static int fork_inside(struct err *err)
 {
     pid_t child;
 
@@ -105,27 +105,48 @@ static int attach(int mount, const char *at, struct err *err)
     return 0;
 }
 
-static int make_root(const struct sandbox_root *root, struct err *err)
+/* Everything the new root will show, as detached mounts. */
+struct mounts {
+    int tree, merged, below, base;
+};
+
+static void mounts_finish(struct mounts *m)
 {
-    _cleanup_close_ int tree = -EBADF, base = -EBADF, merged = -EBADF, below = -EBADF;
+    close_fd(&m->tree);
+    close_fd(&m->merged);
+    close_fd(&m->below);
+    close_fd(&m->base);
+}
+
+/* In the mount namespace that the descriptors came from: in another one the kernel wouldn't take them. */
+static int make_mounts(const struct sandbox_root *root, struct mounts *m, struct err *err)
+{
     int upper = root->work >= 0 ? root->tree : -EBADF;
 
+    if (root->tree >= 0 && (m->tree = clone_tree(root->tree, root->read_only, err)) < 0)
+        return -1;
+    if (root->n_lower > 0 &&
+        (m->merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err)) < 0)
+        return -1;
+    if (root->below && (m->below = overlay_mount(root->lower, root->n_lower, -EBADF, -EBADF, err)) < 0)
+        return -1;
+    if ((root->at || root->n_lower > 0) && (m->base = new_tmpfs(err)) < 0)
+        return -1;
+    return 0;
+}
+
+/* In the new namespace. */
+static int make_root(const struct sandbox_root *root, const struct mounts *m, struct err *err)
+{
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, errno, "cannot make mounts private");
-    if (root->tree >= 0 && (tree = clone_tree(root->tree, root->read_only, err)) < 0)
+    if (m->base < 0)
+        return pivot(m->tree, err);
+    if (pivot(m->base, err) < 0)
         return -1;
-    if (!root->at && root->n_lower == 0)
-        return pivot(tree, err);
-    /* Before the root changes: the layers are named by /proc/self/fd. */
-    if (root->n_lower > 0 && (merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err)) < 0)
-        return -1;
-    if (root->below && (below = overlay_mount(root->lower, root->n_lower, -EBADF, -EBADF, err)) < 0)
-        return -1;
-    base = new_tmpfs(err);
-    if (base < 0 || pivot(base, err) < 0)
-        return -1;
-    if ((tree >= 0 && root->at && attach(tree, root->at, err) < 0) ||
-        (merged >= 0 && attach(merged, "merged", err) < 0) || (below >= 0 && attach(below, "below", err) < 0))
+    if ((m->tree >= 0 && attach(m->tree, root->at, err) < 0) ||
+        (m->merged >= 0 && attach(m->merged, "merged", err) < 0) ||
+        (m->below >= 0 && attach(m->below, "below", err) < 0))
         return -1;
     return 0;
 }
@@ -172,8 +193,11 @@ static int drop_privileges(struct err *err)
 
 int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err)
 {
-    if (make_root(root, err) < 0)
+    _cleanup_(mounts_finish) struct mounts m = {-EBADF, -EBADF, -EBADF, -EBADF};
+
+    if (make_mounts(root, &m, err) < 0 || fork_inside(err) < 0 || make_root(root, &m, err) < 0)
         return -1;
+    mounts_finish(&m);
     if (chdir("/") < 0 || close_range((unsigned int)last_fd + 1, ~0U, 0) < 0)
         return err_errno(err, errno, "cannot close descriptors");
     umask(0);

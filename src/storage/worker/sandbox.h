@@ -32,11 +32,8 @@ struct sandbox_root {
     bool below; /* wanted */
 };
 
-/* Makes the namespaces and forks. Returns 0 in the child, which does the work; the parent only waits and
- * hands the child's end on as its own: it doesn't return. */
-int sandbox_fork(struct err *err);
-/* The child: the new root, descriptors above `last_fd` closed, limits, capabilities. The working directory is
- * "/". */
+/* Makes the namespaces and forks; the child returns in the new root, with the working directory "/", without descriptors
+ * above `last_fd`, with limits and few capabilities. The parent doesn't return: it waits, and ends as the child does. */
 int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err);
 /* The seccomp filter, over all threads there are by now; no more can be made. */
 int sandbox_seal(struct err *err);
