@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,11 +21,12 @@
 #include "base/str.h"
 #include "monitor/protocol.h"
 #include "monitor/scratch.h"
+#include "sys/cgroup.h"
 
 #define OOM_SCORE_FILE "/proc/self/oom_score_adj"
 #define OOM_SCORE_OWN  "-999"
 
-enum { IDLE_MS = 1000 };
+enum { IDLE_MS = 1000, OOM_PATIENCE_MS = 20 };
 
 /* --- set-up --- */
 
@@ -73,6 +75,37 @@ static int watch_children(struct monitor *m)
     if (m->signals.fd < 0)
         return -errno;
     return loop_set(&m->loop, &m->signals, EPOLLIN);
+}
+
+/* --- the OOM killer --- */
+
+/* Looks whether it has struck since the last look. */
+static bool note_oom(struct monitor *m)
+{
+    unsigned long kills = m->container ? runtime_oom_kills(m->container) : 0;
+
+    if (kills <= m->oom_seen)
+        return false;
+    m->oom_seen = kills;
+    m->oom_killed = true;
+    server_event(m->server, json_pack("{s:s}", "event", "oom"));
+    return true;
+}
+
+static void oom_ready(struct loop_source *source, _unused_ uint32_t events)
+{
+    struct monitor *m = LOOP_OWNER(source, struct monitor, oom);
+
+    cgroup_oom_drain(source->fd);
+    for (int i = 0; i < OOM_PATIENCE_MS && !note_oom(m); i++)
+        poll(NULL, 0, 1); /* cgroup v1 tells just before it kills */
+}
+
+void monitor_watch_oom(struct monitor *m)
+{
+    m->oom = (struct loop_source){.fd = runtime_oom_fd(m->container), .handler = oom_ready};
+    if (m->oom.fd >= 0)
+        loop_set(&m->loop, &m->oom, EPOLLIN);
 }
 
 /* --- sessions --- */
@@ -130,6 +163,7 @@ static void reap_rest(void)
 
 static void remove_container(struct monitor *m)
 {
+    loop_remove(&m->loop, &m->oom); /* the descriptor is the container's */
     if (m->container)
         runtime_destroy(m->container, /* force= */ true, NULL);
     m->container = runtime_container_free(m->container);
@@ -157,7 +191,7 @@ void monitor_ended(struct monitor *m, int exit_code)
     }
     m->finished_at = clock_now();
     m->exit_code = exit_code;
-    monitor_note_oom(m);
+    note_oom(m);
     session_drain(m->main);
     close_log(m);
     remove_container(m);
@@ -201,17 +235,6 @@ static void connection_gone(void *arg, struct connection *c)
 
 /* --- children --- */
 
-void monitor_note_oom(struct monitor *m)
-{
-    unsigned long kills = m->container ? runtime_oom_kills(m->container) : 0;
-
-    if (kills <= m->oom_seen)
-        return;
-    m->oom_seen = kills;
-    m->oom_killed = true;
-    server_event(m->server, json_pack("{s:s}", "event", "oom"));
-}
-
 static void children_ready(struct loop_source *source, _unused_ uint32_t events)
 {
     struct monitor *m = LOOP_OWNER(source, struct monitor, signals);
@@ -220,7 +243,7 @@ static void children_ready(struct loop_source *source, _unused_ uint32_t events)
 
     while (read(source->fd, ignored, sizeof(ignored)) > 0)
         ;
-    monitor_note_oom(m);
+    note_oom(m);
     for (;;) {
         siginfo_t info = {0};
         int code;
@@ -295,7 +318,8 @@ static void monitor_finish(struct monitor *m)
 
 int monitor_main(void)
 {
-    struct monitor m = {.loop = {-EBADF}, .signals = LOOP_SOURCE_UNSET, .netns = NETNS_UNSET};
+    struct monitor m = {
+        .loop = {-EBADF}, .signals = LOOP_SOURCE_UNSET, .oom = LOOP_SOURCE_UNSET, .netns = NETNS_UNSET};
     int r = monitor_init(&m);
 
     if (r == 0)

@@ -35,6 +35,7 @@ struct monitor {
     struct loop loop;
     struct server *server;
     struct loop_source signals; /* SIGCHLD */
+    struct loop_source oom;     /* readable when the OOM killer strikes */
     enum monitor_status status;
     char *seccomp_cache;    /* directory, or NULL */
     char oom_score_adj[16]; /* what containers begin with: the monitor's own is lower */
@@ -60,8 +61,8 @@ int monitor_main(void);
 /* monitor.c: the container's end, and the end of an attempt to start it. */
 void monitor_ended(struct monitor *m, int exit_code);
 void monitor_abandon(struct monitor *m, const struct err *err);
-/* Looks whether the OOM killer has struck since the last look. */
-void monitor_note_oom(struct monitor *m);
+/* The container runs: hears of the OOM killer from now on. */
+void monitor_watch_oom(struct monitor *m);
 /* Events of sessions: {"event": name, "exec_id": …}. True when somebody heard it. */
 bool monitor_session_event(struct monitor *m, const struct session *s, const char *name);
 

@@ -200,6 +200,7 @@ static void start_go(struct monitor *m)
         connection_reply(m->starter, reply);
         m->starter = NULL;
     }
+    monitor_watch_oom(m);
     m->main->running = true;
     session_begin(m->main);
 }

@@ -67,6 +67,8 @@ class Connection:
             body, fds = self.events.pop(0) if self.events else self.packet()
             if body.get("event") == name:
                 return body, fds
+            if "error" in body:
+                raise Error(body["error"])
 
     def attach(self, **members):
         ours, theirs = socket.socketpair()

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "runtime/runtime.h"
+#include "sys/cgroup.h"
 
 struct runtime_container {
     char **args;
@@ -148,4 +149,13 @@ int runtime_destroy(struct runtime_container *c, bool force, _unused_ struct err
 unsigned long runtime_oom_kills(_unused_ const struct runtime_container *c)
 {
     return 0;
+}
+
+int runtime_oom_fd(_unused_ struct runtime_container *c)
+{
+    return -1;
+}
+
+void cgroup_oom_drain(_unused_ int fd)
+{
 }

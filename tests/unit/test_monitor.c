@@ -471,10 +471,10 @@ static void test_exit_with_a_stuck_client(void **state)
     size_t len;
     char *text;
 
-    start_logged(f, "head -c 250000 /dev/zero | tr '\\0' x; exit 4");
+    start_logged(f, "head -c 200000 /dev/zero | tr '\\0' x; exit 4");
     assert_exit(f, 4);
     text = read_stream(stuck, NULL, &len);
-    assert_int_equal(len, 250000);
+    assert_int_equal(len, 200000);
     free(text);
     close(stuck);
     assert_left(f);
