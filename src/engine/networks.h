@@ -10,8 +10,7 @@
 #include "engine/engine.h"
 #include "network/network.h"
 
-/* ---- for the rest of the engine
- * -------------------------------------------------------------------------------- */
+/* ---- for the rest of the engine ---- */
 
 /* Called by engine_open() when database and network_host are open: makes the predefined networks, brings
  * every bridge back. Containers' endpoints are restored by the caller afterwards; then it calls
@@ -21,7 +20,10 @@ int engine_networks_open(struct engine *e, struct err *err);
 void engine_networks_close(struct engine *e);
 
 /* One network, as it was found. */
+struct network_entry;
 struct engine_network {
+    struct engine *engine;
+    struct network_entry *entry;
     char id[65];
     char *name;
     char *driver;            /* "bridge", "host", "null" */
@@ -43,10 +45,11 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
 void engine_network_connected(struct engine *e, const char *network_id,
                               const struct network_endpoint *endpoint, const char *container_name,
                               bool quiet);
+/* The id by which an endpoint is shown: 64 hexadecimal characters, the same for the same pair. */
+void engine_network_endpoint_id(const char *network_id, const char *container_id, char ret[65]);
 void engine_network_disconnected(struct engine *e, const char *network_id, const char *container_id);
 
-/* ---- for the API
- * ----------------------------------------------------------------------------------------------- */
+/* ---- for the API ---- */
 
 /* filters: driver, id, label, name, scope, type, dangling. ret: an array, without Containers. */
 int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);

@@ -8,8 +8,7 @@
 
 #include "engine/engine.h"
 
-/* ---- for the rest of the engine
- * -------------------------------------------------------------------------------- */
+/* ---- for the rest of the engine ---- */
 
 /* Called by engine_open(). */
 int engine_volumes_open(struct engine *e, struct err *err);
@@ -37,8 +36,7 @@ void engine_volume_release(struct engine *e, const char *name, const char *conta
 /* For `rm -v`: removes the volume if it is anonymous and nobody uses it any more. */
 void engine_volume_remove_anonymous(struct engine *e, const char *name);
 
-/* ---- for the API
- * ----------------------------------------------------------------------------------------------- */
+/* ---- for the API ---- */
 
 /* filters: dangling, driver, label, name. ret: {"Volumes":[…],"Warnings":null}. */
 int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);

@@ -1,0 +1,316 @@
+/* Networks as the API sees them: create, remove, list, inspect, prune. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/networks_internal.h"
+
+static void networks_event(struct engine *e, const struct network_entry *n, const char *action)
+{
+    _cleanup_json_ json_t *attributes = json_pack("{s:s, s:s}", "name", n->name, "type", n->driver);
+
+    events_add(e->events, "network", action, n->id, attributes);
+}
+
+/* ---- create ---- */
+
+static int networks_check_name(struct engine *e, const char *name, struct err *err)
+{
+    if (str_empty(name))
+        return err_set(err, ERR_INVALID, "invalid name: name is empty");
+    if (networks_is_predefined(name) || str_eq(name, "default"))
+        return err_set(err, ERR_FORBIDDEN, "operation is not permitted on predefined %s network ", name);
+    if (strpbrk(name, "/ \t\n") || strlen(name) > 255)
+        return err_set(err, ERR_INVALID, "invalid name: \"%s\" has blanks or slashes, or is too long", name);
+    for (const struct network_entry *n = e->networks->first; n; n = n->next)
+        if (str_eq(n->name, name))
+            return err_set(err, ERR_CONFLICT, "network with name %s already exists", name);
+    return 0;
+}
+
+static int networks_check_driver(struct engine *e, const char *driver, struct err *err)
+{
+    static const char *const known[] = {"macvlan", "ipvlan", "overlay", NULL};
+
+    if (str_eq(driver, "host") || str_eq(driver, "null"))
+        return err_set(err, ERR_FORBIDDEN, "only one instance of \"%s\" network is allowed", driver);
+    if (strv_contains((char *const *)known, driver))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "the network driver %s is not implemented by keg yet",
+                       driver);
+    if (!str_eq(driver, "bridge"))
+        return err_set(err, ERR_NOT_FOUND, "plugin \"%s\" not found", driver);
+    if (!e->network_host)
+        return err_set(err, ERR_FORBIDDEN, "this kegd runs with --bridge=none: it has no bridge networks");
+    return 0;
+}
+
+static bool networks_has(const json_t *body, const char *path)
+{
+    const json_t *value = json_at(body, path);
+
+    return json_is_true(value) || json_array_size(value) || json_object_size(value) ||
+           (json_is_string(value) && *json_string_value(value));
+}
+
+/* What Docker has and keg hasn't is refused rather than passed over. */
+static int networks_check_features(const json_t *body, struct err *err)
+{
+    static const char *const unsupported[] = {"EnableIPv6", "ConfigOnly", "ConfigFrom.Network", "Ingress",
+                                              "IPAM.Options"};
+    const char *ipam = json_str_or(json_object_get(body, "IPAM"), "Driver", "");
+    const json_t *config = json_at(body, "IPAM.Config");
+
+    for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++)
+        if (networks_has(body, unsupported[i]))
+            return err_set(err, ERR_NOT_IMPLEMENTED, "network option %s is not implemented by keg yet",
+                           unsupported[i]);
+    if (*ipam && !str_eq(ipam, "default"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "the IPAM driver %s is not implemented by keg yet", ipam);
+    if (json_array_size(config) > 1)
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "more than one subnet of a network is not implemented by keg yet");
+    if (networks_has(json_array_get(config, 0), "AuxiliaryAddresses") ||
+        networks_has(json_array_get(config, 0), "AuxAddress"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "auxiliary addresses are not implemented by keg yet");
+    return 0;
+}
+
+/* The members of IPAM.Config that say something, as a new array; NULL when nothing was asked for. */
+static json_t *networks_asked_config(const json_t *body)
+{
+    static const char *const members[] = {"Subnet", "IPRange", "Gateway"};
+    const json_t *asked = json_array_get(json_at(body, "IPAM.Config"), 0);
+    json_t *config = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        if (!str_empty(json_str(asked, members[i])))
+            json_set_str(config, members[i], json_str(asked, members[i]));
+    if (json_object_size(config))
+        return json_pack("[o]", config);
+    json_decref(config);
+    return NULL;
+}
+
+static json_t *networks_copy_object(const json_t *body, const char *key)
+{
+    const json_t *object = json_object_get(body, key);
+
+    return json_is_object(object) ? json_deep_copy(object) : NULL;
+}
+
+/* With the lock held: an entry of the table whose bridge is up and whose row is kept, or NULL. */
+static struct network_entry *networks_make(struct engine *e, const json_t *body, const char *driver,
+                                           struct err *err)
+{
+    json_t *config = networks_asked_config(body), *row;
+    bool asked = config != NULL;
+    struct network_entry *n;
+    char id[65];
+
+    random_hex(id, 32);
+    row = networks_document(id, json_str(body, "Name"), driver, config, networks_copy_object(body, "Options"),
+                            networks_copy_object(body, "Labels"));
+    json_set_bool(row, "Internal", json_bool_or(body, "Internal", false));
+    json_set_bool(row, "Attachable", json_bool_or(body, "Attachable", false));
+    n = networks_add(e, id, row);
+    json_decref(row);
+    n->network = networks_bring_up(e, n, /* chosen= */ false, err);
+    if (n->network) {
+        networks_note_choice(n);
+        if (!asked || !json_str(json_array_get(json_at(n->row, "IPAM.Config"), 0), "Subnet"))
+            json_object_set_new((json_t *)json_at(n->row, "IPAM"), "Config",
+                                json_pack("[O]", json_object_get(n->row, "Chosen")));
+        if (db_insert(e->db, DB_NETWORKS, id, n->name, n->row, DB_SYNCED, err) == 0)
+            return n;
+        network_remove(n->network, NULL);
+    }
+    networks_drop(e, n);
+    return NULL;
+}
+
+int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err)
+{
+    const char *driver = json_str_or(body, "Driver", "");
+    struct network_entry *n = NULL;
+
+    if (!*driver)
+        driver = "bridge";
+    pthread_mutex_lock(&e->networks->lock);
+    if (networks_check_name(e, json_str(body, "Name"), err) == 0 &&
+        networks_check_driver(e, driver, err) == 0 && networks_check_features(body, err) == 0)
+        n = networks_make(e, body, driver, err);
+    if (n) {
+        networks_event(e, n, "create");
+        *ret = json_pack("{s:s, s:s}", "Id", n->id, "Warning", "");
+    }
+    pthread_mutex_unlock(&e->networks->lock);
+    return n ? 0 : -1;
+}
+
+/* ---- remove ---- */
+
+static int networks_check_unused(const struct network_entry *n, struct err *err)
+{
+    const char *container;
+    json_t *endpoint;
+
+    json_object_foreach (n->containers, container, endpoint)
+        return err_set(
+            err, ERR_FORBIDDEN,
+            "error while removing network: network %s has active endpoints (name:\"%s\" id:\"%.12s\")",
+            n->name, json_str_or(endpoint, "Name", ""), json_str_or(endpoint, "EndpointID", ""));
+    if (n->references)
+        return err_set(err, ERR_CONFLICT,
+                       "error while removing network: a container is being connected to network %s", n->name);
+    return 0;
+}
+
+/* With the lock held. The row goes last: a bridge that couldn't be removed is still known. */
+static int networks_remove(struct engine *e, struct network_entry *n, struct err *err)
+{
+    if (networks_check_unused(n, err) < 0)
+        return -1;
+    if (n->network && network_remove(n->network, err) < 0)
+        return -1;
+    n->network = NULL;
+    if (db_delete(e->db, DB_NETWORKS, n->id, DB_SYNCED, err) < 0)
+        return -1;
+    networks_event(e, n, "destroy");
+    networks_drop(e, n);
+    return 0;
+}
+
+int engine_network_remove(struct engine *e, const char *ref, struct err *err)
+{
+    struct network_entry *n;
+    int r = -1;
+
+    pthread_mutex_lock(&e->networks->lock);
+    n = networks_lookup(e, ref, err);
+    if (n && networks_is_predefined(n->name))
+        err_set(err, ERR_FORBIDDEN, "%s is a pre-defined network and cannot be removed", n->name);
+    else if (n)
+        r = networks_remove(e, n, err);
+    pthread_mutex_unlock(&e->networks->lock);
+    return r;
+}
+
+/* ---- list, inspect ---- */
+
+static json_t *networks_json(const struct network_entry *n, bool with_containers)
+{
+    json_t *json = json_copy(n->row);
+
+    json_object_del(json, "Chosen");
+    json_object_set_new(json, "Containers", with_containers ? json_copy(n->containers) : json_object());
+    return json;
+}
+
+struct networks_use {
+    const char *id, *name;
+};
+
+static int networks_find_use(void *arg, const struct container_brief *c)
+{
+    const struct networks_use *use = arg;
+    const char *name;
+    json_t *settings;
+
+    json_object_foreach ((json_t *)c->networks, name, settings)
+        if (str_eq(name, use->name) || str_eq(name, use->id) ||
+            str_eq(json_str(settings, "NetworkID"), use->id))
+            return 1;
+    return 0;
+}
+
+/* No container, running or not, wants it. */
+static bool networks_is_dangling(struct engine *e, const struct network_entry *n)
+{
+    struct networks_use use = {.id = n->id, .name = n->name};
+
+    return !networks_is_predefined(n->name) && engine_containers_each(e, networks_find_use, &use) == 0;
+}
+
+static bool networks_match(struct engine *e, const struct network_entry *n, const json_t *filters,
+                           const bool *dangling)
+{
+    return filters_match_exact(filters, "driver", n->driver) && filters_match_text(filters, "id", n->id) &&
+           filters_match_text(filters, "name", n->name) && filters_match_exact(filters, "scope", "local") &&
+           filters_match_exact(filters, "type", networks_is_predefined(n->name) ? "builtin" : "custom") &&
+           filters_match_labels(filters, "label", json_object_get(n->row, "Labels")) &&
+           (!dangling || networks_is_dangling(e, n) == *dangling);
+}
+
+int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    static const char *const allowed[] = {"dangling", "driver", "id", "label", "name", "scope", "type", NULL};
+    json_t *list;
+    bool dangling;
+
+    if (filters_check(filters, allowed, err) < 0 ||
+        filters_bool(filters, "dangling", false, &dangling, err) < 0)
+        return -1;
+    list = json_array();
+    pthread_mutex_lock(&e->networks->lock);
+    for (const struct network_entry *n = e->networks->first; n; n = n->next)
+        if (networks_match(e, n, filters, filters_has(filters, "dangling") ? &dangling : NULL))
+            json_array_append_new(list, networks_json(n, /* with_containers= */ false));
+    pthread_mutex_unlock(&e->networks->lock);
+    *ret = list;
+    return 0;
+}
+
+int engine_network_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err)
+{
+    const struct network_entry *n;
+
+    pthread_mutex_lock(&e->networks->lock);
+    n = networks_lookup(e, ref, err);
+    if (n)
+        *ret = networks_json(n, /* with_containers= */ true);
+    pthread_mutex_unlock(&e->networks->lock);
+    return n ? 0 : -1;
+}
+
+/* ---- prune ---- */
+
+static bool networks_prunes(struct engine *e, const struct network_entry *n, const json_t *filters,
+                            int64_t until)
+{
+    const json_t *labels = json_object_get(n->row, "Labels");
+    int64_t created = 0;
+
+    clock_parse(json_str_or(n->row, "Created", ""), &created);
+    return networks_is_dangling(e, n) && !n->references && json_object_size(n->containers) == 0 &&
+           !(until && created >= until) && filters_match_labels(filters, "label", labels) &&
+           !(filters_has(filters, "label!") && filters_match_labels(filters, "label!", labels));
+}
+
+int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    static const char *const allowed[] = {"label", "label!", "until", NULL};
+    const char *until = filters_value(filters, "until", 0);
+    struct network_entry *next;
+    json_t *deleted;
+    int64_t limit = 0;
+
+    if (filters_check(filters, allowed, err) < 0)
+        return -1;
+    if (until && clock_parse_since(until, clock_now(), &limit) < 0)
+        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
+    deleted = json_array();
+    pthread_mutex_lock(&e->networks->lock);
+    for (struct network_entry *n = e->networks->first; n; n = next) {
+        _cleanup_free_ char *name = xstrdup(n->name);
+
+        next = n->next;
+        if (networks_prunes(e, n, filters, limit) && networks_remove(e, n, NULL) == 0)
+            json_array_append_new(deleted, json_string_lossy(name, strlen(name)));
+    }
+    pthread_mutex_unlock(&e->networks->lock);
+    *ret =
+        json_pack("{s:o}", "NetworksDeleted", json_array_size(deleted) ? json_incref(deleted) : json_null());
+    json_decref(deleted);
+    return 0;
+}

@@ -1,0 +1,353 @@
+/* Volumes: a directory and a row each, and who uses them. The table in memory is the database's. */
+#include "engine/volumes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/internal.h"
+#include "volume/volume.h"
+
+#define ANONYMOUS_LABEL "com.docker.volume.anonymous"
+
+struct engine_volumes {
+    pthread_mutex_t lock; /* outside the database's */
+    json_t *rows;         /* {name: {"CreatedAt" (ns),"Labels","Options"}} */
+    json_t *uses;         /* {name: {container id: true}} */
+};
+
+/* ---- the table ---- */
+
+static int volumes_load_row(void *arg, const char *key, const char *name _unused_, json_t *value)
+{
+    json_object_set(arg, key, value);
+    return 0;
+}
+
+int engine_volumes_open(struct engine *e, struct err *err)
+{
+    struct engine_volumes *v = xcalloc(1, sizeof(*v));
+
+    pthread_mutex_init(&v->lock, NULL);
+    v->rows = json_object();
+    v->uses = json_object();
+    e->volumes = v;
+    if (db_each(e->db, DB_VOLUMES, volumes_load_row, v->rows, err) < 0)
+        return err_wrap(err, "cannot read the volumes");
+    return 0;
+}
+
+void engine_volumes_close(struct engine *e)
+{
+    if (!e->volumes)
+        return;
+    json_decref(e->volumes->rows);
+    json_decref(e->volumes->uses);
+    pthread_mutex_destroy(&e->volumes->lock);
+    free(e->volumes);
+    e->volumes = NULL;
+}
+
+static char *volume_path(const struct engine *e, const char *name)
+{
+    return xasprintf("%s/volumes/%s/_data", e->options.data_root, name);
+}
+
+static json_t *volume_json(const struct engine *e, const char *name, const json_t *row)
+{
+    _cleanup_free_ char *path = volume_path(e, name);
+    json_t *json = json_object(), *labels = json_object_get(row, "Labels"),
+           *options = json_object_get(row, "Options");
+    char created[CLOCK_TEXT_SIZE];
+
+    clock_format(json_int_or(row, "CreatedAt", 0) / CLOCK_NS_PER_S * CLOCK_NS_PER_S, created);
+    json_set_str(json, "CreatedAt", created);
+    json_set_str(json, "Driver", "local");
+    json_object_set(json, "Labels", labels ? labels : json_null());
+    json_set_str(json, "Mountpoint", path);
+    json_set_str(json, "Name", name);
+    json_object_set(json, "Options", options ? options : json_null());
+    json_set_str(json, "Scope", "local");
+    return json;
+}
+
+static bool volume_is_used(const struct engine_volumes *v, const char *name)
+{
+    return json_object_size(json_object_get(v->uses, name)) > 0;
+}
+
+static bool volume_is_anonymous(const json_t *row)
+{
+    return json_object_get(json_object_get(row, "Labels"), ANONYMOUS_LABEL) != NULL;
+}
+
+static void volume_event(struct engine *e, const char *action, const char *name)
+{
+    _cleanup_json_ json_t *attributes = json_pack("{s:s}", "driver", "local");
+
+    events_add(e->events, "volume", action, name, attributes);
+}
+
+static int volume_not_found(const char *name, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
+}
+
+/* ---- making one ---- */
+
+static int volume_check_new(const char *name, const char *driver, const json_t *options, struct err *err)
+{
+    if (volume_name_check(name, err) < 0)
+        return -1;
+    if (!str_empty(driver) && !str_eq(driver, "local"))
+        return err_set(err, ERR_NOT_FOUND,
+                       "create %s: error looking up volume plugin %s: plugin \"%s\" not found", name, driver,
+                       driver);
+    if (json_object_size(options))
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "create %s: options of the volume driver \"local\" are not supported by keg yet",
+                       name);
+    return 0;
+}
+
+/* With the lock held. */
+static int volume_make(struct engine *e, const char *name, const json_t *labels, bool anonymous,
+                       struct err *err)
+{
+    _cleanup_free_ char *path = NULL;
+    json_t *row, *all = labels ? json_deep_copy(labels) : NULL;
+
+    if (anonymous) {
+        if (!all)
+            all = json_object();
+        json_set_str(all, ANONYMOUS_LABEL, "");
+    }
+    row = json_object();
+    json_set_int(row, "CreatedAt", clock_now());
+    json_object_set_new(row, "Labels", all ? all : json_null());
+    json_object_set_new(row, "Options", json_null());
+    if (volume_directory_create(e->options.data_root, name, &path, err) < 0 ||
+        db_put(e->db, DB_VOLUMES, name, NULL, row, anonymous ? DB_LAZY : DB_SYNCED, err) < 0) {
+        json_decref(row);
+        return err_wrap(err, "create %s", name);
+    }
+    json_object_set_new(e->volumes->rows, name, row);
+    volume_event(e, "create", name);
+    return 0;
+}
+
+int engine_volume_ensure(struct engine *e, const char *name, const char *driver, const json_t *options,
+                         const json_t *labels, struct engine_volume *ret, struct err *err)
+{
+    bool anonymous = str_empty(name), created = false;
+    char random[65];
+    int r;
+
+    if (anonymous) {
+        random_hex(random, 32);
+        name = random;
+    }
+    if (labels && !json_is_object(labels))
+        labels = NULL;
+    r = volume_check_new(name, driver, options, err);
+    if (r < 0)
+        return -1;
+    pthread_mutex_lock(&e->volumes->lock);
+    if (!json_object_get(e->volumes->rows, name)) {
+        r = volume_make(e, name, labels, anonymous, err);
+        created = r == 0;
+    }
+    pthread_mutex_unlock(&e->volumes->lock);
+    if (r == 0)
+        *ret = (struct engine_volume){.name = xstrdup(name),
+                                      .path = volume_path(e, name),
+                                      .driver = xstrdup("local"),
+                                      .created = created};
+    return r;
+}
+
+void engine_volume_finish(struct engine_volume *v)
+{
+    free(v->name);
+    free(v->path);
+    free(v->driver);
+    *v = (struct engine_volume){0};
+}
+
+int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, struct err *err)
+{
+    _cleanup_engine_volume_ struct engine_volume v = {0};
+
+    if (json_object_get(body, "ClusterVolumeSpec") &&
+        !json_is_null(json_object_get(body, "ClusterVolumeSpec")))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "cluster volumes are not supported by keg");
+    if (engine_volume_ensure(e, json_str(body, "Name"), json_str(body, "Driver"),
+                             json_object_get(body, "DriverOpts"), json_object_get(body, "Labels"), &v,
+                             err) < 0)
+        return -1;
+    return engine_volume_inspect(e, v.name, ret, err);
+}
+
+/* ---- use ---- */
+
+void engine_volume_use(struct engine *e, const char *name, const char *container_id)
+{
+    json_t *users;
+
+    if (str_empty(name))
+        return;
+    pthread_mutex_lock(&e->volumes->lock);
+    users = json_object_get(e->volumes->uses, name);
+    if (!users) {
+        users = json_object();
+        json_object_set_new(e->volumes->uses, name, users);
+    }
+    json_object_set_new(users, container_id, json_true());
+    pthread_mutex_unlock(&e->volumes->lock);
+}
+
+void engine_volume_release(struct engine *e, const char *name, const char *container_id)
+{
+    json_t *users;
+
+    if (str_empty(name))
+        return;
+    pthread_mutex_lock(&e->volumes->lock);
+    users = json_object_get(e->volumes->uses, name);
+    json_object_del(users, container_id);
+    if (users && json_object_size(users) == 0)
+        json_object_del(e->volumes->uses, name);
+    pthread_mutex_unlock(&e->volumes->lock);
+}
+
+/* ---- removal ---- */
+
+/* With the lock held. The row goes first: a directory without one is never shown, and made anew by the next create. */
+static int volume_drop(struct engine *e, const char *name, struct err *err)
+{
+    if (db_delete(e->db, DB_VOLUMES, name, DB_SYNCED, err) < 0 ||
+        volume_directory_remove(e->options.data_root, name, err) < 0)
+        return err_wrap(err, "remove %s", name);
+    json_object_del(e->volumes->rows, name);
+    volume_event(e, "destroy", name);
+    return 0;
+}
+
+static int volume_in_use(struct engine *e, const char *name, struct err *err)
+{
+    json_t *users = json_object_get(e->volumes->uses, name);
+    const char *container = json_object_iter_key(json_object_iter(users));
+
+    return err_set(err, ERR_CONFLICT, "remove %s: volume is in use - [%s]", name, container ? container : "");
+}
+
+int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&e->volumes->lock);
+    if (volume_is_used(e->volumes, name))
+        r = volume_in_use(e, name, err);
+    else if (json_object_get(e->volumes->rows, name))
+        r = volume_drop(e, name, err);
+    else if (!force)
+        r = volume_not_found(name, err);
+    pthread_mutex_unlock(&e->volumes->lock);
+    return r;
+}
+
+void engine_volume_remove_anonymous(struct engine *e, const char *name)
+{
+    if (str_empty(name))
+        return;
+    pthread_mutex_lock(&e->volumes->lock);
+    if (volume_is_anonymous(json_object_get(e->volumes->rows, name)) && !volume_is_used(e->volumes, name))
+        volume_drop(e, name, NULL);
+    pthread_mutex_unlock(&e->volumes->lock);
+}
+
+static bool volume_prunes(struct engine *e, const json_t *filters, bool all, const char *name,
+                          const json_t *row)
+{
+    const json_t *labels = json_object_get(row, "Labels");
+
+    return !volume_is_used(e->volumes, name) && (all || volume_is_anonymous(row)) &&
+           filters_match_labels(filters, "label", labels) &&
+           !(filters_has(filters, "label!") && filters_match_labels(filters, "label!", labels));
+}
+
+int engine_volume_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    static const char *const allowed[] = {"all", "label", "label!", NULL};
+    json_t *deleted, *row;
+    const char *name;
+    int64_t reclaimed = 0;
+    bool all;
+    void *next;
+    int r = 0;
+
+    if (filters_check(filters, allowed, err) < 0 || filters_bool(filters, "all", false, &all, err) < 0)
+        return -1;
+    deleted = json_array();
+    pthread_mutex_lock(&e->volumes->lock);
+    json_object_foreach_safe (e->volumes->rows, next, name, row) {
+        _cleanup_free_ char *copy = xstrdup(name);
+        int64_t size;
+
+        if (!volume_prunes(e, filters, all, name, row))
+            continue;
+        size = volume_directory_size(e->options.data_root, copy);
+        r = volume_drop(e, copy, err);
+        if (r < 0)
+            break;
+        reclaimed += MAX_OF(size, 0);
+        json_array_append_new(deleted, json_string(copy));
+    }
+    pthread_mutex_unlock(&e->volumes->lock);
+    if (r == 0)
+        *ret = json_pack("{s:O, s:I}", "VolumesDeleted", deleted, "SpaceReclaimed", (json_int_t)reclaimed);
+    json_decref(deleted);
+    return r;
+}
+
+/* ---- looking ---- */
+
+int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    static const char *const allowed[] = {"dangling", "driver", "label", "name", NULL};
+    bool dangling, asked = filters_has(filters, "dangling");
+    json_t *list, *row;
+    const char *name;
+
+    if (filters_check(filters, allowed, err) < 0 ||
+        filters_bool(filters, "dangling", false, &dangling, err) < 0)
+        return -1;
+    list = json_array();
+    pthread_mutex_lock(&e->volumes->lock);
+    json_object_foreach (e->volumes->rows, name, row) {
+        if ((!asked || volume_is_used(e->volumes, name) != dangling) &&
+            filters_match_exact(filters, "driver", "local") && filters_match_text(filters, "name", name) &&
+            filters_match_labels(filters, "label", json_object_get(row, "Labels")))
+            json_array_append_new(list, volume_json(e, name, row));
+    }
+    pthread_mutex_unlock(&e->volumes->lock);
+    *ret = json_pack("{s:o, s:n}", "Volumes", list, "Warnings");
+    return 0;
+}
+
+int engine_volume_inspect(struct engine *e, const char *name, json_t **ret, struct err *err)
+{
+    const json_t *row;
+    int r = 0;
+
+    pthread_mutex_lock(&e->volumes->lock);
+    row = json_object_get(e->volumes->rows, name);
+    if (row)
+        *ret = volume_json(e, name, row);
+    else
+        r = volume_not_found(name, err);
+    pthread_mutex_unlock(&e->volumes->lock);
+    return r;
+}
