@@ -440,7 +440,8 @@ int layers_make(const struct layers_job *job, struct err *err)
     int r;
 
     run_init(&run, job);
-    ours = MIN_OF(classify(&run), job->store->max_downloads);
+    ours = classify(&run);
+    ours = MIN_OF(ours, job->store->max_downloads);
     threads = xcalloc(ours + 1, sizeof(*threads));
     while (n_threads < ours && pthread_create(&threads[n_threads], NULL, make_pending, &run) == 0)
         n_threads++;

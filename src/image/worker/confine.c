@@ -4,15 +4,25 @@
 #include "image/worker/privileges.h"
 
 static const int allowed[] = {
-    SCMP_SYS(read),           SCMP_SYS(readv),        SCMP_SYS(pread64),    SCMP_SYS(write),
-    SCMP_SYS(writev),         SCMP_SYS(pwrite64),     SCMP_SYS(lseek),      SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),     SCMP_SYS(statx),        SCMP_SYS(close),      SCMP_SYS(recvmsg),
-    SCMP_SYS(sendmsg),        SCMP_SYS(poll),         SCMP_SYS(ppoll),      SCMP_SYS(brk),
-    SCMP_SYS(mmap),           SCMP_SYS(munmap),       SCMP_SYS(mremap),     SCMP_SYS(madvise),
-    SCMP_SYS(mprotect),       SCMP_SYS(futex),        SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime),
-    SCMP_SYS(rt_sigreturn),   SCMP_SYS(exit),         SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),       SCMP_SYS(gettid),     SCMP_SYS(restart_syscall),
-    SCMP_SYS(sysinfo),        SCMP_SYS(gettimeofday), SCMP_SYS(time),
+    SCMP_SYS(read),           SCMP_SYS(readv),
+    SCMP_SYS(pread64),        SCMP_SYS(write),
+    SCMP_SYS(writev),         SCMP_SYS(pwrite64),
+    SCMP_SYS(lseek),          SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),     SCMP_SYS(statx),
+    SCMP_SYS(close),          SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmsg),        SCMP_SYS(poll),
+    SCMP_SYS(ppoll),          SCMP_SYS(brk),
+    SCMP_SYS(mmap),           SCMP_SYS(munmap),
+    SCMP_SYS(mremap),         SCMP_SYS(madvise),
+    SCMP_SYS(mprotect),       SCMP_SYS(futex),
+    SCMP_SYS(getrandom),      SCMP_SYS(clock_gettime),
+    SCMP_SYS(rt_sigreturn),   SCMP_SYS(exit),
+    SCMP_SYS(exit_group),     SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
+    SCMP_SYS(gettid),         SCMP_SYS(restart_syscall),
+    SCMP_SYS(rseq),           SCMP_SYS(set_robust_list), /* of threads that are only just starting */
+    SCMP_SYS(sysinfo),        SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
 };
 
 int privileges_confine(struct err *err)

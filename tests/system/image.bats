@@ -1,0 +1,350 @@
+#!/usr/bin/env bats
+# Pulling from registries that behave and that don't; archives in and out. Needs no kegd: image-tool drives the library
+# with its real workers (keg-registry, keg-archive, keg-layer).
+
+setup_file() {
+    load lib
+    require root python3
+    export WORK
+    WORK=$(mktemp -d /var/tmp/keg-image.XXXXXX)
+    python3 "$BATS_TEST_DIRNAME/fake_registry.py" "$WORK/port" >"$WORK/registry.log" 2>&1 3>&- </dev/null &
+    export REGISTRY_PID=$!
+    eventually test -s "$WORK/port"
+    export REGISTRY
+    REGISTRY=127.0.0.1:$(cat "$WORK/port")
+}
+
+teardown_file() {
+    [ -z "${REGISTRY_PID:-}" ] || kill "$REGISTRY_PID" 2>/dev/null || :
+    [ -z "${WORK:-}" ] || rm -rf "$WORK"
+}
+
+setup() {
+    load lib
+    DATA=$WORK/data-$BATS_TEST_NUMBER
+}
+
+tool() { # VERB ARGUMENTS…: on this test's data
+    timeout 60 "$KEG_BUILD/tests/image-tool" "$DATA" "$KEG_BUILD" "$@"
+}
+
+pull() { # REPOSITORY [USER:PASSWORD]
+    tool pull "$REGISTRY/$1" "${@:2}"
+}
+
+member() { # NAME: of the image, the output's last line
+    tail -n 1 <<<"$output" | python3 -c 'import json, sys; v = json.load(sys.stdin)[sys.argv[1]]
+print(v if isinstance(v, (str, int)) else "\n".join(v))' "$1"
+}
+
+count() { # PATTERN: how often the registry was asked for such paths
+    curl -s "http://$REGISTRY/_stats" | python3 -c 'import json, re, sys
+print(sum(n for p, n in json.load(sys.stdin)["counts"].items() if re.search(sys.argv[1], p)))' "$1"
+}
+
+layers() { find "$DATA/layers" -mindepth 1 -maxdepth 1 ! -name '.*' | wc -l; }
+blobs() { find "$DATA/blobs/sha256" -type f | wc -l; }
+rubbish() { find "$DATA/layers" -mindepth 1 -maxdepth 1 -name '.[st][tr]a[gs]*' | wc -l; }
+
+whole() { # the image just pulled: 3 layers unpacked, blobs intact
+    local id
+    [ "$(member layers | wc -l)" = 3 ]
+    for id in $(member layers); do [ -d "$DATA/layers/${id#sha256:}/diff" ]; done
+    for id in $(member blobs); do
+        [ "$(sha256sum <"$DATA/blobs/sha256/${id#sha256:}")" = "${id#sha256:}  -" ]
+    done
+    cat "$DATA"/layers/*/diff/layer0 >/dev/null
+}
+
+refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves nothing visible
+    DATA=$WORK/refused-$BATS_TEST_NUMBER
+    run pull "$1"
+    [ "$status" -eq 1 ]
+    [[ "$output" =~ $2 ]] || { echo "$output"; false; }
+    [ "$(rubbish)" = 0 ]
+    [ "$(layers)" = 0 ]
+}
+
+@test "pull: OCI, Docker schema 2, gzip, zstd and plain layers" {
+    local repository
+    for repository in ok/oci ok/docker ok/zstd ok/plain; do
+        run pull $repository
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        whole
+        [ "$(member tags)" = "$REGISTRY/$repository:latest" ]
+        [[ "$output" == *"Status: Downloaded newer image for $REGISTRY/$repository:latest"* ]]
+        [ "$(grep -c '"Pull complete"' <<<"$output")" = 3 ]
+    done
+}
+
+@test "pull: lists and indexes, nested too, choose this platform and pass over attestations" {
+    [ "$(uname -m)" = x86_64 ] || skip "the fake images are for amd64"
+    local repository
+    for repository in ok/list ok/index ok/nested; do
+        run pull $repository
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        whole
+        [ "$(member digests)" = "$REGISTRY/$repository@$(member index)" ]
+        [ "$(member index)" != "$(member manifest)" ]
+        [[ "$output" == *"Digest: $(member index)"* ]]
+    done
+}
+
+@test "pull: by digest has no tag; a second pull fetches no layer" {
+    run pull ok/oci
+    local digest before
+    digest=$(member manifest)
+    before=$(count ok/oci/blobs)
+    run tool pull "$REGISTRY/ok/oci@$digest"
+    [ "$status" -eq 0 ]
+    [ -z "$(member tags)" ]
+    [ "$(grep -c '"Already exists"' <<<"$output")" = 3 ]
+    [ "$(count ok/oci/blobs)" = "$before" ]
+}
+
+@test "pull: the same trees in another compression: the blobs come, the layers stay" {
+    pull ok/oci >/dev/null
+    run pull ok/other-compression
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(layers)" = 3 ]
+}
+
+@test "pull: a removed blob or a removed layer is made again" {
+    run pull ok/oci
+    local layer before
+    layer=$(member layers | tail -n 1)
+    before=$(count ok/oci/blobs)
+    rm -r "${DATA:?}/layers/${layer#sha256:}"
+    run pull ok/oci
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(count ok/oci/blobs)" = "$before" ]
+    rm "$DATA/blobs/sha256/$(member blobs | tail -n 1 | cut -d: -f2)"
+    run pull ok/oci
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(count ok/oci/blobs)" = $((before + 1)) ]
+}
+
+@test "auth: tokens by password and by refresh token, basic" {
+    local pair
+    for pair in auth/token,user:secret auth/basic,user:secret auth/refresh,token:sesame; do
+        run pull "${pair%,*}" "${pair#*,}"
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        whole
+    done
+    [ "$(count '^/token')" -ge 1 ]
+}
+
+@test "auth: wrong and missing credentials" {
+    run pull auth/basic
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"unauthorized: no basic auth credentials"* ]]
+    run pull auth/token
+    [[ "$output" == *"not found: pull access denied for $REGISTRY/auth/token, repository does not exist or may require 'docker login'"* ]]
+    run pull auth/token user:wrong
+    [[ "$output" == *"unauthorized: unauthorized: incorrect username or password"* ]]
+    run pull bad/denied
+    [[ "$output" == *"pull access denied for $REGISTRY/bad/denied"*"denied: requested access to the resource is denied"* ]]
+}
+
+@test "auth: login" {
+    run tool login "$REGISTRY" user:secret
+    [ "$status" -eq 0 ]
+    [ "$output" = "token: none" ]
+}
+
+@test "redirects are followed, credentials are not sent along" {
+    run pull redirect/elsewhere user:secret
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [[ "$(curl -s "http://$REGISTRY/_stats")" == *'"leaks": []'* ]]
+    refused bad/downgrade "more than [0-9]+ redirects"
+}
+
+@test "a broken connection is resumed where it ended, without byte ranges too" {
+    local repository
+    for repository in flaky/short flaky/norange; do
+        run pull $repository
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        whole
+    done
+}
+
+@test "a stalled download is tried again" {
+    STALL=1 run pull flaky/stall
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+}
+
+@test "429 and 503 are waited out" {
+    run pull flaky/busy
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+}
+
+@test "what is wrong is refused, in Docker's words, and leaves nothing" {
+    refused bad/bytes "invalid: .*(gzip|digest|sha256)"
+    refused bad/short "unexpected EOF|transfer closed"
+    refused bad/long "more than the [0-9]+ bytes announced"
+    refused bad/header "manifest verification failed for digest"
+    refused bad/diffid "1111111"
+    refused bad/count "manifest has 3 layers, its configuration 2"
+    refused bad/foreign "foreign layer"
+    refused bad/traversal "not sha256:<64 hexadecimal digits>"
+    refused bad/schema1 "schema 1"
+    refused bad/huge "more than [0-9]+ bytes"
+    refused bad/deep "more than 4 manifest lists inside each other"
+    refused bad/json "invalid JSON"
+    refused no/such "not found: repository $REGISTRY/no/such not found: name unknown: repository name not known to registry"
+    refused ok/oci:nope "not found: manifest for $REGISTRY/ok/oci:nope not found: manifest unknown: manifest unknown"
+}
+
+@test "a registry that isn't there" {
+    run tool pull 127.0.0.1:1/x
+    [ "$status" -eq 1 ]
+    [[ "$output" == "unavailable: Get \"http://127.0.0.1:1/v2/x/manifests/latest\": "* ]]
+}
+
+@test "certificates of hosts that aren't loopback are verified" {
+    run env INSECURE= timeout 60 "$KEG_BUILD/tests/image-tool" "$DATA" "$KEG_BUILD" pull "keg-test.invalid:$(cat "$WORK/port")/ok/oci"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *'Get "https://keg-test.invalid'* ]]
+}
+
+@test "a pull that is killed leaves nothing visible; the next one works" {
+    pull slow/three >"$WORK/killed" 2>&1 &
+    local pid=$!
+    eventually grep -q 'Pulling fs layer' "$WORK/killed"
+    kill -KILL "$(pgrep -P "$pid" -f image-tool || echo "$pid")"
+    wait "$pid" || :
+    [ "$(layers)" = 0 ]
+    run pull slow/three
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(rubbish)" = 0 ]
+}
+
+@test "two pulls at once share the work on layers they have in common" {
+    local before
+    before=$(count 'slow/[a-z]*/blobs')
+    run tool pulls "$REGISTRY/slow/two" "$REGISTRY/slow/three" "$REGISTRY/slow/three"
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    [ "$(wc -l <<<"$output")" = 3 ]
+    [ "$(layers)" = 3 ]
+    [ "$(rubbish)" = 0 ]
+    whole
+    [ "$(count 'slow/[a-z]*/blobs')" -le $((before + 3 + 3)) ] # three layers, and a configuration each
+}
+
+@test "a reader that goes away cancels the pull" {
+    pull slow/three 2>"$WORK/cancelled" | head -n 1 >/dev/null
+    eventually grep -q '^cancelled' "$WORK/cancelled"
+    [ "$(layers)" = 0 ]
+    [ "$(rubbish)" = 0 ]
+}
+
+@test "sweep removes what isn't referenced, layers from the top" {
+    run pull ok/oci
+    local kept
+    mapfile -t kept < <(member blobs; member layers)
+    pull ok/docker >/dev/null
+    [ "$(layers)" = 6 ]
+    run tool sweep "${kept[@]}"
+    [ "$status" -eq 0 ]
+    [ "$(layers)" = 3 ]
+    [ "$(blobs)" = 5 ]
+    run tool sweep
+    [ "$(layers)" = 0 ]
+    [ "$(blobs)" = 0 ]
+}
+
+@test "save and load: the same image under the same digests" {
+    run pull ok/docker
+    local manifest id
+    manifest=$(member manifest) id=$(member id)
+    tool save "$manifest" docker.io/library/a:1 docker.io/library/b:2 >"$WORK/saved.tar"
+    tar -tf "$WORK/saved.tar" | grep -qx manifest.json
+    tar -tf "$WORK/saved.tar" | grep -qx index.json
+    tar -tf "$WORK/saved.tar" | grep -qx oci-layout
+    DATA=$WORK/loaded
+    run tool load <"$WORK/saved.tar"
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    [ "$(member manifest)" = "$manifest" ]
+    [ "$(member id)" = "$id" ]
+    [ "$(member tags)" = $'docker.io/library/a:1\ndocker.io/library/b:2' ]
+    whole
+    gzip <"$WORK/saved.tar" >"$WORK/saved.tar.gz"
+    DATA=$WORK/loaded-gzip
+    run tool load <"$WORK/saved.tar.gz"
+    [ "$(member id)" = "$id" ]
+}
+
+legacy() { # makes the oldest form: <id>/layer.tar, the second one a symlink to the first
+    mkdir -p "$1/aaa" "$1/bbb" "$1/root"
+    echo hello >"$1/root/file"
+    tar -C "$1/root" -cf "$1/aaa/layer.tar" file
+    ln -s ../aaa/layer.tar "$1/bbb/layer.tar"
+    local diff
+    diff=sha256:$(sha256sum "$1/aaa/layer.tar" | cut -d' ' -f1)
+    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"$diff\",\"$diff\"]}}" \
+        >"$1/config.json"
+    echo '[{"Config":"config.json","RepoTags":["old:1"],"Layers":["aaa/layer.tar","bbb/layer.tar"]}]' >"$1/manifest.json"
+}
+
+@test "load: docker's oldest form, with a symlinked layer" {
+    legacy "$WORK/legacy"
+    run tool load < <(tar -C "$WORK/legacy" -c manifest.json config.json aaa bbb)
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    [ "$(member tags)" = docker.io/library/old:1 ]
+    [ "$(member layers | wc -l)" = 2 ]
+}
+
+@test "load: hostile archives are refused" {
+    legacy "$WORK/hostile"
+    cd "$WORK/hostile"
+    local name
+    refuse() { # PATTERN, archive on stdin
+        run tool load
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"invalid"* ]] && [[ "$output" =~ $1 ]] || { echo "$output"; false; }
+    }
+    refuse 'leads out' < <(tar -P --transform 's,config,../../config,' -c manifest.json config.json aaa)
+    refuse 'leads out' < <(tar -P --transform 's,config,/config,' -c manifest.json config.json aaa)
+    refuse 'neither index.json nor manifest.json' < <(tar -c aaa)
+    refuse 'bbb/layer.tar is missing' < <(tar -c manifest.json config.json aaa)
+    refuse . < <(head -c 100000 /dev/urandom)
+    refuse . < <(tar -c manifest.json config.json aaa bbb | head -c 3000)
+    ln -sf loop.json manifest2.json
+    ln -sf manifest2.json loop.json
+    refuse 'neither' < <(tar --transform 's,manifest2,manifest,' -c manifest2.json loop.json)
+    mkdir -p blobs/sha256
+    for name in blobs/sha256/$(printf '0%.0s' {1..64}); do echo x >"$name"; done
+    refuse 'hash to' < <(tar -c manifest.json blobs)
+}
+
+@test "import: a tree, compressed or not, with changes" {
+    mkdir -p "$WORK/tree/etc"
+    echo hi >"$WORK/tree/etc/motd"
+    run tool import team/tree:1 'CMD ["cat","/etc/motd"]' 'ENV A=b' < <(tar -C "$WORK/tree" -c .)
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    [ "$(member tags)" = docker.io/team/tree:1 ]
+    [ "$(cat "$DATA"/layers/*/diff/etc/motd)" = hi ]
+    run tool inspect "$(member manifest)"
+    [[ "$output" == *'"Env":["A=b"]'* ]]
+    [[ "$output" == *'"Cmd":["cat","/etc/motd"]'* ]]
+    [[ "$output" == *'"Comment":"Imported from -"'* ]]
+    run tool import zipped < <(tar -C "$WORK/tree" -cz .)
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    run tool import x 'RUN ls' < <(tar -C "$WORK/tree" -c .)
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"RUN is not a valid change command"* ]]
+}
+
+@test "history: sizes lie with the layers" {
+    run pull ok/oci
+    run tool history "$(member manifest)"
+    [ "$status" -eq 0 ]
+    [[ "$output" == '[{"Id":"sha256:'*'"CreatedBy":"step 2"'*'"CreatedBy":"step 0"'* ]]
+}
