@@ -87,8 +87,8 @@ static int reopen(const struct mount_request *r)
 {
     _cleanup_close_ int fd =
         r->root >= 0 ? path_open_in_root(r->root, r->path, O_PATH, 0) : open(r->path, O_PATH | O_CLOEXEC);
-    uint64_t before, after;
-    bool is_root;
+    uint64_t before = 0, after = 0;
+    bool is_root = false;
     int result;
 
     if (fd < 0)

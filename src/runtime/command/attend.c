@@ -1,0 +1,131 @@
+/* Standing by while a process runs: signals go to it, a terminal is connected with ours, its end gives our status. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "runtime/command/command.h"
+#include "sys/pidfd.h"
+#include "sys/pty.h"
+
+int command_check_console(const struct request *request, bool terminal, bool detached, struct err *err)
+{
+    if (terminal && detached && !request->console_socket)
+        return err_set(err, ERR_INVALID,
+                       "cannot allocate tty if runc will detach without setting console socket");
+    if (!terminal && request->console_socket)
+        return err_set(
+            err, ERR_INVALID,
+            "cannot use console socket if runc will not detach or allocate tty: process.terminal is false");
+    return 0;
+}
+
+int command_send_console(const struct request *request, int console, struct err *err)
+{
+    static const char name[] = "/dev/ptmx";
+    _cleanup_close_ int master = console, socket = unix_connect(request->console_socket, SOCK_STREAM);
+    int result = socket < 0 ? socket : fd_send_message(socket, name, sizeof(name) - 1, &master, 1);
+
+    return result < 0 ? err_errno(err, result, "send the terminal to %s", request->console_socket) : 0;
+}
+
+static void copy_size(int console)
+{
+    struct winsize size;
+
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        (void)pty_resize(console, size.ws_row, size.ws_col);
+}
+
+static bool make_raw(struct termios *before)
+{
+    struct termios raw;
+
+    if (tcgetattr(STDIN_FILENO, before) < 0)
+        return false;
+    raw = *before;
+    cfmakeraw(&raw);
+    return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+static void forward_signal(int signals, int pidfd, int console)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH && console >= 0)
+        copy_size(console);
+    else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
+        pidfd_signal(pidfd, (int)info.ssi_signo);
+}
+
+/* One piece; false at the end. */
+static bool copy(int from, int to)
+{
+    char data[16384];
+    ssize_t n = read(from, data, sizeof(data));
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    return n > 0 && fd_write_full(to, data, (size_t)n) == 0;
+}
+
+static void loop(int pidfd, int signals, int console)
+{
+    enum { PROCESS, SIGNALS, TERMINAL, INPUT };
+    struct pollfd p[] = {
+        [PROCESS] = {.fd = pidfd, .events = POLLIN},
+        [SIGNALS] = {.fd = signals, .events = POLLIN},
+        [TERMINAL] = {.fd = console, .events = POLLIN},
+        [INPUT] = {.fd = console >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+    };
+
+    while (p[PROCESS].fd >= 0 || p[TERMINAL].fd >= 0) {
+        /* after its end only what the terminal still holds is awaited */
+        int n = poll(p, sizeof(p) / sizeof(p[0]), p[PROCESS].fd < 0 ? 100 : -1);
+
+        if (n < 0 && errno != EINTR)
+            return;
+        if (n == 0)
+            return;
+        if (p[SIGNALS].revents)
+            forward_signal(signals, pidfd, console);
+        if (p[INPUT].revents && !copy(STDIN_FILENO, console))
+            p[INPUT].fd = -1;
+        if (p[TERMINAL].revents && !copy(console, STDOUT_FILENO))
+            p[TERMINAL].fd = -1;
+        if (p[PROCESS].revents)
+            p[PROCESS].fd = -1;
+    }
+}
+
+int command_attend(int pidfd, int console)
+{
+    _cleanup_close_ int signals = -EBADF;
+    struct termios before;
+    bool raw = false;
+    sigset_t all;
+    int status = 0;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (console >= 0) {
+        copy_size(console);
+        raw = make_raw(&before);
+    }
+    loop(pidfd, signals, console);
+    if (raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    if (pidfd_reap(pidfd, /* hang= */ true, &status) < 0)
+        return 255;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,135 @@
+/* exec: the OCI process from a file, or the container's own with changes. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/command/command.h"
+
+enum { PROCESS_MAX = 1024 * 1024 };
+
+/* "UID" or "UID:GID", in strict decimal: anything else could be taken for root. */
+static int parse_user(const char *text, json_t *user, struct err *err)
+{
+    _cleanup_strv_ char **parts = strv_split(text, ':');
+    uint32_t uid, gid = 0;
+
+    if (strv_len(parts) > 2 || str_to_u32(parts[0], &uid) < 0 ||
+        (parts[1] && str_to_u32(parts[1], &gid) < 0) || uid == UINT32_MAX || gid == UINT32_MAX)
+        return err_set(err, ERR_INVALID, "user \"%s\" is not UID or UID:GID", text);
+    json_set_int(user, "uid", uid);
+    json_set_int(user, "gid", gid);
+    return 0;
+}
+
+static int set_groups(char **groups, json_t *user, struct err *err)
+{
+    json_t *array = json_array();
+
+    json_object_set_new(user, "additionalGids", array);
+    for (char **group = groups; *group; group++) {
+        uint32_t gid;
+
+        if (str_to_u32(*group, &gid) < 0)
+            return err_set(err, ERR_INVALID, "\"%s\" is no group id", *group);
+        json_array_append_new(array, json_integer(gid));
+    }
+    return 0;
+}
+
+static void add_capabilities(char **names, json_t *process)
+{
+    static const char *const sets[] = {"bounding", "effective", "permitted"};
+    json_t *capabilities = json_object_get(process, "capabilities");
+
+    if (!capabilities)
+        json_object_set_new(process, "capabilities", capabilities = json_object());
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+        json_t *set = json_object_get(capabilities, sets[i]);
+
+        if (!set)
+            json_object_set_new(capabilities, sets[i], set = json_array());
+        for (char **name = names; name && *name; name++)
+            json_array_append_new(set, json_string(*name));
+    }
+}
+
+/* The container's own process, with what the command line changes. */
+static json_t *process_from_options(const struct request *request, const char *directory, struct err *err)
+{
+    _cleanup_free_ char *path = path_join(directory, "config.json");
+    _cleanup_json_ json_t *config = json_load(AT_FDCWD, path, 16 * PROCESS_MAX, err), *process = NULL;
+    json_t *user, *env;
+
+    if (!config)
+        return NULL;
+    if (!request->args[0]) {
+        err_set(err, ERR_INVALID, "exec needs a command");
+        return NULL;
+    }
+    process = json_deep_copy(json_object_get(config, "process"));
+    if (!process)
+        process = json_pack("{s:s}", "cwd", "/");
+    json_object_set_new(process, "args", json_from_strv(request->args));
+    json_set_bool(process, "terminal", request->tty);
+    if (request->cwd)
+        json_set_str(process, "cwd", request->cwd);
+    if (request->apparmor)
+        json_set_str(process, "apparmorProfile", request->apparmor);
+    if (request->label)
+        json_set_str(process, "selinuxLabel", request->label);
+    if (request->no_new_privileges)
+        json_set_bool(process, "noNewPrivileges", true);
+    env = json_object_get(process, "env");
+    if (!env)
+        json_object_set_new(process, "env", env = json_array());
+    for (char **e = request->env; e && *e; e++)
+        json_array_append_new(env, json_string_lossy(*e, strlen(*e)));
+    user = json_object_get(process, "user");
+    if (!user)
+        json_object_set_new(process, "user", user = json_object());
+    if ((request->user && parse_user(request->user, user, err) < 0) ||
+        (request->groups && set_groups(request->groups, user, err) < 0))
+        return NULL;
+    if (request->capabilities)
+        add_capabilities(request->capabilities, process);
+    return take_ptr(&process);
+}
+
+int command_exec(struct request *request, struct err *err)
+{
+    _cleanup_free_ char *directory = command_state_dir(request, err);
+    _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
+    _cleanup_json_ json_t *process = NULL;
+    _cleanup_close_ int pidfd = -EBADF, console = -EBADF;
+    struct runtime_exec_options options = {.stdio = {-EBADF, -EBADF, -EBADF}};
+    uint32_t preserve = 0;
+    sigset_t all;
+    pid_t pid;
+
+    c = directory ? runtime_open(directory, err) : NULL;
+    if (!c)
+        return -1;
+    process = request->process ? json_load(AT_FDCWD, request->process, PROCESS_MAX, err)
+                               : process_from_options(request, directory, err);
+    if (!process)
+        return -1;
+    if (request->preserve_fds && (str_to_u32(request->preserve_fds, &preserve) < 0 || preserve > 1024))
+        return err_set(err, ERR_INVALID, "--preserve-fds: \"%s\" is no number", request->preserve_fds);
+    if (command_check_console(request, json_is_true(json_object_get(process, "terminal")), request->detach,
+                              err) < 0)
+        return -1;
+    options.process = process;
+    options.preserve_fds = preserve;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    if (runtime_exec(c, &options, &pid, &pidfd, &console, err) < 0)
+        return -1;
+    if ((request->console_socket && command_send_console(request, take_fd(&console), err) < 0) ||
+        command_write_pid(request, pid, err) < 0)
+        return -1;
+    return request->detach ? 0 : command_attend(pidfd, console);
+}
