@@ -96,11 +96,13 @@ class Monitor(Connection):
         super().__init__(ours)
         self.pid = os.fork()
         if self.pid == 0:
-            os.chdir(self.dir)
-            if theirs.fileno() != 3:
+            try:
+                os.chdir(self.dir)
                 os.dup2(theirs.fileno(), 3)
-            os.set_inheritable(3, True)
-            os.execv(program, [program])
+                os.set_inheritable(3, True)
+                os.execv(program, [program])
+            finally:
+                os._exit(127)
         theirs.close()
 
     def start(self, config, **members):
