@@ -15,6 +15,7 @@
 #include "engine/images.h"
 #include "engine/internal.h"
 #include "image/platform.h"
+#include "image/pull.h"
 #include "storage/storage.h"
 #include "sys/cgroup.h"
 
@@ -277,5 +278,27 @@ int engine_info(struct engine *e, json_t **ret, struct err *err _unused_)
     system_add_parts(e, info);
     system_add_warnings(info);
     *ret = info;
+    return 0;
+}
+
+/* ---- login ---- */
+
+int engine_login(struct engine *e, const json_t *body, json_t **ret, struct err *err)
+{
+    const char *server = json_str(body, "serveraddress");
+    const struct registry_auth auth = {
+        .username = json_str(body, "username"),
+        .password = json_str(body, "password"),
+        .identity_token = json_str(body, "identitytoken"),
+        .registry_token = json_str(body, "registrytoken"),
+        .server_address = server,
+    };
+    _cleanup_free_ char *token = NULL;
+
+    if (image_login(e->image_store, str_empty(server) ? NULL : server, &auth, &token, err) < 0)
+        return -1;
+    *ret = json_object();
+    json_set_str(*ret, "Status", "Login Succeeded");
+    json_set_str(*ret, "IdentityToken", token ? token : "");
     return 0;
 }

@@ -222,6 +222,16 @@ void engine_volume_release(struct engine *e, const char *name, const char *conta
     pthread_mutex_unlock(&e->volumes->lock);
 }
 
+int engine_volume_users(struct engine *e, const char *name)
+{
+    int n;
+
+    pthread_mutex_lock(&e->volumes->lock);
+    n = (int)json_object_size(json_object_get(e->volumes->uses, name));
+    pthread_mutex_unlock(&e->volumes->lock);
+    return n;
+}
+
 /* ---- removal ---- */
 
 /* With the lock held. The row goes first: a directory without one is never shown, and made anew by the next create. */

@@ -33,6 +33,8 @@ int engine_volume_ensure(struct engine *e, const char *name, const char *driver,
  * at remove, and at start-up for every record. */
 void engine_volume_use(struct engine *e, const char *name, const char *container_id);
 void engine_volume_release(struct engine *e, const char *name, const char *container_id);
+/* How many containers use it. */
+int engine_volume_users(struct engine *e, const char *name);
 /* For `rm -v`: removes the volume if it is anonymous and nobody uses it any more. */
 void engine_volume_remove_anonymous(struct engine *e, const char *name);
 

@@ -1,0 +1,150 @@
+/* The small languages of the API: booleans, versions, base64url, route patterns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "api/text.h"
+#include "base/str.h"
+
+static void test_booleans(void **state)
+{
+    static const char *const no[] = {"", "0", "no", "NO", "false", "False", "none", " no ", NULL};
+    static const char *const yes[] = {"1", "true", "t", "yes", "2", "x", " 1"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+        assert_false(text_is_true(no[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
+        assert_true(text_is_true(yes[i]));
+}
+
+static void test_versions(void **state)
+{
+    static const struct {
+        const char *text;
+        int result;
+        unsigned version;
+    } rows[] = {
+        {"1.24", 0, 1024},  {"1.51", 0, 1051},     {"1", 0, 1000},     {"2.0", 0, 2000},
+        {"1.9", 0, 1009},   {"", -EINVAL, 0},      {"x", -EINVAL, 0},  {"1.", -EINVAL, 0},
+        {".5", -EINVAL, 0}, {"1.2.3", -EINVAL, 0}, {"-1", -EINVAL, 0}, {"1.9999", -EINVAL, 0},
+        {"1 ", -EINVAL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        unsigned version = 0;
+
+        assert_int_equal(text_parse_version(rows[i].text, strlen(rows[i].text), &version), rows[i].result);
+        assert_int_equal(version, rows[i].version);
+    }
+}
+
+static void test_version_prefix(void **state)
+{
+    static const struct {
+        const char *url, *path;
+        unsigned version;
+    } rows[] = {
+        {"/v1.41/info", "/info", 1041},
+        {"/info", "/info", 0},
+        {"/volumes", "/volumes", 0},
+        {"/version", "/version", 0},
+        {"/v1.x/info", "/v1.x/info", 0},
+        {"/v1.24/_ping", "/_ping", 1024},
+        {"/v1.41", "/v1.41", 0},
+        {"/volumes/v1", "/volumes/v1", 0},
+        {"/", "/", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        unsigned version = 0;
+
+        assert_string_equal(text_split_version(rows[i].url, &version), rows[i].path);
+        assert_int_equal(version, rows[i].version);
+    }
+}
+
+static void test_patterns(void **state)
+{
+    static const struct {
+        const char *pattern, *path, *wildcard; /* NULL: no match; "": a match without one */
+    } rows[] = {
+        {"/info", "/info", ""},
+        {"/info", "/info/", NULL},
+        {"/info", "/inf", NULL},
+        {"/containers/{id}/json", "/containers/web/json", "web"},
+        {"/containers/{id}/json", "/containers/a/b/json", NULL},
+        {"/containers/{id}/json", "/containers//json", NULL},
+        {"/containers/{id}/json", "/containers/json", NULL},
+        {"/containers/{id}", "/containers/web", "web"},
+        {"/containers/{id}", "/containers/web/json", NULL},
+        {"/containers/{id}", "/containers/", NULL},
+        {"/images/{name*}/json", "/images/busybox/json", "busybox"},
+        {"/images/{name*}/json", "/images/localhost:5000/a/b:c/json", "localhost:5000/a/b:c"},
+        {"/images/{name*}/json", "/images/json", NULL},
+        {"/images/{name*}/json", "/images/json/json", "json"},
+        {"/images/{name*}", "/images/a/b@sha256:0", "a/b@sha256:0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *start;
+        size_t len;
+        bool matched = text_match(rows[i].pattern, rows[i].path, &start, &len);
+
+        assert_int_equal(matched, rows[i].wildcard != NULL);
+        if (matched) {
+            _cleanup_free_ char *wildcard = xstrndup(start, len);
+
+            assert_string_equal(wildcard, rows[i].wildcard);
+        }
+    }
+}
+
+static void test_base64(void **state)
+{
+    static const struct {
+        const char *text, *decoded;
+    } rows[] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zg", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"e30=", "{}"},
+        {"Pz8_", "\x3f\x3f\x3f"},
+        {"Pz8/", "\x3f\x3f\x3f"},
+        {"--", "\xfb"},
+        {"++", "\xfb"},
+    };
+    static const char *const wrong[] = {"Z", "Zm9vZ", "Zm 9v", "Zm9v\n", "Z===Z", "\xff\xff"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_(buf_finish) struct buf b = BUF_INIT(100);
+
+        assert_int_equal(text_base64url_decode(rows[i].text, &b), 0);
+        assert_string_equal(buf_str(&b), rows[i].decoded);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        _cleanup_(buf_finish) struct buf b = BUF_INIT(100);
+
+        assert_int_equal(text_base64url_decode(wrong[i], &b), -EINVAL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_booleans),       cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_version_prefix), cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_base64),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
