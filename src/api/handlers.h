@@ -6,65 +6,65 @@
 #include "api/request.h"
 
 /* routes_system.c */
-int system_ping(struct request *r, struct err *err);
-int system_version(struct request *r, struct err *err);
-int system_info(struct request *r, struct err *err);
-int system_events(struct request *r, struct err *err);
-int system_disk_usage(struct request *r, struct err *err);
-int system_login(struct request *r, struct err *err);
-int system_no_plugins(struct request *r, struct err *err);
-int system_no_swarm(struct request *r, struct err *err);
-int system_not_implemented(struct request *r, struct err *err);
+int route_system_ping(struct request *r, struct err *err);
+int route_system_version(struct request *r, struct err *err);
+int route_system_info(struct request *r, struct err *err);
+int route_system_events(struct request *r, struct err *err);
+int route_system_disk_usage(struct request *r, struct err *err);
+int route_system_login(struct request *r, struct err *err);
+int route_system_no_plugins(struct request *r, struct err *err);
+int route_system_no_swarm(struct request *r, struct err *err);
+int route_system_not_implemented(struct request *r, struct err *err);
 
 /* routes_containers.c */
-int containers_list(struct request *r, struct err *err);
-int containers_create(struct request *r, struct err *err);
-int containers_inspect(struct request *r, struct err *err);
-int containers_top(struct request *r, struct err *err);
-int containers_changes(struct request *r, struct err *err);
-int containers_start(struct request *r, struct err *err);
-int containers_stop(struct request *r, struct err *err);
-int containers_restart(struct request *r, struct err *err);
-int containers_kill(struct request *r, struct err *err);
-int containers_pause(struct request *r, struct err *err);
-int containers_unpause(struct request *r, struct err *err);
-int containers_rename(struct request *r, struct err *err);
-int containers_resize(struct request *r, struct err *err);
-int containers_update(struct request *r, struct err *err);
-int containers_remove(struct request *r, struct err *err);
-int containers_prune(struct request *r, struct err *err);
+int route_containers_list(struct request *r, struct err *err);
+int route_containers_create(struct request *r, struct err *err);
+int route_containers_inspect(struct request *r, struct err *err);
+int route_containers_top(struct request *r, struct err *err);
+int route_containers_changes(struct request *r, struct err *err);
+int route_containers_start(struct request *r, struct err *err);
+int route_containers_stop(struct request *r, struct err *err);
+int route_containers_restart(struct request *r, struct err *err);
+int route_containers_kill(struct request *r, struct err *err);
+int route_containers_pause(struct request *r, struct err *err);
+int route_containers_unpause(struct request *r, struct err *err);
+int route_containers_rename(struct request *r, struct err *err);
+int route_containers_resize(struct request *r, struct err *err);
+int route_containers_update(struct request *r, struct err *err);
+int route_containers_remove(struct request *r, struct err *err);
+int route_containers_prune(struct request *r, struct err *err);
 
 /* routes_streams.c: what goes on while a container runs */
-int containers_wait(struct request *r, struct err *err);
-int containers_logs(struct request *r, struct err *err);
-int containers_attach(struct request *r, struct err *err);
-int execs_create(struct request *r, struct err *err);
-int execs_start(struct request *r, struct err *err);
-int execs_resize(struct request *r, struct err *err);
-int execs_inspect(struct request *r, struct err *err);
+int route_containers_wait(struct request *r, struct err *err);
+int route_containers_logs(struct request *r, struct err *err);
+int route_containers_attach(struct request *r, struct err *err);
+int route_execs_create(struct request *r, struct err *err);
+int route_execs_start(struct request *r, struct err *err);
+int route_execs_resize(struct request *r, struct err *err);
+int route_execs_inspect(struct request *r, struct err *err);
 
 /* routes_images.c */
-int images_list(struct request *r, struct err *err);
-int images_create(struct request *r, struct err *err);
-int images_load(struct request *r, struct err *err);
-int images_save(struct request *r, struct err *err);
-int images_save_one(struct request *r, struct err *err);
-int images_inspect(struct request *r, struct err *err);
-int images_history(struct request *r, struct err *err);
-int images_tag(struct request *r, struct err *err);
-int images_remove(struct request *r, struct err *err);
-int images_prune(struct request *r, struct err *err);
+int route_images_list(struct request *r, struct err *err);
+int route_images_create(struct request *r, struct err *err);
+int route_images_load(struct request *r, struct err *err);
+int route_images_save(struct request *r, struct err *err);
+int route_images_save_one(struct request *r, struct err *err);
+int route_images_inspect(struct request *r, struct err *err);
+int route_images_history(struct request *r, struct err *err);
+int route_images_tag(struct request *r, struct err *err);
+int route_images_remove(struct request *r, struct err *err);
+int route_images_prune(struct request *r, struct err *err);
 
 /* routes_networks.c, which has volumes too */
-int networks_list(struct request *r, struct err *err);
-int networks_inspect(struct request *r, struct err *err);
-int networks_create(struct request *r, struct err *err);
-int networks_remove(struct request *r, struct err *err);
-int networks_prune(struct request *r, struct err *err);
-int volumes_list(struct request *r, struct err *err);
-int volumes_inspect(struct request *r, struct err *err);
-int volumes_create(struct request *r, struct err *err);
-int volumes_remove(struct request *r, struct err *err);
-int volumes_prune(struct request *r, struct err *err);
+int route_networks_list(struct request *r, struct err *err);
+int route_networks_inspect(struct request *r, struct err *err);
+int route_networks_create(struct request *r, struct err *err);
+int route_networks_remove(struct request *r, struct err *err);
+int route_networks_prune(struct request *r, struct err *err);
+int route_volumes_list(struct request *r, struct err *err);
+int route_volumes_inspect(struct request *r, struct err *err);
+int route_volumes_create(struct request *r, struct err *err);
+int route_volumes_remove(struct request *r, struct err *err);
+int route_volumes_prune(struct request *r, struct err *err);
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
-int containers_list(struct request *r, struct err *err)
+int route_containers_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     struct engine_list_options o = {.all = request_query_bool(r, "all"),
@@ -21,7 +21,7 @@ int containers_list(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int containers_create(struct request *r, struct err *err)
+int route_containers_create(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     const char *name = request_query(r, "name"), *platform = request_query(r, "platform");
@@ -33,7 +33,7 @@ int containers_create(struct request *r, struct err *err)
     return reply_json(r, 201, ret);
 }
 
-int containers_inspect(struct request *r, struct err *err)
+int route_containers_inspect(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -42,7 +42,7 @@ int containers_inspect(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int containers_top(struct request *r, struct err *err)
+int route_containers_top(struct request *r, struct err *err)
 {
     const char *args = request_query(r, "ps_args");
     json_t *ret = NULL;
@@ -52,7 +52,7 @@ int containers_top(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int containers_changes(struct request *r, struct err *err)
+int route_containers_changes(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -61,7 +61,7 @@ int containers_changes(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int containers_start(struct request *r, struct err *err)
+int route_containers_start(struct request *r, struct err *err)
 {
     const char *keys = request_query(r, "detachKeys");
 
@@ -87,17 +87,17 @@ static int containers_stop_with(struct request *r, struct err *err,
     return reply_status(r, 204);
 }
 
-int containers_stop(struct request *r, struct err *err)
+int route_containers_stop(struct request *r, struct err *err)
 {
     return containers_stop_with(r, err, engine_container_stop);
 }
 
-int containers_restart(struct request *r, struct err *err)
+int route_containers_restart(struct request *r, struct err *err)
 {
     return containers_stop_with(r, err, engine_container_restart);
 }
 
-int containers_kill(struct request *r, struct err *err)
+int route_containers_kill(struct request *r, struct err *err)
 {
     const char *signal = request_query(r, "signal");
 
@@ -106,17 +106,17 @@ int containers_kill(struct request *r, struct err *err)
     return reply_status(r, 204);
 }
 
-int containers_pause(struct request *r, struct err *err)
+int route_containers_pause(struct request *r, struct err *err)
 {
     return engine_container_pause(r->engine, r->wildcard, err) < 0 ? -1 : reply_status(r, 204);
 }
 
-int containers_unpause(struct request *r, struct err *err)
+int route_containers_unpause(struct request *r, struct err *err)
 {
     return engine_container_unpause(r->engine, r->wildcard, err) < 0 ? -1 : reply_status(r, 204);
 }
 
-int containers_rename(struct request *r, struct err *err)
+int route_containers_rename(struct request *r, struct err *err)
 {
     const char *name = request_query(r, "name");
 
@@ -125,7 +125,7 @@ int containers_rename(struct request *r, struct err *err)
     return reply_status(r, 204);
 }
 
-int containers_resize(struct request *r, struct err *err)
+int route_containers_resize(struct request *r, struct err *err)
 {
     int64_t height, width;
 
@@ -139,7 +139,7 @@ int containers_resize(struct request *r, struct err *err)
     return reply_status(r, 200);
 }
 
-int containers_update(struct request *r, struct err *err)
+int route_containers_update(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     json_t *ret = NULL;
@@ -149,7 +149,7 @@ int containers_update(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int containers_remove(struct request *r, struct err *err)
+int route_containers_remove(struct request *r, struct err *err)
 {
     const struct engine_remove_options o = {.force = request_query_bool(r, "force"),
                                             .volumes = request_query_bool(r, "v"),
@@ -160,7 +160,7 @@ int containers_remove(struct request *r, struct err *err)
     return reply_status(r, 204);
 }
 
-int containers_prune(struct request *r, struct err *err)
+int route_containers_prune(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;

@@ -6,7 +6,7 @@
 
 #define TYPE_TAR "application/x-tar"
 
-int images_list(struct request *r, struct err *err)
+int route_images_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     struct engine_image_list_options o = {
@@ -65,7 +65,7 @@ static int images_import(struct request *r, const char *platform, struct err *er
     return engine_image_import(r->engine, r->body_fd, &o, reply_stream(r, "application/json"), err);
 }
 
-int images_create(struct request *r, struct err *err)
+int route_images_create(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *auth = NULL;
     _cleanup_free_ char *platform = NULL;
@@ -87,7 +87,7 @@ int images_create(struct request *r, struct err *err)
     return 0;
 }
 
-int images_load(struct request *r, struct err *err)
+int route_images_load(struct request *r, struct err *err)
 {
     _cleanup_free_ char *platform = NULL;
 
@@ -100,7 +100,7 @@ int images_load(struct request *r, struct err *err)
     return 0;
 }
 
-int images_save(struct request *r, struct err *err)
+int route_images_save(struct request *r, struct err *err)
 {
     _cleanup_strv_ char **names = request_query_all(r, "names");
 
@@ -109,14 +109,14 @@ int images_save(struct request *r, struct err *err)
     return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
 }
 
-int images_save_one(struct request *r, struct err *err)
+int route_images_save_one(struct request *r, struct err *err)
 {
     char *names[] = {r->wildcard, NULL};
 
     return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
 }
 
-int images_inspect(struct request *r, struct err *err)
+int route_images_inspect(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -125,7 +125,7 @@ int images_inspect(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int images_history(struct request *r, struct err *err)
+int route_images_history(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -134,7 +134,7 @@ int images_history(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int images_tag(struct request *r, struct err *err)
+int route_images_tag(struct request *r, struct err *err)
 {
     const char *repo = request_query(r, "repo"), *tag = request_query(r, "tag");
 
@@ -143,7 +143,7 @@ int images_tag(struct request *r, struct err *err)
     return reply_status(r, 201);
 }
 
-int images_remove(struct request *r, struct err *err)
+int route_images_remove(struct request *r, struct err *err)
 {
     const struct engine_image_remove_options o = {.force = request_query_bool(r, "force"),
                                                   .no_prune = request_query_bool(r, "noprune")};
@@ -154,7 +154,7 @@ int images_remove(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int images_prune(struct request *r, struct err *err)
+int route_images_prune(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;

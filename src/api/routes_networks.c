@@ -7,7 +7,7 @@
 
 /* ---- networks ---- */
 
-int networks_list(struct request *r, struct err *err)
+int route_networks_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
@@ -18,7 +18,7 @@ int networks_list(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int networks_inspect(struct request *r, struct err *err)
+int route_networks_inspect(struct request *r, struct err *err)
 {
     const char *scope = request_query(r, "scope");
     json_t *ret = NULL;
@@ -30,7 +30,7 @@ int networks_inspect(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int networks_create(struct request *r, struct err *err)
+int route_networks_create(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     json_t *ret = NULL;
@@ -40,12 +40,12 @@ int networks_create(struct request *r, struct err *err)
     return reply_json(r, 201, ret);
 }
 
-int networks_remove(struct request *r, struct err *err)
+int route_networks_remove(struct request *r, struct err *err)
 {
     return engine_network_remove(r->engine, r->wildcard, err) < 0 ? -1 : reply_status(r, 204);
 }
 
-int networks_prune(struct request *r, struct err *err)
+int route_networks_prune(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
@@ -58,7 +58,7 @@ int networks_prune(struct request *r, struct err *err)
 
 /* ---- volumes ---- */
 
-int volumes_list(struct request *r, struct err *err)
+int route_volumes_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
@@ -69,7 +69,7 @@ int volumes_list(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int volumes_inspect(struct request *r, struct err *err)
+int route_volumes_inspect(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -78,7 +78,7 @@ int volumes_inspect(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int volumes_create(struct request *r, struct err *err)
+int route_volumes_create(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     json_t *ret = NULL;
@@ -88,14 +88,14 @@ int volumes_create(struct request *r, struct err *err)
     return reply_json(r, 201, ret);
 }
 
-int volumes_remove(struct request *r, struct err *err)
+int route_volumes_remove(struct request *r, struct err *err)
 {
     if (engine_volume_remove(r->engine, r->wildcard, request_query_bool(r, "force"), err) < 0)
         return -1;
     return reply_status(r, 204);
 }
 
-int volumes_prune(struct request *r, struct err *err)
+int route_volumes_prune(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;

@@ -17,7 +17,7 @@ static const char *streams_type(const struct request *r, int tty)
 }
 
 /* The client must see the header as soon as the wait has begun: it starts the container then. */
-int containers_wait(struct request *r, struct err *err)
+int route_containers_wait(struct request *r, struct err *err)
 {
     const char *condition = r->version >= 1030 ? request_query(r, "condition") : NULL;
     _cleanup_json_ json_t *result = NULL;
@@ -51,7 +51,7 @@ static int streams_query_time(const struct request *r, const char *key, int64_t 
     return 0;
 }
 
-int containers_logs(struct request *r, struct err *err)
+int route_containers_logs(struct request *r, struct err *err)
 {
     const char *tail = request_query(r, "tail");
     struct engine_logs_options o = {
@@ -103,7 +103,7 @@ static void containers_attach_stream(struct request *r, const struct engine_stre
         log_debug("attach to %s: %s", r->wildcard, err.message);
 }
 
-int containers_attach(struct request *r, struct err *err)
+int route_containers_attach(struct request *r, struct err *err)
 {
     const struct engine_attach_options o = streams_attach_options(r);
     int tty = engine_container_attach_check(r->engine, r->wildcard, &o, err);
@@ -115,7 +115,7 @@ int containers_attach(struct request *r, struct err *err)
 
 /* ---- exec ---- */
 
-int execs_create(struct request *r, struct err *err)
+int route_execs_create(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     json_t *ret = NULL;
@@ -146,7 +146,7 @@ static void execs_start_stream(struct request *r, const struct engine_stream *st
         log_debug("exec %s: %s", r->wildcard, err.message);
 }
 
-int execs_start(struct request *r, struct err *err)
+int route_execs_start(struct request *r, struct err *err)
 {
     const struct engine_exec_start_options o = execs_options(r);
     int tty = engine_exec_start_check(r->engine, r->wildcard, &o, err);
@@ -160,7 +160,7 @@ int execs_start(struct request *r, struct err *err)
     return reply_status(r, 200);
 }
 
-int execs_resize(struct request *r, struct err *err)
+int route_execs_resize(struct request *r, struct err *err)
 {
     int64_t height, width;
 
@@ -174,7 +174,7 @@ int execs_resize(struct request *r, struct err *err)
     return reply_status(r, 200);
 }
 
-int execs_inspect(struct request *r, struct err *err)
+int route_execs_inspect(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 

@@ -8,7 +8,7 @@
 #include "engine/events.h"
 #include "engine/system.h"
 
-int system_ping(struct request *r, struct err *err _unused_)
+int route_system_ping(struct request *r, struct err *err _unused_)
 {
     reply_header(r, "Cache-Control", "no-cache, no-store, must-revalidate");
     reply_header(r, "Pragma", "no-cache");
@@ -16,12 +16,12 @@ int system_ping(struct request *r, struct err *err _unused_)
     return reply_text(r, 200, str_eq(r->method, "HEAD") ? "" : "OK");
 }
 
-int system_version(struct request *r, struct err *err _unused_)
+int route_system_version(struct request *r, struct err *err _unused_)
 {
     return reply_json(r, 200, engine_version());
 }
 
-int system_info(struct request *r, struct err *err)
+int route_system_info(struct request *r, struct err *err)
 {
     json_t *ret = NULL;
 
@@ -42,7 +42,7 @@ static int system_query_time(const struct request *r, const char *key, int64_t *
     return 0;
 }
 
-int system_events(struct request *r, struct err *err)
+int route_system_events(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     struct engine_events_options o = {0};
@@ -55,7 +55,7 @@ int system_events(struct request *r, struct err *err)
     return engine_events(r->engine, &o, reply_stream(r, "application/json"), err);
 }
 
-int system_disk_usage(struct request *r, struct err *err)
+int route_system_disk_usage(struct request *r, struct err *err)
 {
     _cleanup_strv_ char **types = request_query_all(r, "type");
     json_t *ret = NULL;
@@ -65,7 +65,7 @@ int system_disk_usage(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int system_login(struct request *r, struct err *err)
+int route_system_login(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
     json_t *ret = NULL;
@@ -75,12 +75,12 @@ int system_login(struct request *r, struct err *err)
     return reply_json(r, 200, ret);
 }
 
-int system_no_plugins(struct request *r, struct err *err _unused_)
+int route_system_no_plugins(struct request *r, struct err *err _unused_)
 {
     return reply_json(r, 200, json_array());
 }
 
-int system_no_swarm(struct request *r _unused_, struct err *err)
+int route_system_no_swarm(struct request *r _unused_, struct err *err)
 {
     return err_set(
         err, ERR_UNAVAILABLE,
@@ -88,7 +88,7 @@ int system_no_swarm(struct request *r _unused_, struct err *err)
         "this node to swarm and try again.");
 }
 
-int system_not_implemented(struct request *r, struct err *err)
+int route_system_not_implemented(struct request *r, struct err *err)
 {
     return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not implemented by keg yet", r->method, r->path);
 }
