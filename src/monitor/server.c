@@ -114,6 +114,8 @@ void server_sweep(struct server *s)
             link = &c->next;
         }
     }
+    if (s->listener.fd >= 0 && s->count < CONNECTIONS_MAX)
+        loop_set(s->loop, &s->listener, EPOLLIN);
 }
 
 static struct connection *server_add(struct server *s, int fd)
@@ -162,11 +164,16 @@ void server_stop_listening(struct server *s)
 static void listener_ready(struct loop_source *source, _unused_ uint32_t events)
 {
     struct server *s = LOOP_OWNER(source, struct server, listener);
-    _cleanup_close_ int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+    _cleanup_close_ int fd = -EBADF;
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
-    if (fd < 0 || s->count >= CONNECTIONS_MAX)
+    if (s->count >= CONNECTIONS_MAX) { /* the others wait in the backlog until one has gone */
+        loop_remove(s->loop, source);
+        return;
+    }
+    fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
         return;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != geteuid())
         return;

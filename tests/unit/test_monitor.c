@@ -637,6 +637,26 @@ static void test_kegd_dies_before_the_start(void **state)
     assert_left(f);
 }
 
+/* More peers than the monitor serves at once: the others wait for their turn. */
+static void test_many_connections(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_free_ char *path = path_join(f->dir, MONITOR_SOCKET);
+    int socks[100];
+
+    start(f, "sleep 60");
+    for (size_t i = 0; i < ARRAY_SIZE(socks); i++) {
+        socks[i] = unix_connect(path, SOCK_SEQPACKET);
+        assert_true(socks[i] >= 0);
+        assert_int_equal(fd_send_message(socks[i], "{\"op\":\"state\"}", 14, NULL, 0), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(socks); i++) {
+        json_decref(receive(socks[i]));
+        close(socks[i]);
+    }
+    assert_ok(f, "{\"op\":\"state\"}", -1, -1);
+}
+
 /* A watcher that doesn't read is dropped; everybody else goes on. */
 static void test_stuck_watcher(void **state)
 {
@@ -717,6 +737,7 @@ int main(void)
         ROW(test_execs_end_with_the_container),
         ROW(test_kegd_dies),
         ROW(test_kegd_dies_before_the_start),
+        ROW(test_many_connections),
         ROW(test_stuck_watcher),
         ROW(test_no_descriptor_leaks),
     };

@@ -324,6 +324,60 @@ static void test_much(void **state)
     free(data);
 }
 
+/* The log's records without their times. */
+static char *texts_of(struct fixture *f)
+{
+    char *text = content(f, ""), *out = text;
+
+    for (char *line = text, *next; *line; line = next) {
+        char *end = strstr(line, "\",\"stream\"");
+
+        next = strchr(line, '\n') + 1;
+        memmove(out, line, (size_t)(end - line));
+        out += end - line;
+        *out++ = '\n';
+    }
+    *out = '\0';
+    return text;
+}
+
+/* However output is cut into readings, the records are the same: random bytes, many of them special. */
+static void test_any_reading_gives_the_same(void **state)
+{
+    static const char special[] = "\n\n\r\t\"\\<>&\x01\x7f\x80\xc3\xa9\xe2\x80\xa8\xf0\x9f\x98\x80\xff";
+    struct fixture *f = *state;
+    size_t size = 300000;
+    char *data = xmalloc(size);
+    _cleanup_free_ char *expected = NULL;
+
+    srandom(42);
+    for (size_t i = 0; i < size; i++) {
+        data[i] = random() % 8 ? 'a' : special[(size_t)random() % (sizeof(special) - 1)];
+        if (i < 60000 && data[i] == '\n') /* long lines first */
+            data[i] = '.';
+    }
+    for (int round = 0; round < 4; round++) {
+        struct logfile *l = open_log(f, 0, 1, NULL);
+
+        for (size_t at = 0, n; at < size; at += n) {
+            n = round == 0 ? size : 1 + (size_t)random() % (round == 1 ? 7 : 20000);
+            n = MIN_OF(n, size - at);
+            logfile_write(l, LOG_STDOUT, data + at, n, NOON);
+        }
+        logfile_close(l);
+        {
+            _cleanup_free_ char *texts = texts_of(f);
+
+            if (round == 0)
+                expected = take_ptr(&texts);
+            else
+                assert_true(strcmp(texts, expected) == 0);
+        }
+        unlink(f->path);
+    }
+    free(data);
+}
+
 static void test_full_disk(void **state)
 {
     struct logfile_options options = {.path = "/dev/full"};
@@ -402,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_of_one_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_much, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_reading_gives_the_same, setup, teardown),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_detach_syntax),
         cmocka_unit_test(test_detach_filter),
