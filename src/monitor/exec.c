@@ -272,6 +272,6 @@ void monitor_execs_end(struct monitor *m)
         while (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0 &&
                clock_monotonic() < deadline)
             poll(NULL, 0, 1);
-        monitor_exec_ended(m, r->pid, 128 + SIGKILL);
+        monitor_exec_ended(m, r->pid, info.si_pid ? monitor_exit_code(&info) : 128 + SIGKILL);
     }
 }

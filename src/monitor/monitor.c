@@ -235,6 +235,11 @@ static void connection_gone(void *arg, struct connection *c)
 
 /* --- children --- */
 
+int monitor_exit_code(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED ? info->si_status & 255 : 128 + info->si_status;
+}
+
 static void children_ready(struct loop_source *source, _unused_ uint32_t events)
 {
     struct monitor *m = LOOP_OWNER(source, struct monitor, signals);
@@ -246,15 +251,13 @@ static void children_ready(struct loop_source *source, _unused_ uint32_t events)
     note_oom(m);
     for (;;) {
         siginfo_t info = {0};
-        int code;
 
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
             break;
-        code = info.si_code == CLD_EXITED ? info.si_status & 255 : 128 + info.si_status;
         if (info.si_pid == m->pid)
-            init_code = code;
+            init_code = monitor_exit_code(&info);
         else
-            monitor_exec_ended(m, info.si_pid, code);
+            monitor_exec_ended(m, info.si_pid, monitor_exit_code(&info));
     }
     if (init_code >= 0 && m->status != MONITOR_STOPPED)
         monitor_ended(m, init_code);

@@ -4,6 +4,7 @@
 #define KEG_MONITOR_MONITOR_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -65,6 +66,8 @@ void monitor_abandon(struct monitor *m, const struct err *err);
 void monitor_watch_oom(struct monitor *m);
 /* Events of sessions: {"event": name, "exec_id": …}. True when somebody heard it. */
 bool monitor_session_event(struct monitor *m, const struct session *s, const char *name);
+/* What waitid() told, as Docker's exit code: 0…255, 128 + signal. */
+int monitor_exit_code(const siginfo_t *info);
 
 /* start.c */
 void monitor_start(struct monitor *m, struct request *r);
