@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/internal.h"
+#include "api/trim.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -38,9 +39,13 @@ static int reply_document(struct request *r, int status, const char *type, char 
 
 int reply_json(struct request *r, int status, json_t *body)
 {
-    char *text = json_text(body);
-    size_t len = strlen(text);
+    char *text;
+    size_t len;
 
+    if (r->route && status < 300)
+        trim_answer(r->route->pattern, r->version, body);
+    text = json_text(body);
+    len = strlen(text);
     json_decref(body);
     text = xrealloc(text, len + 2);
     memcpy(text + len, "\n", 2); /* as Docker's: one line */

@@ -195,6 +195,11 @@ int images_record(struct engine *e, const struct image *images, size_t n, struct
 
 /* ---- names ---- */
 
+static int images_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 char **images_names(struct engine *e, const char *id)
 {
     char **names = NULL;
@@ -204,6 +209,8 @@ char **images_names(struct engine *e, const char *id)
     json_object_foreach (e->images->names, name, value)
         if (str_eq(json_str(value, "Image"), id))
             strv_push(&names, name);
+    if (names)
+        qsort(names, strv_len(names), sizeof(*names), images_compare_names);
     return names;
 }
 
