@@ -152,8 +152,8 @@ static void record_end(struct logfile *l, struct stream *s, char *out, bool newl
     if (!newline && !s->partial)
         s->stamp = l->stamp;
     if (newline) {
-        memcpy(out, "\\n", 2);
-        out += 2;
+        *out++ = '\\';
+        *out++ = 'n';
     }
     memcpy(out, s->middle, s->middle_len);
     out += s->middle_len;

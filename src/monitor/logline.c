@@ -53,6 +53,11 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return need;
 }
 
+static inline char *put(char *out, const void *text, size_t len)
+{
+    return (char *)memcpy(out, text, len) + len;
+}
+
 static char *escape_ascii(char *out, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -63,10 +68,9 @@ static char *escape_ascii(char *out, unsigned char c)
     } else if (c == '\r') {
         *out++ = 'r';
     } else {
-        memcpy(out, "u00", 3);
-        out[3] = hex[c >> 4];
-        out[4] = hex[c & 15];
-        out += 5;
+        out = put(out, "u00", 3);
+        *out++ = hex[c >> 4];
+        *out++ = hex[c & 15];
     }
     return out;
 }
@@ -78,17 +82,13 @@ static char *copy_character(char *out, const char **in, const char *end)
     size_t len = utf8_length(p, (size_t)(end - *in));
 
     if (len == 0) {
-        memcpy(out, "\\ufffd", 6);
         *in += 1;
-        return out + 6;
+        return put(out, "\\ufffd", 6);
     }
     *in += len;
-    if (len == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) {
-        memcpy(out, p[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
-        return out + 6;
-    }
-    memcpy(out, p, len);
-    return out + len;
+    if (len == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9))
+        return put(out, p[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+    return put(out, p, len);
 }
 
 char *logline_copy(char *out, const char **in, const char *end)
