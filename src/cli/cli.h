@@ -1,0 +1,30 @@
+/* What a running command is given: the daemon, the user's configuration, and the small habits all commands share. */
+#ifndef KEG_CLI_CLI_H
+#define KEG_CLI_CLI_H
+
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/options.h"
+
+struct client;
+
+struct cli {
+    const char *host;       /* "unix:///run/keg/keg.sock", "tcp://10.0.0.1:2375" */
+    bool host_is_default;   /* nobody named it: a daemon may be started there */
+    const char *config_dir; /* where config.json is */
+    json_t *config;         /* config.json once read; see config.h */
+    struct client *client;  /* connected on first use; see client.h */
+};
+
+/* Prints "message" to stderr and lets a loop over arguments go on: returns 1, the exit code. */
+int cli_complain(const struct err *err);
+
+/* Runs `each` for every argument, printing the argument after a success and the error after a failure.
+ * Returns the exit code: 1 if any failed. */
+int cli_for_each(struct cli *cli, const struct args *args,
+                 int (*each)(struct cli *cli, const struct args *args, const char *name, struct err *err));
+
+/* Asks on the terminal; true for y or Y. `warning` names what will happen. */
+bool cli_confirm(const char *warning);
+
+#endif

@@ -1,0 +1,103 @@
+/* keg events. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/client.h"
+#include "cli/format.h"
+#include "cli/times.h"
+
+static const struct option_row events_options[] = {
+    {"filter", 'f', OPTION_FILTER, "Show only what matches (name=value)"},
+    {"format", 0, OPTION_STRING, format_help_plain},
+    {"since", 0, OPTION_STRING, "Begin with what happened since then"},
+    {"until", 0, OPTION_STRING, "End then"},
+    {NULL},
+};
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "2006-01-02T15:04:05.000000000Z container start ID (image=…, name=…)" */
+static void print_event(const json_t *event)
+{
+    const json_t *actor = json_object_get(event, "Actor"), *attributes = json_object_get(actor, "Attributes");
+    int64_t ns = json_int_or(event, "timeNano", 0);
+    _cleanup_strv_ char **pairs = NULL;
+    _cleanup_free_ char *joined = NULL;
+    time_t seconds;
+    char date[40], zone[16];
+    const char *key;
+    json_t *value;
+    struct tm tm;
+
+    if (!ns)
+        ns = json_int_or(event, "time", 0) * CLOCK_NS_PER_S;
+    seconds = ns / CLOCK_NS_PER_S;
+    localtime_r(&seconds, &tm);
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+    strftime(zone, sizeof(zone), "%z", &tm);
+    json_object_foreach ((json_t *)attributes, key, value)
+        strv_push_take(&pairs,
+                       xasprintf("%s=%s", key, json_string_value(value) ? json_string_value(value) : ""));
+    if (pairs)
+        qsort(pairs, strv_len(pairs), sizeof(*pairs), compare_strings);
+    joined = strv_join(pairs, ", ");
+    printf("%s.%09lld", date, (long long)(ns % CLOCK_NS_PER_S));
+    if (tm.tm_gmtoff == 0)
+        putchar('Z');
+    else
+        printf("%.3s:%s", zone, zone + 3);
+    printf(" %s %s %s%s%s%s\n", json_str_or(event, "Type", ""), json_str_or(event, "Action", ""),
+           json_str_or(actor, "ID", ""), pairs ? " (" : "", joined, pairs ? ")" : "");
+}
+
+static int show_event(const json_t *event, void *arg, struct err *err)
+{
+    const struct template *t = arg;
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(16 * 1024 * 1024);
+
+    if (!t) {
+        print_event(event);
+    } else {
+        if (template_execute(t, event, &out, err) < 0)
+            return -1;
+        puts(buf_str(&out));
+    }
+    fflush(stdout);
+    return 0;
+}
+
+static int events_run(struct cli *cli, const struct args *args, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    _cleanup_(template_free_p) struct template *t = NULL;
+    struct client_request request = {.method = "GET", .url = &url};
+    const char *format = args_str(args, "format");
+    _cleanup_(http_free_p) struct http *http = NULL;
+
+    if (*format) {
+        t = template_parse("", str_eq(format, "json") ? "{{json .}}" : format, err);
+        if (!t)
+            return err_wrap(err, "error parsing format");
+    }
+    url_path(&url, "/events", NULL);
+    if (times_add(&url, "since", args_str(args, "since"), err) < 0 ||
+        times_add(&url, "until", args_str(args, "until"), err) < 0)
+        return -1;
+    url_add_filters(&url, args_list(args, "filter"));
+    http = client_open(cli, &request, err);
+    return http ? client_each_json(http, show_event, t, err) : -1;
+}
+
+const struct command cmd_events = {
+    .paths = "system events,events",
+    .summary = "Show what happens, as it happens",
+    .arguments = "[OPTIONS]",
+    .options = {events_options},
+    .run = events_run,
+};

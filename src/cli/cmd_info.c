@@ -1,0 +1,237 @@
+/* keg info, version. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/str.h"
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/format.h"
+#include "cli/output.h"
+
+static const struct option_row format_options[] = {
+    {"format", 'f', OPTION_STRING, format_help_plain},
+    {NULL},
+};
+
+/* ---- info: lines of text for members of the answer ---- */
+
+enum line_kind { LINE_TEXT, LINE_NUMBER, LINE_FLAG, LINE_BYTES, LINE_LIST, LINE_PAIRS, LINE_KEYS };
+
+/* To add a line: a row. `path` is where in the answer; texts and lists that are empty aren't printed. */
+static const struct {
+    enum line_kind kind;
+    const char *title, *path;
+} info_lines[] = {
+    {LINE_NUMBER, " Containers", "Containers"},
+    {LINE_NUMBER, "  Running", "ContainersRunning"},
+    {LINE_NUMBER, "  Paused", "ContainersPaused"},
+    {LINE_NUMBER, "  Stopped", "ContainersStopped"},
+    {LINE_NUMBER, " Images", "Images"},
+    {LINE_TEXT, " Server Version", "ServerVersion"},
+    {LINE_TEXT, " Storage Driver", "Driver"},
+    {LINE_PAIRS, "  ", "DriverStatus"},
+    {LINE_TEXT, " Logging Driver", "LoggingDriver"},
+    {LINE_TEXT, " Cgroup Driver", "CgroupDriver"},
+    {LINE_TEXT, " Cgroup Version", "CgroupVersion"},
+    {LINE_LIST, "  Volume", "Plugins.Volume"},
+    {LINE_LIST, "  Network", "Plugins.Network"},
+    {LINE_LIST, "  Log", "Plugins.Log"},
+    {LINE_TEXT, " Swarm", "Swarm.LocalNodeState"},
+    {LINE_KEYS, " Runtimes", "Runtimes"},
+    {LINE_TEXT, " Default Runtime", "DefaultRuntime"},
+    {LINE_TEXT, " Init Binary", "InitBinary"},
+    {LINE_LIST, " Security Options", "SecurityOptions"},
+    {LINE_TEXT, " Kernel Version", "KernelVersion"},
+    {LINE_TEXT, " Operating System", "OperatingSystem"},
+    {LINE_TEXT, " OSType", "OSType"},
+    {LINE_TEXT, " Architecture", "Architecture"},
+    {LINE_NUMBER, " CPUs", "NCPU"},
+    {LINE_BYTES, " Total Memory", "MemTotal"},
+    {LINE_TEXT, " Name", "Name"},
+    {LINE_TEXT, " ID", "ID"},
+    {LINE_TEXT, " Docker Root Dir", "DockerRootDir"},
+    {LINE_FLAG, " Debug Mode", "Debug"},
+    {LINE_FLAG, " Experimental", "ExperimentalBuild"},
+    {LINE_LIST, " Insecure Registries", "RegistryConfig.InsecureRegistryCIDRs"},
+    {LINE_FLAG, " Live Restore Enabled", "LiveRestoreEnabled"},
+};
+
+static void print_list_line(const char *title, const json_t *list, bool keys)
+{
+    _cleanup_strv_ char **items = NULL;
+    _cleanup_free_ char *joined = NULL;
+    const json_t *item;
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (keys)
+        json_object_foreach ((json_t *)list, key, value)
+            strv_push(&items, key);
+    else
+        json_array_foreach (list, i, item)
+            strv_push(&items, json_string_value(item) ? json_string_value(item) : "");
+    joined = strv_join(items, " ");
+    if (items)
+        printf("%s: %s\n", title, joined);
+}
+
+static void print_info_line(enum line_kind kind, const char *title, const json_t *value)
+{
+    char size[SIZE_TEXT];
+    const json_t *pair;
+    size_t i;
+
+    switch (kind) {
+    case LINE_TEXT:
+        if (!str_empty(json_string_value(value)))
+            printf("%s: %s\n", title, json_string_value(value));
+        break;
+    case LINE_NUMBER:
+        printf("%s: %lld\n", title, (long long)json_integer_value(value));
+        break;
+    case LINE_FLAG:
+        printf("%s: %s\n", title, json_is_true(value) ? "true" : "false");
+        break;
+    case LINE_BYTES:
+        printf("%s: %s\n", title, human_bytes((double)json_integer_value(value), size));
+        break;
+    case LINE_LIST:
+    case LINE_KEYS:
+        print_list_line(title, value, kind == LINE_KEYS);
+        break;
+    case LINE_PAIRS:
+        json_array_foreach (value, i, pair)
+            printf("%s%s: %s\n", title, json_string_value(json_array_get(pair, 0)),
+                   json_string_value(json_array_get(pair, 1)));
+        break;
+    }
+}
+
+static json_t *client_info(struct cli *cli)
+{
+    return json_pack("{s:s, s:s, s:b, s:[], s:n, s:s}", "Version", KEG_VERSION, "Context", "default", "Debug",
+                     0, "Plugins", "Warnings", "Host", cli->host);
+}
+
+static int info_run(struct cli *cli, const struct args *args, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    _cleanup_json_ json_t *info = NULL;
+    const char *format = args_str(args, "format");
+    const json_t *warning;
+    size_t i;
+
+    url_path(&url, "/info", NULL);
+    if (!*format)
+        printf("Client:\n Version:    " KEG_VERSION "\n Host:       %s\n Debug Mode: false\n\nServer:\n",
+               cli->host);
+    info = client_get(cli, &url, err);
+    if (!info)
+        return -1;
+    if (*format) {
+        json_object_set_new(info, "ClientInfo", client_info(cli));
+        return format_object(info, format, "system.dockerInfo", err);
+    }
+    for (i = 0; i < ARRAY_SIZE(info_lines); i++) {
+        if (str_eq(info_lines[i].path, "Plugins.Volume"))
+            puts(" Plugins:");
+        print_info_line(info_lines[i].kind, info_lines[i].title, json_at(info, info_lines[i].path));
+    }
+    putchar('\n');
+    fflush(stdout);
+    json_array_foreach (json_object_get(info, "Warnings"), i, warning)
+        fprintf(stderr, "%s\n", json_string_value(warning));
+    return 0;
+}
+
+const struct command cmd_info = {
+    .paths = "system info,info",
+    .summary = "Show what the engine is and has",
+    .arguments = "[OPTIONS]",
+    .flags = COMMAND_COMMON,
+    .options = {format_options},
+    .run = info_run,
+};
+
+/* ---- version ---- */
+
+static void print_detail(const char *title, const char *value)
+{
+    if (!str_empty(value))
+        printf("  %-17s %s\n", title, value);
+}
+
+static void print_component(const json_t *component)
+{
+    const json_t *details = json_object_get(component, "Details");
+    const char *minimum = json_str(details, "MinAPIVersion"), *api = json_str(details, "ApiVersion");
+    _cleanup_free_ char *api_text =
+        api ? xasprintf("%s (minimum version %s)", api, minimum ? minimum : "?") : NULL;
+    _cleanup_free_ char *platform =
+        xasprintf("%s/%s", json_str_or(details, "Os", ""), json_str_or(details, "Arch", ""));
+
+    printf(" %s:\n", json_str_or(component, "Name", ""));
+    print_detail("Version:", json_str(component, "Version"));
+    print_detail("API version:", api_text);
+    print_detail("Go version:", json_str(details, "GoVersion"));
+    print_detail("Git commit:", json_str(details, "GitCommit"));
+    print_detail("Built:", json_str(details, "BuildTime"));
+    print_detail("OS/Arch:", json_str(details, "Os") ? platform : NULL);
+    print_detail("Experimental:", json_str(details, "Experimental"));
+}
+
+static json_t *client_version(void)
+{
+    struct utsname name;
+
+    uname(&name);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Version", KEG_VERSION, "ApiVersion",
+                     CLIENT_API_VERSION, "DefaultAPIVersion", CLIENT_API_VERSION, "Os", "linux", "Arch",
+                     str_eq(name.machine, "x86_64")    ? "amd64"
+                     : str_eq(name.machine, "aarch64") ? "arm64"
+                                                       : name.machine,
+                     "Context", "default");
+}
+
+static int version_run(struct cli *cli, const struct args *args, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    _cleanup_json_ json_t *server = NULL, *client = client_version(), *both = NULL;
+    const char *format = args_str(args, "format");
+    const json_t *component;
+    size_t i;
+
+    if (!*format) {
+        printf("Client: keg\n Version:           %s\n API version:       %s\n OS/Arch:           %s/%s\n",
+               json_str(client, "Version"), json_str(client, "ApiVersion"), json_str(client, "Os"),
+               json_str(client, "Arch"));
+        fflush(stdout);
+    }
+    url_path(&url, "/version", NULL);
+    server = client_get(cli, &url, err);
+    if (*format) {
+        struct err ignored;
+
+        both = json_pack("{s:O, s:O?}", "Client", client, "Server", server);
+        if (format_object(both, format, "system.versionInfo", server ? err : &ignored) < 0)
+            return -1;
+        return server ? 0 : -1;
+    }
+    if (!server)
+        return -1;
+    printf("\nServer: %s\n", json_str_or(json_object_get(server, "Platform"), "Name", ""));
+    json_array_foreach (json_object_get(server, "Components"), i, component)
+        print_component(component);
+    return 0;
+}
+
+const struct command cmd_version = {
+    .paths = "version",
+    .summary = "Show the versions of client and daemon",
+    .arguments = "[OPTIONS]",
+    .flags = COMMAND_COMMON,
+    .options = {format_options},
+    .run = version_run,
+};

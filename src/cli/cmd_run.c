@@ -1,0 +1,263 @@
+/* keg run, keg create. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/create.h"
+#include "cli/pull.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+
+static const struct option_row run_options[] = {
+    {"detach", 'd', OPTION_BOOL, "Run in the background and print the container's ID"},
+    {"sig-proxy", 0, OPTION_BOOL, "Pass signals on to the process", "true"},
+    {NULL},
+};
+
+/* ---- creating ---- */
+
+/* The file must not exist: it is made before the container. */
+static int open_cidfile(const struct args *args, int *ret_fd, struct err *err)
+{
+    const char *path = args_str(args, "cidfile");
+
+    *ret_fd = -EBADF;
+    if (!*path)
+        return 0;
+    *ret_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (*ret_fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_INVALID,
+                       "container ID file found, make sure the other container isn't running or delete %s",
+                       path);
+    return *ret_fd < 0 ? err_errno(err, errno, "failed to create the container ID file: %s", path) : 0;
+}
+
+static bool is_missing_image(const struct err *err)
+{
+    return err->kind == ERR_NOT_FOUND && strstr(err->message, "No such image");
+}
+
+static int post_create(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,
+                       struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+
+    url_path(&url, "/containers/create", NULL);
+    url_add(&url, "name", args_str(args, "name"));
+    url_add(&url, "platform", args_str(args, "platform"));
+    return client_call(cli, "POST", &url, json_incref((json_t *)body), ret, err);
+}
+
+static void print_warnings(const json_t *created)
+{
+    json_t *warning;
+    size_t i;
+
+    json_array_foreach (json_object_get(created, "Warnings"), i, warning)
+        fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
+}
+
+/* Creates the container, pulling its image as --pull says. The answer, or NULL. */
+static json_t *create_container(struct cli *cli, const struct args *args, struct err *err)
+{
+    const char *policy = args_str(args, "pull"), *image = args->rest[0];
+    _cleanup_json_ json_t *body = create_body(args, err);
+    _cleanup_close_ int cidfile = -EBADF;
+    struct err why = {0};
+    json_t *created;
+
+    if (!body)
+        return NULL;
+    if (!str_eq(policy, "always") && !str_eq(policy, "missing") && !str_eq(policy, "never") && *policy) {
+        err_set(err, ERR_INVALID,
+                "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", policy);
+        return NULL;
+    }
+    if (open_cidfile(args, &cidfile, err) < 0)
+        return NULL;
+    if (str_eq(policy, "always") && pull_for_create(cli, args, image, err) < 0)
+        return NULL;
+    if (post_create(cli, args, body, &created, &why) < 0) {
+        if (is_missing_image(&why) && !str_eq(policy, "never") && !str_eq(policy, "always")) {
+            if (pull_announce(image, err) < 0 || pull_for_create(cli, args, image, err) < 0)
+                return NULL;
+            if (post_create(cli, args, body, &created, &why) == 0)
+                goto done;
+        }
+        if (cidfile >= 0)
+            unlink(args_str(args, "cidfile"));
+        *err = why;
+        return NULL;
+    }
+done:
+    if (cidfile >= 0)
+        dprintf(cidfile, "%s", json_str_or(created, "Id", ""));
+    print_warnings(created);
+    return created;
+}
+
+static int create_run(struct cli *cli, const struct args *args, struct err *err)
+{
+    _cleanup_json_ json_t *created = create_container(cli, args, err);
+
+    if (!created)
+        return -1;
+    puts(json_str_or(created, "Id", ""));
+    return 0;
+}
+
+/* ---- running ---- */
+
+/* docker's exit codes for a program that can't be started. */
+static enum err_kind start_failure_kind(const char *message)
+{
+    static const struct {
+        const char *text;
+        enum err_kind kind;
+    } causes[] = {{"executable file not found", ERR_NO_PROGRAM},
+                  {"no such file or directory", ERR_NO_PROGRAM},
+                  {"system cannot find the file specified", ERR_NO_PROGRAM},
+                  {"permission denied", ERR_CANNOT_INVOKE},
+                  {"is a directory", ERR_CANNOT_INVOKE}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+        if (strcasestr(message, causes[i].text))
+            return causes[i].kind;
+    return ERR_SYSTEM;
+}
+
+static int start_container(struct cli *cli, const char *id, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    int r;
+
+    url_path(&url, "/containers/", id, "/start", NULL);
+    r = client_call(cli, "POST", &url, NULL, NULL, err);
+    if (r < 0)
+        err->kind = start_failure_kind(err->message);
+    return r;
+}
+
+/* What -a, -i and -t make of the session. */
+static struct session choose_streams(struct cli *cli, const struct args *args, const char *id)
+{
+    char **attach = args_list(args, "attach");
+    struct session s = {
+        .cli = cli, .kind = "containers", .id = id, .detach_keys = args_str(args, "detach-keys")};
+
+    if (!*s.detach_keys && config_str(cli, "detachKeys"))
+        s.detach_keys = config_str(cli, "detachKeys");
+    s.tty = args_bool(args, "tty");
+    s.forward_signals = args_bool(args, "sig-proxy");
+    s.input = !attach && args_bool(args, "interactive");
+    s.output = s.errors = !attach;
+    for (; attach && *attach; attach++) {
+        s.input |= strcasecmp(*attach, "stdin") == 0;
+        s.output |= strcasecmp(*attach, "stdout") == 0;
+        s.errors |= strcasecmp(*attach, "stderr") == 0;
+    }
+    return s;
+}
+
+static struct http *open_attach(const struct session *s, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    struct client_request request = {
+        .method = "POST", .url = &url, .content_type = "text/plain", .upgrade = true};
+
+    url_path(&url, "/containers/", s->id, "/attach?stream=1", NULL);
+    url_add_bool(&url, "stdin", s->input);
+    url_add_bool(&url, "stdout", s->output);
+    url_add_bool(&url, "stderr", s->errors);
+    url_add(&url, "detachKeys", s->detach_keys);
+    return client_open(s->cli, &request, err);
+}
+
+/* Asks for the exit, before the start: nothing can be missed then. */
+static struct http *open_wait(struct cli *cli, const char *id, bool removed, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    struct client_request request = {.method = "POST", .url = &url};
+
+    url_path(&url, "/containers/", id, "/wait", NULL);
+    url_add(&url, "condition", removed ? "removed" : "next-exit");
+    return client_open(cli, &request, err);
+}
+
+static int run_attached(struct cli *cli, const struct args *args, const char *id, struct err *err)
+{
+    struct session s = choose_streams(cli, args, id);
+    _cleanup_(http_free_p) struct http *stream = NULL, *wait = NULL;
+    enum session_end end = SESSION_CLOSED;
+
+    session_prepare();
+    if (s.input || s.output || s.errors) {
+        s.stream = stream = open_attach(&s, err);
+        if (!stream)
+            return -1;
+    }
+    wait = open_wait(cli, id, args_bool(args, "rm"), err);
+    if (!wait || start_container(cli, id, err) < 0)
+        return -1;
+    session_resize(&s);
+    if (stream)
+        end = session_run(&s, err);
+    if (end == SESSION_FAILED)
+        return -1;
+    if (end == SESSION_DETACHED) {
+        fputs("read escape sequence\n", stderr);
+        return 0;
+    }
+    http_free(take_ptr(&stream));
+    return session_wait(&s, wait, err);
+}
+
+static int run_run(struct cli *cli, const struct args *args, struct err *err)
+{
+    bool detach = args_bool(args, "detach"), interactive = args_bool(args, "interactive");
+    _cleanup_json_ json_t *created = NULL;
+    const char *id;
+
+    if (detach && args_list(args, "attach"))
+        return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --attach and --detach");
+    if (!detach && interactive && args_bool(args, "tty") && !terminal_is(STDIN_FILENO)) {
+        fputs("the input device is not a TTY\n", stderr);
+        return 1;
+    }
+    created = create_container(cli, args, err);
+    if (!created)
+        return -1;
+    id = json_str_or(created, "Id", "");
+    if (!detach)
+        return run_attached(cli, args, id, err);
+    if (start_container(cli, id, err) < 0)
+        return -1;
+    puts(id);
+    return 0;
+}
+
+const struct command cmd_run = {
+    .paths = "container run,run",
+    .summary = "Create a container from an image and run it",
+    .arguments = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_COMMON | COMMAND_RUN_ERRORS,
+    .options = {create_options, limit_options, run_options},
+    .run = run_run,
+};
+
+const struct command cmd_create = {
+    .paths = "container create,create",
+    .summary = "Create a container from an image",
+    .arguments = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_ERRORS,
+    .options = {create_options, limit_options},
+    .run = create_run,
+};

@@ -1,0 +1,198 @@
+/* Devices, their I/O limits, ulimits, GPUs. */
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/create.h"
+
+/* "host[:container[:permissions]]" */
+static int add_device(const char *text, json_t *devices, struct err *err)
+{
+    _cleanup_strv_ char **parts = strv_split(text, ':');
+    const char *permissions = "rwm", *inside = parts[0];
+    size_t n = strv_len(parts);
+    bool two_is_permissions = n == 2 && *parts[1] && strspn(parts[1], "rwm") == strlen(parts[1]);
+
+    if (n > 3 || !*parts[0])
+        return err_set(err, ERR_INVALID, "invalid device specification: %s", text);
+    if (n == 3 || two_is_permissions)
+        permissions = parts[n - 1];
+    if (n > 1 && !two_is_permissions)
+        inside = parts[1];
+    if (strspn(permissions, "rwm") != strlen(permissions))
+        return err_set(err, ERR_INVALID, "%s is not a valid device permission", permissions);
+    json_array_append_new(devices, json_pack("{s:s, s:s, s:s}", "PathOnHost", parts[0], "PathInContainer",
+                                             inside, "CgroupPermissions", permissions));
+    return 0;
+}
+
+/* "path:number", the number with or without a unit, under `field`. */
+static int add_throttle(const char *option, const char *text, const char *field, bool units, json_t *list,
+                        struct err *err)
+{
+    const char *colon = strchr(text, ':');
+    _cleanup_free_ char *path = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
+    int64_t number = 0;
+    uint64_t plain = 0;
+
+    if (!colon)
+        return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\" flag: bad format: %s", text,
+                       option, text);
+    if (!str_starts(path, "/dev/"))
+        return err_set(err, ERR_INVALID,
+                       "invalid argument \"%s\" for \"--%s\" flag: bad format for device path: %s", text,
+                       option, text);
+    if (units ? str_to_bytes(colon + 1, &number) < 0 : str_to_u64(colon + 1, &plain) < 0)
+        return err_set(
+            err, ERR_INVALID,
+            "invalid argument \"%s\" for \"--%s\" flag: invalid rate for device: %s. The correct format is "
+            "<device-path>:<number>[<unit>]",
+            text, option, text);
+    json_array_append_new(
+        list, json_pack("{s:s, s:I}", "Path", path, field, (json_int_t)(units ? number : (int64_t)plain)));
+    return 0;
+}
+
+static int parse_ulimit(const char *text, json_t **ret, struct err *err)
+{
+    const char *equals = strchr(text, '=');
+    _cleanup_free_ char *name = equals ? xstrndup(text, (size_t)(equals - text)) : NULL;
+    _cleanup_strv_ char **limits = equals ? strv_split(equals + 1, ':') : NULL;
+    static const char *const names[] = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                        "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                        "rss",     "rtprio",   "rttime", "sigpending", "stack"};
+    int64_t soft, hard;
+    bool known = false;
+
+    if (!equals)
+        return err_set(err, ERR_INVALID, "invalid ulimit argument: %s", text);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        known |= str_eq(names[i], name);
+    if (!known)
+        return err_set(err, ERR_INVALID, "invalid ulimit type: %s", name);
+    if (strv_len(limits) > 2)
+        return err_set(err, ERR_INVALID,
+                       "too many limit value arguments - %s, can only have up to two, `soft[:hard]`",
+                       equals + 1);
+    if (str_to_i64(limits[0], &soft) < 0)
+        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax", limits[0]);
+    hard = soft;
+    if (limits[1] && str_to_i64(limits[1], &hard) < 0)
+        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax", limits[1]);
+    if (hard >= 0 && (soft > hard || soft < 0))
+        return err_set(err, ERR_INVALID,
+                       "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
+                       (long long)soft, (long long)hard);
+    *ret = json_pack("{s:s, s:I, s:I}", "Name", name, "Hard", (json_int_t)hard, "Soft", (json_int_t)soft);
+    return 0;
+}
+
+int create_check_ulimit(const char *value, struct err *err)
+{
+    json_t *ulimit;
+
+    if (parse_ulimit(value, &ulimit, err) < 0)
+        return -1;
+    json_decref(ulimit);
+    return 0;
+}
+
+/* "all", "2", or "device=0,1 capabilities=…" as CSV of key=value. */
+static int parse_gpus(const char *text, json_t **ret, struct err *err)
+{
+    _cleanup_strv_ char **fields = create_split_csv(text);
+    _cleanup_json_ json_t *capabilities = json_array(), *ids = NULL, *options = json_object();
+    const char *driver = "";
+    int64_t count = 0;
+    bool counted = false;
+
+    for (char **f = fields; *f; f++) {
+        char *equals = strchr(*f, '=');
+        const char *key = *f, *value = equals ? equals + 1 : *f;
+
+        if (equals)
+            *equals = '\0';
+        if (!equals || str_eq(key, "count")) {
+            if (!str_eq(value, "all") && str_to_i64(value, &count) < 0)
+                return err_set(err, ERR_INVALID,
+                               "invalid count (%s): value must be either \"all\" or an integer", value);
+            if (str_eq(value, "all"))
+                count = -1;
+            counted = true;
+        } else if (str_eq(key, "driver")) {
+            driver = value;
+        } else if (str_eq(key, "device") || str_eq(key, "capabilities")) {
+            _cleanup_strv_ char **parts = strv_split(value, ',');
+            bool device = str_eq(key, "device");
+
+            if (device && !ids)
+                ids = json_array();
+            for (char **p = parts; *p; p++)
+                json_array_append_new(device ? ids : capabilities, json_string(*p));
+        } else if (str_eq(key, "options")) {
+            json_set_str(options, value, "");
+        } else {
+            return err_set(err, ERR_INVALID, "unexpected key '%s' in '%s'", key, text);
+        }
+    }
+    if (!counted && !ids)
+        count = 1;
+    json_array_append_new(capabilities, json_string("gpu"));
+    *ret = json_pack("{s:s, s:I, s:O?, s:[O], s:O}", "Driver", driver, "Count", (json_int_t)count,
+                     "DeviceIDs", ids, "Capabilities", capabilities, "Options", options);
+    return 0;
+}
+
+int create_check_gpus(const char *value, struct err *err)
+{
+    json_t *request;
+
+    if (parse_gpus(value, &request, err) < 0)
+        return -1;
+    json_decref(request);
+    return 0;
+}
+
+int create_devices(const struct args *args, json_t *host, struct err *err)
+{
+    static const struct {
+        const char *option, *name, *field;
+        bool units;
+    } throttles[] = {{"blkio-weight-device", "BlkioWeightDevice", "Weight", false},
+                     {"device-read-bps", "BlkioDeviceReadBps", "Rate", true},
+                     {"device-write-bps", "BlkioDeviceWriteBps", "Rate", true},
+                     {"device-read-iops", "BlkioDeviceReadIOps", "Rate", false},
+                     {"device-write-iops", "BlkioDeviceWriteIOps", "Rate", false}};
+    static const struct {
+        const char *option, *name;
+        bool null_if_empty;
+        int (*parse)(const char *text, json_t **ret, struct err *err);
+    } requests[] = {{"ulimit", "Ulimits", false, parse_ulimit}, {"gpus", "DeviceRequests", true, parse_gpus}};
+    json_t *devices = json_array();
+
+    json_object_set_new(host, "Devices", devices);
+    for (char **d = args_list(args, "device"); d && *d; d++)
+        if (add_device(*d, devices, err) < 0)
+            return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(throttles); i++) {
+        json_t *list = json_array();
+
+        json_object_set_new(host, throttles[i].name, list);
+        for (char **t = args_list(args, throttles[i].option); t && *t; t++)
+            if (add_throttle(throttles[i].option, *t, throttles[i].field, throttles[i].units, list, err) < 0)
+                return -1;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        char **values = args_list(args, requests[i].option);
+        json_t *list = values || !requests[i].null_if_empty ? json_array() : json_null();
+
+        json_object_set_new(host, requests[i].name, list);
+        for (; values && *values; values++) {
+            json_t *request;
+
+            if (requests[i].parse(*values, &request, err) < 0)
+                return -1;
+            json_array_append_new(list, request);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,117 @@
+/* Image references. The grammar is that of the distribution project: [domain/]path[:tag][@digest]. */
+#include "cli/reference.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define DEFAULT_DOMAIN "docker.io"
+
+static bool is_domain(const char *s, size_t len)
+{
+    return memchr(s, '.', len) || memchr(s, ':', len) || (len == 9 && memcmp(s, "localhost", 9) == 0);
+}
+
+static bool check_path(const char *path)
+{
+    bool separator = true; /* a component neither starts nor ends with one */
+
+    for (; *path; path++) {
+        if (islower((unsigned char)*path) || isdigit((unsigned char)*path))
+            separator = false;
+        else if (strchr("/._-", *path) &&
+                 (!separator || (*path == '-' && path[-1] == '-') || (*path == '_' && path[-1] == '_')))
+            separator = true;
+        else
+            return false;
+    }
+    return !separator;
+}
+
+static bool check_tag(const char *tag)
+{
+    if (!*tag || strlen(tag) > 128 || *tag == '.' || *tag == '-')
+        return false;
+    for (; *tag; tag++)
+        if (!isalnum((unsigned char)*tag) && !strchr("_.-", *tag))
+            return false;
+    return true;
+}
+
+static bool check_digest(const char *digest)
+{
+    const char *hex = strchr(digest, ':');
+
+    if (!hex || hex == digest || strlen(hex + 1) < 32)
+        return false;
+    return strspn(hex + 1, "0123456789abcdefABCDEF") == strlen(hex + 1);
+}
+
+int reference_parse(const char *text, struct reference *ret, struct err *err)
+{
+    struct reference r = {0};
+    const char *slash = strchr(text, '/'), *rest = text, *at = strchr(text, '@'), *colon;
+    bool ok;
+
+    if (slash && is_domain(text, (size_t)(slash - text)) && (!at || slash < at)) {
+        r.domain = xstrndup(text, (size_t)(slash - text));
+        rest = slash + 1;
+    }
+    colon = strchr(rest, ':');
+    if (colon && at && colon > at)
+        colon = NULL;
+    r.path = xstrndup(rest, colon ? (size_t)(colon - rest) : at ? (size_t)(at - rest) : strlen(rest));
+    if (colon)
+        r.tag = at ? xstrndup(colon + 1, (size_t)(at - colon - 1)) : xstrdup(colon + 1);
+    if (at)
+        r.digest = xstrdup(at + 1);
+    ok = check_path(r.path) && (!r.tag || check_tag(r.tag)) && (!r.digest || check_digest(r.digest));
+    if (!ok) {
+        bool upper = false;
+
+        for (const char *c = r.path; *c; c++)
+            upper |= isupper((unsigned char)*c) != 0;
+        reference_finish(&r);
+        return err_set(err, ERR_INVALID,
+                       upper ? "invalid reference format: repository name (%s) must be lowercase"
+                             : "invalid reference format",
+                       rest);
+    }
+    if (!r.domain || str_eq(r.domain, "index.docker.io")) {
+        free(r.domain);
+        r.domain = xstrdup(DEFAULT_DOMAIN);
+    }
+    if (str_eq(r.domain, DEFAULT_DOMAIN) && !strchr(r.path, '/')) {
+        char *official = xasprintf("library/%s", r.path);
+
+        free(r.path);
+        r.path = official;
+    }
+    *ret = r;
+    return 0;
+}
+
+void reference_finish(struct reference *r)
+{
+    free(r->domain);
+    free(r->path);
+    free(r->tag);
+    free(r->digest);
+    *r = (struct reference){0};
+}
+
+char *reference_name(const struct reference *r)
+{
+    return xasprintf("%s/%s", r->domain, r->path);
+}
+
+char *reference_familiar(const struct reference *r)
+{
+    const char *official = str_after(r->path, "library/");
+    bool hub = str_eq(r->domain, DEFAULT_DOMAIN);
+
+    return xasprintf("%s%s%s%s%s%s%s", hub ? "" : r->domain, hub ? "" : "/",
+                     hub && official ? official : r->path, r->tag ? ":" : "", r->tag ? r->tag : "",
+                     r->digest ? "@" : "", r->digest ? r->digest : "");
+}
