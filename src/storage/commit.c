@@ -96,8 +96,9 @@ static int settle(struct storage *s, struct storage_commit *rows, size_t i, stru
         return err_errno(err, errno, "cannot open %s", name);
     if (settle_root(stage, tree, below, err) < 0)
         return -1;
-    if (stage->pending > 0) {
-        strv_push_take(&below, xasprintf("%s/%s", s->layers, EMPTY_DIR));
+    /* A lowest layer can only have links to nothing, which the worker will say. */
+    if (stage->pending_links > 0 || (stage->pending > 0 && below)) {
+        layer_add_empty(s, &below);
         if (settle_with(s, stage, tree, below, err) < 0)
             return -1;
     }

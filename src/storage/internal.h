@@ -38,7 +38,7 @@ struct storage {
 
 #define STAGING_PREFIX ".staging-"
 #define TRASH_PREFIX   ".trash-"
-#define EMPTY_DIR      ".empty"   /* an empty directory: overlay wants at least two layers */
+#define EMPTY_DIRS     ".empty"   /* two empty directories, "1" and "2": overlay wants at least two layers */
 #define SCRATCH_DIR    ".scratch" /* stands for the layer below containers of an empty image */
 
 enum { NAME_SIZE = 80 };
@@ -54,6 +54,8 @@ struct storage_layer *layer_find(struct storage *s, const char *chain_id);
 void layer_index_add(struct storage *s, const struct storage_layer *layer);
 /* Reads DATA/layers into the index. */
 int layer_load_all(struct storage *s, struct err *err);
+/* Appends two empty trees to a stack, so that it can be mounted read-only whatever is in it. */
+void layer_add_empty(struct storage *s, char ***paths);
 /* The directories of a stack's trees, topmost first, appended to *paths; chain_id "" is no layer. */
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err);
 
@@ -95,7 +97,7 @@ struct storage_stage {
     struct storage *storage;
     char name[NAME_SIZE];
     struct storage_unpack_result result;
-    int64_t pending; /* rows in the file "pending" */
+    int64_t pending, pending_links; /* rows in the file "pending" */
     bool root_described;
 };
 

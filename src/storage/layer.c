@@ -131,6 +131,12 @@ int storage_layer_stack_size(struct storage *s, const char *chain_id, int64_t *r
     return r;
 }
 
+void layer_add_empty(struct storage *s, char ***paths)
+{
+    strv_push_take(paths, xasprintf("%s/%s/1", s->layers, EMPTY_DIRS));
+    strv_push_take(paths, xasprintf("%s/%s/2", s->layers, EMPTY_DIRS));
+}
+
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err)
 {
     while (!str_empty(chain_id)) {

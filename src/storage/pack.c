@@ -41,7 +41,7 @@ static int export_merged(struct storage *s, char ***lower, int out, struct stora
     struct worker_report report;
     int *fds, r;
 
-    strv_push_take(lower, path_join(s->layers, EMPTY_DIR));
+    layer_add_empty(s, lower);
     if (open_dirs(*lower, &fds, &worker.n_lower, err) < 0)
         return -1;
     worker.output = out;

@@ -105,6 +105,7 @@ static int sweep(int dir, const char *path, struct err *err)
 struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err)
 {
     _cleanup_(storage_free_p) struct storage *s = xcalloc(1, sizeof(*s));
+    static const char *const fixed[] = {EMPTY_DIRS, EMPTY_DIRS "/1", EMPTY_DIRS "/2", SCRATCH_DIR};
     _cleanup_free_ char *absolute = NULL;
 
     s->layers_fd = s->containers_fd = -EBADF;
@@ -127,11 +128,11 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
         sweep(s->layers_fd, s->layers, err) < 0 || sweep(s->containers_fd, s->containers, err) < 0 ||
         layer_load_all(s, err) < 0)
         return NULL;
-    if ((mkdirat(s->layers_fd, EMPTY_DIR, 0755) < 0 && errno != EEXIST) ||
-        (mkdirat(s->layers_fd, SCRATCH_DIR, 0700) < 0 && errno != EEXIST)) {
-        err_errno(err, errno, "cannot write to %s", s->layers);
-        return NULL;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+        if (mkdirat(s->layers_fd, fixed[i], 0755) < 0 && errno != EEXIST) {
+            err_errno(err, errno, "cannot write to %s", s->layers);
+            return NULL;
+        }
     s->driver->status(s->layers_fd, &s->status);
     return take_ptr(&s);
 }

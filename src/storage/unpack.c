@@ -93,6 +93,10 @@ struct storage_job *storage_unpack_start(struct storage *s, const struct storage
     struct worker_spec worker = WORKER_SPEC_INIT("unpack");
 
     pthread_mutex_init(&job->lock, NULL);
+    if (spec->input < 0) {
+        err_errno(err, EBADF, "cannot read the archive");
+        return NULL;
+    }
     job->blob_size = spec->blob_size;
     if (take_expected(job->blob_digest, spec->blob_digest, err) < 0 ||
         take_expected(job->diff_id, spec->diff_id, err) < 0)
@@ -175,6 +179,7 @@ int storage_unpack_wait(struct storage_job *job, struct storage_stage **ret_stag
     if (verify(job, result, err) < 0)
         return -1;
     job->stage->pending = report.pending;
+    job->stage->pending_links = report.pending_links;
     job->stage->root_described = report.root_described;
     if (ret)
         *ret = *result;

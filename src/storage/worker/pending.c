@@ -23,6 +23,7 @@ void pending_add_link(struct pending *p, const char *path, const char *target)
     add_string(p, path);
     add_string(p, target);
     p->rows++;
+    p->links++;
 }
 
 int pending_write(const struct pending *p, int fd, struct err *err)

@@ -16,7 +16,7 @@ enum { PENDING_MAX = 64 * 1024 * 1024 }; /* bytes */
 
 struct pending {
     struct buf text;
-    int64_t rows;
+    int64_t rows, links;
 };
 
 #define PENDING_INIT                                                                                         \

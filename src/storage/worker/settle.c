@@ -103,8 +103,8 @@ static int settle_link(const struct settle *s, const struct pending_row *row, st
 
 static int settle_all(const struct settle *s, const struct buf *list, struct err *err)
 {
-    /* Directories first: copying a link's target up makes directories, of which the list knows nothing. */
-    for (int links = 0; links < 2; links++) {
+    /* Links first: they change the times of the directories they go into. */
+    for (int links = 1; links >= 0; links--) {
         const char *text = buf_str(list);
         size_t len = list->len;
         struct pending_row row;

@@ -45,6 +45,7 @@ static int unpack_all(const struct worker_options *o, struct source *source, str
         return -1;
     ret->unpacked_size = tree_size(tree);
     ret->pending = pending.rows;
+    ret->pending_links = pending.links;
     ret->root_described = tree_root_described(tree);
     r = pending_write(&pending, WORKER_FD_PENDING, err);
     buf_finish(&pending.text);
