@@ -15,12 +15,9 @@ static const struct {
     const char *key;
     const char *otherwise; /* JSON; NULL: left out when absent */
 } config_members[] = {
-    {"Hostname", "\"\""},      {"Domainname", "\"\""},    {"User", "\"\""},          {"AttachStdin", "false"},
-    {"AttachStdout", "false"}, {"AttachStderr", "false"}, {"ExposedPorts", NULL},    {"Tty", "false"},
-    {"OpenStdin", "false"},    {"StdinOnce", "false"},    {"Env", "null"},           {"Cmd", "null"},
-    {"Healthcheck", NULL},     {"ArgsEscaped", NULL},     {"Image", "\"\""},         {"Volumes", "null"},
-    {"WorkingDir", "\"\""},    {"Entrypoint", "null"},    {"NetworkDisabled", NULL}, {"MacAddress", NULL},
-    {"OnBuild", "null"},       {"Labels", "null"},        {"StopSignal", NULL},      {"StopTimeout", NULL},
+    {"User", "\"\""},       {"ExposedPorts", NULL}, {"Env", "null"},     {"Cmd", "null"},
+    {"Healthcheck", NULL},  {"ArgsEscaped", NULL},  {"Volumes", "null"}, {"WorkingDir", "\"\""},
+    {"Entrypoint", "null"}, {"OnBuild", "null"},    {"Labels", "null"},  {"StopSignal", NULL},
     {"Shell", NULL},
 };
 

@@ -135,6 +135,18 @@ static void lease_layers(struct pull *p)
         image_lease_add(p->lease, p->config.chain_ids[i]);
 }
 
+/* The whole image is here already: docker has nothing to say about its layers then. */
+static bool is_complete(const struct pull *p)
+{
+    if (!blobs_has(p->store->blobs, p->manifest.config.digest))
+        return false;
+    for (size_t i = 0; i < p->manifest.n_layers; i++)
+        if (!storage_layer_exists(p->store->layers, p->config.chain_ids[i]) ||
+            !blobs_has(p->store->blobs, p->manifest.layers[i].digest))
+            return false;
+    return true;
+}
+
 static int store_documents(struct pull *p, struct err *err)
 {
     if (blobs_put(p->store->blobs, buf_str(&p->config_text), p->config_text.len, NULL, err) < 0)
@@ -198,7 +210,8 @@ static int pull_run(struct pull *p, struct image *ret, struct err *err)
         return -1;
     lease_layers(p);
     job.registry = p->registry;
-    if (layers_make(&job, err) < 0 || store_documents(p, err) < 0 || describe(p, ret, err) < 0)
+    if ((!is_complete(p) && layers_make(&job, err) < 0) || store_documents(p, err) < 0 ||
+        describe(p, ret, err) < 0)
         return -1;
     return report_end(p, ret, err);
 }

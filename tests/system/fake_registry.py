@@ -148,6 +148,7 @@ SHARED = [Image("shared", layers=2), Image("shared", layers=3)]
 
 REPOSITORIES = {
     "ok/oci": Repository(Image("oci")),
+    "ok/more": Repository(Image("oci", layers=4)),
     "ok/docker": Repository(Image("docker", docker=True)),
     "ok/zstd": Repository(Image("zstd", compress=zstd, suffix="+zstd")),
     "ok/plain": Repository(Image("plain", compress=bytes, suffix="")),
