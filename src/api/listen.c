@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,24 +28,38 @@ const char *listen_unix_path(const char *host)
 
 /* ---- unix ---- */
 
+/* /etc/group itself: the name service switch would bring libraries along that cost more memory than all of the API.
+ * It is asked for a group that was named and isn't there. */
+static bool listen_group_in_file(const char *name, gid_t *ret)
+{
+    FILE *file = fopen("/etc/group", "re");
+    const struct group *group;
+    bool found = false;
+
+    while (file && !found && (group = fgetgrent(file)))
+        if ((found = str_eq(group->gr_name, name)))
+            *ret = group->gr_gid;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 static int listen_group(const char *wanted, gid_t *ret, struct err *err)
 {
     const char *name = wanted ? wanted : "keg";
-    struct group group, *found = NULL;
-    char text[4096];
+    const struct group *group;
     uint32_t number;
 
     *ret = 0;
-    if (str_to_u32(name, &number) == 0) {
+    if (str_to_u32(name, &number) == 0)
         *ret = number;
-        return 0;
+    else if (!listen_group_in_file(name, ret) && wanted) {
+        group = getgrnam(wanted);
+        if (!group)
+            return err_set(err, ERR_INVALID,
+                           "group %s not found: create it with groupadd, or leave --group out", wanted);
+        *ret = group->gr_gid;
     }
-    getgrnam_r(name, &group, text, sizeof(text), &found);
-    if (found)
-        *ret = found->gr_gid;
-    else if (wanted)
-        return err_set(err, ERR_INVALID, "group %s not found: create it with groupadd, or leave --group out",
-                       wanted);
     return 0;
 }
 
@@ -94,6 +109,7 @@ static int listen_tcp(const char *address, struct err *err)
         return err_set(err, ERR_INVALID, "invalid address tcp://%s: %s", address, gai_strerror(r));
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     r = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+                setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) < 0 ||
                 bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0
             ? errno
             : 0;
