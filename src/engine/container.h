@@ -36,10 +36,9 @@ struct container_state {
     bool starting;       /* between "the monitor was spawned" and its answer */
     bool stop_requested; /* by stop or kill: no restart policy brings it back */
     int64_t started_at, finished_at;
-    char error[512];
+    char error[1000];
 };
 
-struct monitor;
 struct pending_attach;
 struct engine_wait;
 
@@ -66,8 +65,9 @@ struct container {
     json_t *endpoints; /* what is up: see endpoints.h; an empty array when nothing is */
     struct container_state state;
     bool removing;
+    atomic_bool keep_once; /* a restart: the end on the way is no removal */
+    bool gone;             /* removed: only references are left */
     unsigned restart_count;
-    struct monitor *monitor; /* while it lives */
     struct engine_wait *waits;
     struct pending_attach *pending;
 
@@ -118,6 +118,9 @@ char *container_data_path(const struct container *c, const char *file);
 char *container_cgroup_path(struct container *c);
 char *container_log_path(const struct container *c);
 
+/* Bytes of its writable layer, and of all its layers. Walks a tree: not quick. */
+void container_sizes(struct engine *e, const struct container *c, int64_t *ret_own, int64_t *ret_total);
+
 /* An event about the container: its labels, image and name, and the pairs given (key, value, …, NULL). */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
 
@@ -138,6 +141,8 @@ struct container *containers_find(struct engine *e, const char *ref, struct err 
 /* All of them: an array of references, NULL-terminated, newest first. containers_list_free() gives them back.
  */
 struct container **containers_list(struct engine *e, size_t *ret_count);
+/* With those that are still being created. */
+struct container **containers_list_all(struct engine *e);
 void containers_list_free(struct container **list);
 static inline void containers_list_free_p(struct container ***list)
 {
@@ -153,8 +158,15 @@ int container_check_name(const char *name, const char **ret, struct err *err);
 
 /* ---- wait.c ---- */
 
-enum container_moment { MOMENT_EXITED, MOMENT_REMOVED };
+enum container_moment {
+    MOMENT_EXITED,     /* and stays so */
+    MOMENT_RESTARTING, /* an end, but its restart policy brings it back */
+    MOMENT_REMOVED,
+};
 /* Lets those who wait go; removal lets everybody go. error: a text for the "Error" member, or NULL. */
+void container_wait_free(struct engine_wait *w);
+/* Readable once the wait is over. */
+int container_wait_fd(const struct engine_wait *w);
 void container_notify(struct container *c, enum container_moment moment, const char *error);
 
 #endif

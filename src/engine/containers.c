@@ -195,21 +195,30 @@ static int newest_first(const void *a, const void *b)
     return x->created < y->created ? 1 : x->created > y->created ? -1 : strcmp(x->id, y->id);
 }
 
-struct container **containers_list(struct engine *e, size_t *ret_count)
+static struct container **list_containers(struct containers *t, bool hidden_too, size_t *ret_count)
 {
-    struct containers *t = e->containers;
     pthread_mutex_lock(&t->lock);
     struct container **list = xcalloc(t->count + 1, sizeof(struct container *));
     size_t n = 0;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct container *c = t->by_id[i]; c; c = c->next_by_id)
-            if (c->visible)
+            if (c->visible || hidden_too)
                 list[n++] = container_ref(c);
     pthread_mutex_unlock(&t->lock);
     qsort(list, n, sizeof(struct container *), newest_first);
     if (ret_count)
         *ret_count = n;
     return list;
+}
+
+struct container **containers_list(struct engine *e, size_t *ret_count)
+{
+    return list_containers(e->containers, /* hidden_too= */ false, ret_count);
+}
+
+struct container **containers_list_all(struct engine *e)
+{
+    return list_containers(e->containers, /* hidden_too= */ true, NULL);
 }
 
 void containers_list_free(struct container **list)
@@ -221,7 +230,7 @@ void containers_list_free(struct container **list)
 
 int engine_containers_each(struct engine *e, int (*fn)(void *arg, const struct container_brief *c), void *arg)
 {
-    _cleanup_(containers_list_free_p) struct container **list = containers_list(e, NULL);
+    _cleanup_(containers_list_free_p) struct container **list = containers_list_all(e);
     int r = 0;
     for (struct container **c = list; *c && r == 0; c++) {
         _cleanup_snapshot_ struct container_snapshot s = {0};

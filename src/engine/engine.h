@@ -23,8 +23,7 @@
 
 struct engine;
 
-/* ---- the engine
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the engine ---- */
 
 /* Everything has a default when zero or NULL; strings and arrays are copied by engine_open(). */
 struct engine_options {
@@ -62,8 +61,7 @@ DEFINE_CLEANUP_PTR(struct engine, engine_close)
 /* Ends every blocking call (events, logs -f, wait, attach) so that the server can be stopped. */
 void engine_interrupt(struct engine *e);
 
-/* ---- streams
- * --------------------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 /* Where streamed answers go. write returns 0, or -1 when the client has gone, after which nothing more is
  * written and the function ends with ERR_CANCELLED. Functions that stream check everything they can before
@@ -83,8 +81,7 @@ struct engine_stream {
     size_t input_len;
 };
 
-/* ---- containers
- * ------------------------------------------------------------------------------------------------ */
+/* ---- containers ---- */
 /* `ref` is a name (with or without leading "/"), an id, or an unambiguous id prefix. */
 
 /* body: {Config…, HostConfig, NetworkingConfig}. name and platform may be NULL. ret: {"Id","Warnings"}. */
@@ -166,8 +163,7 @@ int engine_container_attach_check(struct engine *e, const char *ref, const struc
 int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach_options *o,
                             const struct engine_stream *stream, struct err *err);
 
-/* ---- execs
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- execs ---- */
 
 /* body: {"Cmd","Tty","AttachStdin",…}. ret: {"Id"}. */
 int engine_exec_create(struct engine *e, const char *ref, const json_t *body, json_t **ret, struct err *err);

@@ -66,6 +66,13 @@ static bool transfer_is_abandoned(const struct engine_sink *sink)
     return sink->client_fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+static bool transfer_gone(void *arg)
+{
+    const struct transfer *t = arg;
+
+    return transfer_is_abandoned(t->sink);
+}
+
 /* ---- pull ---- */
 
 static char *pull_current_id(struct engine *e, const struct reference *ref)
@@ -104,7 +111,7 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
         .server_address = json_str(o->auth, "serveraddress"),
     };
     struct transfer t = {.sink = sink};
-    const struct image_listener listener = {.report = transfer_report, .arg = &t};
+    const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
     _cleanup_reference_ struct reference ref = {0};
     _cleanup_free_ char *current = NULL, *familiar = NULL, *name = NULL;
     struct image_pull_options pull = {
@@ -197,7 +204,7 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
                       const struct engine_sink *sink, struct err *err)
 {
     struct transfer t = {.sink = sink};
-    const struct image_listener listener = {.report = transfer_report, .arg = &t};
+    const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
     struct platform wanted;
     struct image_lease *lease;
     struct image *images = NULL;

@@ -24,10 +24,9 @@ struct log_reader_options {
     const char *path;
     bool framed; /* Docker's 8-byte header before each line */
     struct engine_logs_options logs;
-    int notify_fd;            /* follow: wakes when the container ended; -1: none */
-    bool (*ended)(void *arg); /* follow: asked when awake and nothing is left to read */
-    void *arg;
+    int end_fd; /* follow: becomes readable when nothing more is written; -1 with follow: it is so already */
 };
+/* e serves waiting only; NULL where follow is false. */
 int log_read(struct engine *e, const struct log_reader_options *o, const struct engine_sink *sink,
              struct err *err);
 

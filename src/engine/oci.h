@@ -24,6 +24,7 @@ enum oci_namespace { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_IPC, OCI_NS_UTS, OCI_NS_
 
 struct oci_namespace_choice {
     bool host;     /* the host's: no namespace of its own */
+    bool given;    /* a new one that the monitor makes before the runtime runs */
     char path[64]; /* another's: "/proc/PID/ns/net"; "": a new one */
 };
 

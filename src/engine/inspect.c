@@ -1,0 +1,228 @@
+/* GET /containers/{id}/json, and renaming. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/endpoints.h"
+#include "engine/exec.h"
+#include "engine/fields.h"
+#include "engine/mounts.h"
+#include "engine/namespaces.h"
+#include "engine/netfiles.h"
+#include "engine/networks.h"
+#include "storage/storage.h"
+
+void container_sizes(struct engine *e, const struct container *c, int64_t *ret_own, int64_t *ret_total)
+{
+    *ret_own = *ret_total = 0;
+    storage_container_size(e->storage, c->id, ret_own, NULL);
+    _cleanup_json_ json_t *image = db_get(e->db, DB_IMAGES, c->image_id, NULL);
+    *ret_total = *ret_own + json_int_or(image, "Size", 0);
+}
+
+static void set_time(json_t *json, const char *key, int64_t ns)
+{
+    char text[CLOCK_TEXT_SIZE];
+    clock_format(ns, text);
+    json_set_str(json, key, text);
+}
+
+static json_t *state_json(const struct container_state *s)
+{
+    json_t *json = json_object();
+    enum container_status status = s->status;
+    json_set_str(json, "Status", container_status_name(status));
+    json_set_bool(json, "Running", container_status_runs(status));
+    json_set_bool(json, "Paused", status == CONTAINER_PAUSED);
+    json_set_bool(json, "Restarting", status == CONTAINER_RESTARTING);
+    json_set_bool(json, "OOMKilled", s->oom_killed);
+    json_set_bool(json, "Dead", status == CONTAINER_DEAD);
+    json_set_int(json, "Pid", s->pid);
+    json_set_int(json, "ExitCode", s->exit_code);
+    json_set_str(json, "Error", s->error);
+    set_time(json, "StartedAt", s->started_at);
+    set_time(json, "FinishedAt", s->finished_at);
+    return json;
+}
+
+/* Path and Args: the first word of the program, and the rest. */
+static void add_program(json_t *json, const json_t *config)
+{
+    const char *const members[] = {"Entrypoint", "Cmd"};
+    json_t *args = json_array(), *word;
+    const char *path = NULL;
+    size_t i;
+    for (size_t m = 0; m < ARRAY_SIZE(members); m++)
+        json_array_foreach (json_object_get(config, members[m]), i, word) {
+            if (path)
+                json_array_append(args, word);
+            else
+                path = json_string_value(word);
+        }
+    json_set_str(json, "Path", path ? path : "");
+    json_object_set_new(json, "Args", args);
+}
+
+static void add_file(json_t *json, const char *key, struct container *c, const char *name, bool there)
+{
+    _cleanup_free_ char *path = there ? container_data_path(c, name) : xstrdup("");
+    json_set_str(json, key, path);
+}
+
+static void add_files(json_t *json, struct container *c, const struct container_state *s)
+{
+    bool started = s->started_at != 0;
+    _cleanup_free_ char *log = container_log_path(c);
+    add_file(json, "ResolvConfPath", c, NETFILE_RESOLV, started);
+    add_file(json, "HostnamePath", c, NETFILE_HOSTNAME, started);
+    add_file(json, "HostsPath", c, NETFILE_HOSTS, started);
+    json_set_str(json, "LogPath", started ? log : "");
+}
+
+static json_t *driver_json(struct container *c)
+{
+    struct storage_rootfs rootfs = {0};
+    json_t *driver = json_object(), *data = json_object();
+    if (storage_container_rootfs(c->engine->storage, c->id, &rootfs, NULL) == 0) {
+        _cleanup_free_ char *lower = strv_join(rootfs.lower, ":");
+        json_set_str(data, "ID", c->id);
+        json_set_str(data, "LowerDir", lower);
+        json_set_str(data, "UpperDir", rootfs.upper);
+        json_set_str(data, "WorkDir", rootfs.work ? rootfs.work : "");
+    }
+    storage_rootfs_finish(&rootfs);
+    json_object_set_new(driver, "Data", data);
+    json_set_str(driver, "Name", storage_driver_name(c->engine->storage));
+    return driver;
+}
+
+/* NetworkSettings: the old flat members repeat the first network's. */
+static json_t *network_json(struct container *c, const struct container_snapshot *s)
+{
+    static const char *const texts[] = {"EndpointID", "Gateway", "IPAddress", "MacAddress"};
+    const json_t *first = json_array_get(s->endpoints, 0);
+    json_t *json = json_object();
+    char sandbox[80] = "";
+    if (s->state.pid > 0)
+        snprintf(sandbox, sizeof(sandbox), "/proc/%d/ns/net", s->state.pid);
+    json_set_str(json, "Bridge", "");
+    json_set_str(json, "SandboxID", s->state.pid > 0 ? c->id : "");
+    json_set_str(json, "SandboxKey", sandbox);
+    json_object_set_new(json, "Ports", endpoints_ports(s->config, s->endpoints));
+    json_set_bool(json, "HairpinMode", false);
+    json_set_str(json, "LinkLocalIPv6Address", "");
+    json_set_int(json, "LinkLocalIPv6PrefixLen", 0);
+    json_object_set_new(json, "SecondaryIPAddresses", json_null());
+    json_object_set_new(json, "SecondaryIPv6Addresses", json_null());
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        json_set_str(json, texts[i], json_str_or(first, texts[i], ""));
+    json_set_str(json, "GlobalIPv6Address", "");
+    json_set_int(json, "GlobalIPv6PrefixLen", 0);
+    json_set_int(json, "IPPrefixLen", json_int_or(first, "IPPrefixLen", 0));
+    json_set_str(json, "IPv6Gateway", "");
+    json_object_set_new(json, "Networks", endpoints_networks(s->network_config, s->endpoints));
+    return json;
+}
+
+static json_t *inspect_json(struct container *c, const struct container_snapshot *s)
+{
+    json_t *json = json_object();
+    _cleanup_free_ char *slashed = xasprintf("/%s", s->name);
+    json_set_str(json, "Id", c->id);
+    set_time(json, "Created", c->created);
+    add_program(json, s->config);
+    json_object_set_new(json, "State", state_json(&s->state));
+    json_set_str(json, "Image", c->image_id);
+    add_files(json, c, &s->state);
+    json_set_str(json, "Name", slashed);
+    json_set_int(json, "RestartCount", s->restart_count);
+    json_set_str(json, "Driver", storage_driver_name(c->engine->storage));
+    json_set_str(json, "Platform", "linux");
+    json_set_str(json, "MountLabel", "");
+    json_set_str(json, "ProcessLabel", "");
+    json_set_str(json, "AppArmorProfile", "");
+    json_object_set_new(json, "ExecIDs", execs_ids(c));
+    json_t *host = fields_expand(host_config_fields, s->host_config);
+    if (json_bool_or(s->host_config, "Privileged", false)) {
+        json_object_set_new(host, "MaskedPaths", json_null());
+        json_object_set_new(host, "ReadonlyPaths", json_null());
+    }
+    json_object_set_new(json, "HostConfig", host);
+    json_object_set_new(json, "GraphDriver", driver_json(c));
+    json_object_set_new(json, "Mounts", mounts_shown(s->mounts));
+    json_object_set_new(json, "Config", fields_expand(config_fields, s->config));
+    json_object_set_new(json, "NetworkSettings", network_json(c, s));
+    return json;
+}
+
+int engine_container_inspect(struct engine *e, const char *ref, bool size, json_t **ret, struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    _cleanup_snapshot_ struct container_snapshot s = {0};
+    container_snapshot(c, &s);
+    *ret = inspect_json(c, &s);
+    if (size) {
+        int64_t own, total;
+        container_sizes(e, c, &own, &total);
+        json_set_int(*ret, "SizeRw", own);
+        json_set_int(*ret, "SizeRootFs", total);
+    }
+    return 0;
+}
+
+/* ---- rename ---- */
+
+static int rename_locked(struct container *c, const char *name, struct err *err)
+{
+    if (c->removing)
+        return err_set(err, ERR_CONFLICT, "container %s is marked for removal and cannot be renamed", c->id);
+    if (str_eq(c->name, name))
+        return err_set(err, ERR_INVALID, "Renaming a container with the same name as its current name");
+    _cleanup_free_ char *old = xstrdup(c->name);
+    if (containers_rename(c->engine, c, name, err) < 0)
+        return -1;
+    _cleanup_json_ json_t *record = container_to_json(c);
+    if (db_put(c->engine->db, DB_CONTAINERS, c->id, c->name, record, DB_SYNCED, err) < 0) {
+        containers_rename(c->engine, c, old, NULL);
+        return -1;
+    }
+    _cleanup_free_ char *slashed = xasprintf("/%s", old);
+    container_event(c, "rename", "oldName", slashed, NULL);
+    return 0;
+}
+
+int engine_container_rename(struct engine *e, const char *ref, const char *name, struct err *err)
+{
+    const char *bare;
+    if (str_empty(name))
+        return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c || container_check_name(name, &bare, err) < 0)
+        return -1;
+    pthread_mutex_lock(&c->operation);
+    int r = rename_locked(c, bare, err);
+    pthread_mutex_unlock(&c->operation);
+    return r;
+}
+
+/* ---- not yet ---- */
+
+int engine_container_update(struct engine *e, const char *ref, const json_t *body, json_t **ret,
+                            struct err *err)
+{
+    (void)e, (void)ref, (void)body, (void)ret;
+    return err_set(err, ERR_NOT_IMPLEMENTED, "updating a container's resources is not supported yet");
+}
+
+int engine_container_changes(struct engine *e, const char *ref, json_t **ret, struct err *err)
+{
+    (void)e, (void)ref, (void)ret;
+    return err_set(err, ERR_NOT_IMPLEMENTED, "listing a container's changes is not supported yet");
+}

@@ -1,0 +1,284 @@
+/* GET /containers/json: from snapshots, so that no operation can keep it waiting. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/endpoints.h"
+#include "engine/mounts.h"
+#include "engine/validate.h"
+#include "storage/storage.h"
+
+/* One container while the list is made. */
+struct row {
+    struct container *c;
+    struct container_snapshot s;
+};
+
+/* ---- filters ---- */
+
+struct list_filters {
+    const json_t *filters;
+    int64_t before, since; /* creation times, 0: none */
+};
+
+static bool match_exited(const struct row *row, const json_t *filters)
+{
+    char code[16];
+    if (!filters_has(filters, "exited"))
+        return true;
+    snprintf(code, sizeof(code), "%d", row->s.state.exit_code);
+    return row->s.state.status == CONTAINER_EXITED && filters_match_exact(filters, "exited", code);
+}
+
+/* Names count with and without their slash. */
+static bool match_name(const struct row *row, const json_t *filters)
+{
+    _cleanup_free_ char *slashed = xasprintf("/%s", row->s.name);
+    return filters_match_text(filters, "name", row->s.name) || filters_match_text(filters, "name", slashed);
+}
+
+static bool match_id(const struct row *row, const json_t *filters)
+{
+    const char *value;
+    if (!filters_has(filters, "id"))
+        return true;
+    for (size_t i = 0; (value = filters_value(filters, "id", i)); i++)
+        if (str_starts(row->c->id, value))
+            return true;
+    return false;
+}
+
+static bool match_network(const struct row *row, const json_t *filters)
+{
+    const char *name;
+    json_t *ignored;
+    const json_t *endpoint;
+    size_t i;
+    if (!filters_has(filters, "network"))
+        return true;
+    json_object_foreach (row->s.network_config, name, ignored) {
+        if (filters_match_exact(filters, "network", name))
+            return true;
+    }
+    json_array_foreach (row->s.endpoints, i, endpoint) {
+        if (filters_match_exact(filters, "network", json_str(endpoint, "NetworkID")))
+            return true;
+    }
+    return false;
+}
+
+static bool match_volume(const struct row *row, const json_t *filters)
+{
+    const json_t *m;
+    size_t i;
+    if (!filters_has(filters, "volume"))
+        return true;
+    json_array_foreach (row->s.mounts, i, m) {
+        if (filters_match_exact(filters, "volume", json_str(m, "Name")) ||
+            filters_match_exact(filters, "volume", json_str(m, "Destination")))
+            return true;
+    }
+    return false;
+}
+
+/* "busybox", "busybox:latest", an image's id or the start of one. */
+static bool match_ancestor(const struct row *row, const json_t *filters)
+{
+    const char *value;
+    if (!filters_has(filters, "ancestor"))
+        return true;
+    for (size_t i = 0; (value = filters_value(filters, "ancestor", i)); i++) {
+        const char *hex = str_after(row->c->image_id, "sha256:"), *tag = str_after(row->c->image_ref, value);
+        if (str_starts(row->c->image_id, value) || (hex && strlen(value) >= 4 && str_starts(hex, value)) ||
+            (tag && (*tag == '\0' || *tag == ':')))
+            return true;
+        const char *bare = str_after(value, row->c->image_ref);
+        if (str_eq(bare, ":latest"))
+            return true;
+    }
+    return false;
+}
+
+/* "80", "80/tcp": ports that are exposed, or published. */
+static bool match_ports(const struct row *row, const json_t *filters, const char *key)
+{
+    const char *value, *port;
+    json_t *ignored;
+    bool publish = str_eq(key, "publish");
+    const json_t *ports = publish ? json_object_get(row->s.host_config, "PortBindings")
+                                  : json_object_get(row->s.config, "ExposedPorts");
+    if (!filters_has(filters, key))
+        return true;
+    for (size_t i = 0; (value = filters_value(filters, key, i)); i++)
+        json_object_foreach ((json_t *)ports, port, ignored) {
+            const char *rest = str_after(port, value);
+            if (rest && (*rest == '\0' || str_eq(rest, "/tcp")))
+                return true;
+        }
+    return false;
+}
+
+static bool row_matches(const struct row *row, const struct list_filters *f, bool all)
+{
+    const json_t *filters = f->filters;
+    const char *status =
+        row->s.state.status == CONTAINER_CREATED ? "created" : container_status_name(row->s.state.status);
+    if (!all && !container_status_runs(row->s.state.status) && !filters_has(filters, "status"))
+        return false;
+    if ((f->before && row->c->created >= f->before) || (f->since && row->c->created <= f->since))
+        return false;
+    return filters_match_exact(filters, "status", status) && match_exited(row, filters) &&
+           match_name(row, filters) && match_id(row, filters) && match_network(row, filters) &&
+           match_volume(row, filters) && match_ancestor(row, filters) &&
+           match_ports(row, filters, "expose") && match_ports(row, filters, "publish") &&
+           filters_match_exact(filters, "health", "none") &&
+           filters_match_labels(filters, "label", json_object_get(row->s.config, "Labels"));
+}
+
+static int check_filters(struct engine *e, const json_t *filters, struct list_filters *ret, struct err *err)
+{
+    static const char *const allowed[] = {"ancestor",  "before",  "expose", "exited", "health",  "id",
+                                          "isolation", "is-task", "label",  "name",   "network", "publish",
+                                          "since",     "status",  "volume", NULL};
+    static const char *const statuses[] = {"created",  "running", "paused", "restarting",
+                                           "removing", "exited",  "dead"};
+    const char *value;
+    *ret = (struct list_filters){.filters = filters};
+    if (filters_check(filters, allowed, err) < 0)
+        return -1;
+    for (size_t i = 0; (value = filters_value(filters, "status", i)); i++) {
+        bool known = false;
+        for (size_t j = 0; j < ARRAY_SIZE(statuses); j++)
+            known = known || str_eq(statuses[j], value);
+        if (!known)
+            return err_set(err, ERR_INVALID, "invalid filter 'status=%.64s'", value);
+    }
+    const struct {
+        const char *key;
+        int64_t *time;
+    } relative[] = {{"before", &ret->before}, {"since", &ret->since}};
+    for (size_t i = 0; i < ARRAY_SIZE(relative); i++) {
+        const char *ref = filters_value(filters, relative[i].key, 0);
+        _cleanup_container_ struct container *c = ref ? containers_find(e, ref, err) : NULL;
+        if (ref && !c)
+            return -1;
+        if (c)
+            *relative[i].time = c->created;
+    }
+    return 0;
+}
+
+/* ---- rows ---- */
+
+/* The program and its arguments as one text; words with blanks are quoted. */
+static char *command_text(const json_t *config)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(1024 * 1024);
+    const char *const members[] = {"Entrypoint", "Cmd"};
+    const json_t *word;
+    size_t i;
+    for (size_t m = 0; m < ARRAY_SIZE(members); m++)
+        json_array_foreach (json_object_get(config, members[m]), i, word) {
+            const char *s = json_string_value(word);
+            bool quoted = text.len > 0 && strchr(s, ' ');
+            buf_printf(&text, "%s%s%s%s", text.len ? " " : "", quoted ? "'" : "", s, quoted ? "'" : "");
+        }
+    return xstrdup(buf_str(&text));
+}
+
+static json_t *port_rows(const struct row *row)
+{
+    json_t *rows = json_array();
+    const json_t *endpoint, *port;
+    const char *key;
+    json_t *ignored, *shown = endpoints_ports(row->s.config, row->s.endpoints);
+    size_t i, j;
+    json_array_foreach (row->s.endpoints, i, endpoint)
+        json_array_foreach (json_object_get(endpoint, "Ports"), j, port) {
+            const char *ip = json_str_or(port, "HostIP", "");
+            json_t *p = json_object();
+            json_set_str(p, "IP", *ip ? ip : "0.0.0.0");
+            json_set_int(p, "PrivatePort", json_int_or(port, "ContainerPort", 0));
+            json_set_int(p, "PublicPort", json_int_or(port, "HostPort", 0));
+            json_set_str(p, "Type", json_str_or(port, "Protocol", ""));
+            json_array_append_new(rows, p);
+        }
+    json_object_foreach (shown, key, ignored) {
+        uint16_t number;
+        char protocol[8];
+        if (!json_is_null(ignored) || container_parse_port(key, &number, protocol, NULL) < 0)
+            continue;
+        json_t *p = json_object();
+        json_set_int(p, "PrivatePort", number);
+        json_set_str(p, "Type", protocol);
+        json_array_append_new(rows, p);
+    }
+    json_decref(shown);
+    return rows;
+}
+
+static json_t *row_json(const struct row *row, int64_t now)
+{
+    const struct container *c = row->c;
+    _cleanup_free_ char *command = command_text(row->s.config), *slashed = xasprintf("/%s", row->s.name);
+    _cleanup_free_ char *status = container_status_text(&row->s.state, now);
+    json_t *json = json_object(), *labels = json_object_get(row->s.config, "Labels"),
+           *networks = json_object();
+    json_t *mode = json_object();
+    json_set_str(json, "Id", c->id);
+    json_object_set_new(json, "Names", json_pack("[s]", slashed));
+    json_set_str(json, "Image", c->image_ref);
+    json_set_str(json, "ImageID", c->image_id);
+    json_set_str(json, "Command", command);
+    json_set_int(json, "Created", c->created / CLOCK_NS_PER_S);
+    json_object_set_new(json, "Ports", port_rows(row));
+    json_object_set_new(json, "Labels", labels ? json_incref(labels) : json_object());
+    json_set_str(json, "State", container_status_name(row->s.state.status));
+    json_set_str(json, "Status", status);
+    json_set_str(mode, "NetworkMode", json_str_or(row->s.host_config, "NetworkMode", "bridge"));
+    json_object_set_new(json, "HostConfig", mode);
+    json_object_set_new(networks, "Networks", endpoints_networks(row->s.network_config, row->s.endpoints));
+    json_object_set_new(json, "NetworkSettings", networks);
+    json_object_set_new(json, "Mounts", mounts_shown(row->s.mounts));
+    return json;
+}
+
+static void add_sizes(struct engine *e, const struct container *c, json_t *json)
+{
+    int64_t own = 0, total = 0;
+    container_sizes(e, c, &own, &total);
+    if (own > 0)
+        json_set_int(json, "SizeRw", own);
+    json_set_int(json, "SizeRootFs", total);
+}
+
+int engine_container_list(struct engine *e, const struct engine_list_options *o, json_t **ret,
+                          struct err *err)
+{
+    struct list_filters f;
+    if (check_filters(e, o->filters, &f, err) < 0)
+        return -1;
+    int64_t now = clock_now();
+    bool all = o->all || o->limit > 0;
+    json_t *list = json_array();
+    _cleanup_(containers_list_free_p) struct container **containers = containers_list(e, NULL);
+    for (struct container **c = containers; *c; c++) {
+        struct row row = {.c = *c};
+        container_snapshot(*c, &row.s);
+        if (row_matches(&row, &f, all)) {
+            json_t *json = row_json(&row, now);
+            if (o->size)
+                add_sizes(e, *c, json);
+            json_array_append_new(list, json);
+        }
+        container_snapshot_finish(&row.s);
+        if (o->limit > 0 && json_array_size(list) >= (size_t)o->limit)
+            break;
+    }
+    *ret = list;
+    return 0;
+}

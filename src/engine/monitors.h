@@ -1,0 +1,82 @@
+/* Monitors: spawning them, asking them, and listening to them (monitor/protocol.h). */
+#ifndef KEG_ENGINE_MONITORS_H
+#define KEG_ENGINE_MONITORS_H
+
+#include "engine/container.h"
+
+/* ---- monitors.c ---- */
+
+/* keg-monitor as a sealed copy in memory: nothing that a container finds behind /proc/PID/exe can be written
+ * to, and all monitors share its pages. */
+struct spawner *spawner_new(const char *libexec, struct err *err);
+struct spawner *spawner_free(struct spawner *s);
+
+/* One monitor, as its starter or the watcher holds it. */
+struct monitor {
+    struct container *container; /* a reference */
+    int sock;                    /* control or watch connection */
+    int pidfd;                   /* -EBADF when it isn't our child */
+    bool exit_seen;
+};
+struct monitor *monitor_free(struct monitor *m);
+DEFINE_CLEANUP_PTR(struct monitor, monitor_free)
+/* Spawns one in RUN/containers/<id>, which must exist. */
+struct monitor *monitor_spawn(struct container *c, struct err *err);
+/* Connects to one that runs. ERR_UNAVAILABLE when nobody listens. */
+struct monitor *monitor_connect(struct container *c, struct err *err);
+/* For one whose start failed: waits (bounded) until it has cleaned up and gone, and reaps it. */
+void monitor_bury(struct monitor *m);
+
+int monitor_send(int sock, const json_t *packet, const int *fds, size_t nfds, struct err *err);
+enum { MONITOR_FDS_MAX = 4 };
+/* Receives one packet; descriptors that came with it go to fds (MONITOR_FDS_MAX of them). ERR_UNAVAILABLE at
+ * the end of the connection. */
+json_t *monitor_receive(int sock, int *fds, size_t *ret_nfds, struct err *err);
+/* 0 with *ret_ok (new reference) for an "ok" reply; -1 with the error it carries. */
+int monitor_reply(const json_t *packet, json_t **ret_ok, struct err *err);
+/* Sends and waits for the reply, passing over events. ret_ok may be NULL. */
+int monitor_ask(int sock, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
+                struct err *err);
+/* The same over a connection of its own. ERR_CONFLICT when no monitor answers. */
+int monitor_request(struct container *c, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
+                    struct err *err);
+/* A sealed memfd with the JSON text. */
+int monitor_memfd(const json_t *json, struct err *err);
+
+/* ---- watcher.c ---- */
+
+struct watcher *watcher_new(struct engine *e, struct err *err);
+/* Ends the thread, and waits for work that monitors' events started. */
+struct watcher *watcher_free(struct watcher *w);
+/* Listens to m from here on and owns it. */
+void watcher_add(struct engine *e, struct monitor *m);
+/* Runs fn(c, arg) in a thread that watcher_free() waits for; the reference to c is given back after. */
+struct exit_report {
+    bool lost; /* the monitor went without a word */
+    int exit_code;
+    bool oom_killed;
+    int64_t finished_at;
+};
+/* Does what an ended container needs, in a thread of its own. */
+void watcher_report_exit(struct engine *e, struct container *c, const struct exit_report *report);
+
+/* ---- exit.c ---- */
+
+void container_exited(struct container *c, const struct exit_report *report);
+/* What a lost monitor left: kills what still runs in the container's cgroups and removes them. */
+void container_clean_cgroups(struct container *c);
+/* Waits, not longer than timeout_ms (-1: for ever), until the container has ended and all that follows is
+ * done. 1 ended, 0 not yet. */
+int container_wait_ended(struct container *c, int timeout_ms);
+
+/* ---- stop.c ---- */
+
+/* Ends it for good; no restart policy brings it back. */
+int container_kill_and_wait(struct container *c, struct err *err);
+
+/* ---- start.c, remove.c: with c->operation held ---- */
+
+int container_start_locked(struct container *c, struct err *err);
+int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err);
+
+#endif

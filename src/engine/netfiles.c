@@ -1,0 +1,191 @@
+/* The three files. They are written in place, not replaced: a running container has the very file mounted. */
+#include "engine/netfiles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+
+enum { FILE_MAX = 1024 * 1024 };
+
+static const char *const public_servers[] = {"8.8.8.8", "8.8.4.4"};
+
+static const char hosts_head[] = "127.0.0.1\tlocalhost\n"
+                                 "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                                 "fe00::\tip6-localnet\n"
+                                 "ff00::\tip6-mcastprefix\n"
+                                 "ff02::1\tip6-allnodes\n"
+                                 "ff02::2\tip6-allrouters\n";
+
+static int write_file(struct container *c, const char *name, const struct buf *content, int flags,
+                      struct err *err)
+{
+    _cleanup_free_ char *path = container_data_path(c, name);
+    if (buf_failed(content))
+        return err_set(err, ERR_INVALID, "%s of container %.12s would be too long", name, c->id);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+    int r = fd < 0 ? -errno : fd_write_full(fd, buf_str(content), content->len);
+    return r < 0 ? err_errno(err, r, "write %s", path) : 0;
+}
+
+/* ---- resolv.conf ---- */
+
+static bool is_loopback(const char *server)
+{
+    return str_starts(server, "127.") || str_eq(server, "::1") || str_eq(server, "localhost");
+}
+
+static void put_list(struct buf *out, const char *word, const json_t *list, const char *separator)
+{
+    const json_t *value;
+    size_t i;
+    if (*separator == '\n') {
+        json_array_foreach (list, i, value)
+            buf_printf(out, "%s %s\n", word, json_string_value(value));
+        return;
+    }
+    buf_puts(out, word);
+    json_array_foreach (list, i, value)
+        buf_printf(out, " %s", json_string_value(value));
+    buf_putc(out, '\n');
+}
+
+/* One line of the host's file: kept, or dropped because it is replaced or of no use in a container. */
+static bool keep_line(const char *line, bool host_network, bool own_dns, bool own_search, bool own_options,
+                      bool *ret_server)
+{
+    char word[16] = "", value[128] = "";
+    if (sscanf(line, " %15s %127s", word, value) < 1 || *word == '#' || *word == ';')
+        return false;
+    if (str_eq(word, "nameserver")) {
+        bool keep = !own_dns && (host_network || !is_loopback(value));
+        *ret_server = *ret_server || keep;
+        return keep;
+    }
+    if (str_eq(word, "search") || str_eq(word, "domain"))
+        return !own_search;
+    return str_eq(word, "options") ? !own_options : false;
+}
+
+int netfiles_compose_resolv(const char *host_text, bool host_network, const json_t *dns, const json_t *search,
+                            const json_t *options, struct buf *out)
+{
+    bool own_dns = json_array_size(dns) > 0, own_search = json_array_size(search) > 0;
+    bool own_options = json_array_size(options) > 0, server = own_dns;
+    _cleanup_strv_ char **lines = strv_split(host_text, '\n');
+    for (char **line = lines; *line; line++)
+        if (keep_line(*line, host_network, own_dns, own_search, own_options, &server))
+            buf_printf(out, "%s\n", *line);
+    if (own_dns)
+        put_list(out, "nameserver", dns, "\n");
+    for (size_t i = 0; !server && i < ARRAY_SIZE(public_servers); i++)
+        buf_printf(out, "nameserver %s\n", public_servers[i]);
+    if (own_search && !str_eq(json_string_value(json_array_get(search, 0)), "."))
+        put_list(out, "search", search, " ");
+    if (own_options)
+        put_list(out, "options", options, " ");
+    return out->error;
+}
+
+/* The host's resolvers; where the file only names systemd-resolved's stub, the ones behind it. */
+static void read_host_resolv(struct buf *text)
+{
+    static const char behind[] = "/run/systemd/resolve/resolv.conf";
+    if (file_read(AT_FDCWD, "/etc/resolv.conf", text) < 0)
+        buf_reset(text);
+    if (strstr(buf_str(text), "nameserver 127.0.0.53") && access(behind, R_OK) == 0) {
+        buf_reset(text);
+        if (file_read(AT_FDCWD, behind, text) < 0)
+            buf_reset(text);
+    }
+}
+
+/* What the container says, else what the engine says. */
+static json_t *own_or_engines(const struct container *c, const char *key, const char *const *engines)
+{
+    json_t *own = json_object_get(c->host_config, key);
+    if (json_array_size(own) > 0)
+        return json_incref(own);
+    return engines ? json_from_strv((char *const *)engines) : NULL;
+}
+
+static int write_resolv(struct container *c, bool host_network, struct err *err)
+{
+    const struct engine_options *o = &c->engine->options;
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX), out = BUF_INIT((size_t)2 * FILE_MAX);
+    _cleanup_json_ json_t *dns = own_or_engines(c, "Dns", o->dns);
+    _cleanup_json_ json_t *search = own_or_engines(c, "DnsSearch", o->dns_search);
+    _cleanup_json_ json_t *options = own_or_engines(c, "DnsOptions", o->dns_options);
+    read_host_resolv(&text);
+    netfiles_compose_resolv(buf_str(&text), host_network, dns, search, options, &out);
+    return write_file(c, NETFILE_RESOLV, &out, O_TRUNC, err);
+}
+
+/* ---- hosts ---- */
+
+/* "name:address" or "name=address". */
+static int put_extra_hosts(struct container *c, struct buf *out, struct err *err)
+{
+    const json_t *value;
+    size_t i;
+    json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
+        const char *text = json_string_value(value), *sep = strchr(text, '=');
+        if (!sep)
+            sep = strchr(text, ':');
+        if (!sep || sep == text || !sep[1] || strpbrk(text, " \t\n"))
+            return err_set(err, ERR_INVALID, "bad format for add-host: \"%.256s\"", text);
+        if (!str_eq(sep + 1, "host-gateway")) /* known with the addresses */
+            buf_printf(out, "%s\t%.*s\n", sep + 1, (int)(sep - text), text);
+    }
+    return 0;
+}
+
+static int write_hosts(struct container *c, bool host_network, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
+    if (!host_network || file_read(AT_FDCWD, "/etc/hosts", &out) < 0) {
+        buf_reset(&out);
+        buf_puts(&out, hosts_head);
+    }
+    if (put_extra_hosts(c, &out, err) < 0)
+        return -1;
+    return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
+}
+
+int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
+    const char *hostname = json_str_or(c->config, "Hostname", ""),
+               *domain = json_str_or(c->config, "Domainname", "");
+    const json_t *endpoint, *value;
+    size_t i;
+    json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
+        const char *text = json_string_value(value), *sep = strpbrk(text, "=:");
+        const char *gateway = json_str_or(json_array_get(endpoints, 0), "Gateway", "");
+        if (sep && str_eq(sep + 1, "host-gateway") && *gateway)
+            buf_printf(&out, "%s\t%.*s\n", gateway, (int)(sep - text), text);
+    }
+    json_array_foreach (endpoints, i, endpoint) {
+        const char *ip = json_str_or(endpoint, "IPAddress", "");
+        if (*ip && *hostname && *domain)
+            buf_printf(&out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
+        else if (*ip && *hostname)
+            buf_printf(&out, "%s\t%s\n", ip, hostname);
+    }
+    return out.len ? write_file(c, NETFILE_HOSTS, &out, O_APPEND, err) : 0;
+}
+
+int netfiles_write(struct container *c, bool host_network, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf hostname = BUF_INIT(4096);
+    buf_printf(&hostname, "%s\n", json_str_or(c->config, "Hostname", ""));
+    if (write_file(c, NETFILE_HOSTNAME, &hostname, O_TRUNC, err) < 0 || write_hosts(c, host_network, err) < 0)
+        return -1;
+    return write_resolv(c, host_network, err);
+}

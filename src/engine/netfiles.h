@@ -1,0 +1,24 @@
+/* /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files in DATA/containers/<id>, bound into it. */
+#ifndef KEG_ENGINE_NETFILES_H
+#define KEG_ENGINE_NETFILES_H
+
+#include "base/buf.h"
+#include "engine/container.h"
+
+#define NETFILE_HOSTS    "hosts"
+#define NETFILE_HOSTNAME "hostname"
+#define NETFILE_RESOLV   "resolv.conf"
+
+/* Writes all three, for a container whose addresses aren't known yet. host_network: the host's own hosts and
+ * resolvers. */
+int netfiles_write(struct container *c, bool host_network, struct err *err);
+/* Adds the line of the container's own addresses to hosts. */
+int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct err *err);
+
+/* For tests: the content of resolv.conf from the host's text. Name servers on loopback are left out unless host_network;
+ * with none left, public ones take their place. dns, search, options: arrays of strings that replace the host's
+ * (NULL or empty: keep). */
+int netfiles_compose_resolv(const char *host_text, bool host_network, const json_t *dns, const json_t *search,
+                            const json_t *options, struct buf *out);
+
+#endif

@@ -1,0 +1,218 @@
+/* Recovery. A container is in one of these cases:
+ *
+ *     its record says "removing", or it removes itself and has ended     the removal is finished
+ *     its monitor answers                                               it is watched again, its network restored
+ *     its monitor left a result                                         it ended meanwhile
+ *     its record says it ran, and nothing else is known                 the host went down: exit code 255
+ *
+ * Directories of DATA/containers and RUN/containers without a record are of creations that were cut short. */
+#include "engine/recover.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/endpoints.h"
+#include "engine/exec.h"
+#include "engine/monitors.h"
+#include "engine/mounts.h"
+#include "engine/namespaces.h"
+#include "monitor/protocol.h"
+#include "network/network.h"
+#include "storage/storage.h"
+
+enum { UNKNOWN_CODE = 255, RESULT_MAX = 1024 * 1024 };
+
+/* ---- records ---- */
+
+static int load_row(void *arg, const char *key, const char *name, json_t *value)
+{
+    struct engine *e = arg;
+    struct err err = {0};
+    _cleanup_container_ struct container *c = container_from_json(e, key, name, value, &err);
+    if (!c || containers_add(e, c, &err) < 0)
+        log_error("%s", err.message);
+    else
+        containers_show(e, c);
+    return 0;
+}
+
+int recover_load(struct engine *e, struct err *err)
+{
+    return db_each(e->db, DB_CONTAINERS, load_row, e, err);
+}
+
+/* ---- those that ran ---- */
+
+static json_t *ask_watch(struct monitor *m, struct err *err)
+{
+    _cleanup_json_ json_t *request = json_object();
+    json_t *state = NULL;
+    json_set_str(request, "op", "watch");
+    return monitor_ask(m->sock, request, NULL, 0, &state, err) < 0 ? NULL : state;
+}
+
+/* True when the monitor answers and its container runs. */
+static bool take_up(struct container *c)
+{
+    struct err err = {0};
+    struct monitor *m = monitor_connect(c, &err);
+    _cleanup_json_ json_t *state = m ? ask_watch(m, &err) : NULL;
+    if (!state || !str_eq(json_str(state, "status"), "running")) {
+        monitor_free(m);
+        return false;
+    }
+    bool paused = c->state.status == CONTAINER_PAUSED;
+    c->state.status = paused ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+    c->state.pid = (int)json_int_or(state, "pid", 0);
+    c->state.started_at = json_int_or(state, "started_at", c->state.started_at);
+    execs_restore(c, json_object_get(state, "execs"));
+    endpoints_restore(c);
+    watcher_add(c->engine, m);
+    return true;
+}
+
+static json_t *read_result(struct container *c)
+{
+    _cleanup_free_ char *path = container_run_path(c, MONITOR_EXIT);
+    return json_load(AT_FDCWD, path, RESULT_MAX, NULL);
+}
+
+/* Gives back what it held, and notes how it ended. */
+static void note_ended(struct container *c, const json_t *result)
+{
+    struct container_state *s = &c->state;
+    _cleanup_free_ char *run = container_run_path(c, NULL);
+    char code[16];
+    s->status = CONTAINER_EXITED;
+    s->pid = 0;
+    s->exit_code = (int)json_int_or(result, "exit_code", UNKNOWN_CODE);
+    s->oom_killed = json_bool_or(result, "oom_killed", false);
+    s->started_at = json_int_or(result, "started_at", s->started_at);
+    s->finished_at = json_int_or(result, "finished_at", clock_now());
+    container_clean_cgroups(c);
+    endpoints_detach(c);
+    namespaces_release(c);
+    container_save(c, NULL);
+    path_remove_all(AT_FDCWD, run);
+    snprintf(code, sizeof(code), "%d", s->exit_code);
+    container_event(c, "die", "exitCode", code, NULL);
+}
+
+static bool has_run_directory(struct container *c)
+{
+    _cleanup_free_ char *run = container_run_path(c, NULL);
+    return access(run, F_OK) == 0;
+}
+
+static void remove_now(struct container *c)
+{
+    struct err err = {0};
+    pthread_mutex_lock(&c->operation);
+    c->removing = false;
+    if (container_remove_locked(c, c->auto_remove, &err) < 0)
+        log_error("%s", err.message);
+    pthread_mutex_unlock(&c->operation);
+}
+
+static void recover_container(struct container *c)
+{
+    bool ran = container_status_runs(c->state.status), there = has_run_directory(c), removing = c->removing;
+    mounts_claim(c);
+    if (there && take_up(c)) {
+        if (removing) { /* a forced removal was cut short */
+            container_kill_and_wait(c, NULL);
+            remove_now(c);
+        }
+        return;
+    }
+    if (ran || there) {
+        _cleanup_json_ json_t *result = read_result(c);
+        if (ran || result)
+            note_ended(c, result);
+        else { /* a start that was cut short */
+            container_clean_cgroups(c);
+            endpoints_detach(c);
+            namespaces_release(c);
+        }
+    }
+    if (removing || (c->auto_remove && (ran || c->state.finished_at)))
+        remove_now(c);
+}
+
+/* ---- what has no record ---- */
+
+static bool is_id(const char *name)
+{
+    return strlen(name) == CONTAINER_ID_SIZE - 1 && strspn(name, "0123456789abcdef") == CONTAINER_ID_SIZE - 1;
+}
+
+/* Ends the monitor of a container that nobody knows: kills its processes; then it leaves by itself. */
+static void end_stranger(struct engine *e, const char *id)
+{
+    struct container *c = container_new(e, id);
+    c->host_config = json_object();
+    container_clean_cgroups(c);
+    container_unref(c);
+}
+
+static void sweep_directory(struct engine *e, const char *root, bool layers)
+{
+    _cleanup_free_ char *path = path_join(root, "containers");
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (!is_id(entry->d_name))
+            continue;
+        _cleanup_container_ struct container *c = containers_find(e, entry->d_name, NULL);
+        if (c)
+            continue;
+        log_debug("remove what is left of container %.12s", entry->d_name);
+        if (layers)
+            storage_container_remove(e->storage, entry->d_name, NULL);
+        else
+            end_stranger(e, entry->d_name);
+        path_remove_all(dirfd(dir), entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* ---- restart policies ---- */
+
+static void start_wanted(struct container *c)
+{
+    const char *policy = json_str_or(json_object_get(c->host_config, "RestartPolicy"), "Name", "");
+    struct err err = {0};
+    bool wanted = str_eq(policy, "always") ? c->state.started_at != 0
+                                           : (str_eq(policy, "unless-stopped") && c->state.started_at != 0 &&
+                                              !c->state.stop_requested);
+    if (!wanted || container_status_runs(c->state.status) || c->gone)
+        return;
+    pthread_mutex_lock(&c->operation);
+    if (container_start_locked(c, &err) < 0)
+        log_warn("container %s: %s", c->name, err.message);
+    pthread_mutex_unlock(&c->operation);
+}
+
+int recover_run(struct engine *e, struct err *err)
+{
+    _cleanup_(containers_list_free_p) struct container **list = containers_list(e, NULL);
+    for (struct container **c = list; *c; c++)
+        recover_container(*c);
+    sweep_directory(e, e->options.exec_root, /* layers= */ false);
+    sweep_directory(e, e->options.data_root, /* layers= */ true);
+    if (e->network_host && network_host_settle(e->network_host, err) < 0)
+        return -1;
+    for (struct container **c = list; *c; c++)
+        start_wanted(*c);
+    return 0;
+}

@@ -1,0 +1,264 @@
+/* Stopping, killing, restarting, pausing. None of it holds the container's operation while it waits for the end, because
+ * the end itself needs it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/monitors.h"
+#include "engine/signals.h"
+#include "sys/cgroup.h"
+
+enum { STOP_TIMEOUT_S = 10, KILL_TIMEOUT_MS = 30000, STATUS_MAX = 16384 };
+
+static enum container_status status_of(struct container *c)
+{
+    pthread_mutex_lock(&c->lock);
+    enum container_status status = c->state.status;
+    pthread_mutex_unlock(&c->lock);
+    return status;
+}
+
+static int not_running(struct container *c, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
+}
+
+/* ---- signals ---- */
+
+static int send_signal(struct container *c, int number, struct err *err)
+{
+    char text[16];
+    _cleanup_json_ json_t *request = json_object();
+    json_set_str(request, "op", "signal");
+    json_set_int(request, "signal", number);
+    if (monitor_request(c, request, NULL, 0, NULL, err) < 0)
+        return -1;
+    snprintf(text, sizeof(text), "%d", number);
+    container_event(c, "kill", "signal", text, NULL);
+    return 0;
+}
+
+/* Whether the container's first process will take notice of a signal: the kernel drops what PID 1 of a pid namespace
+ * neither catches nor blocks (for signalfd or sigwait). When in doubt: yes. */
+static bool will_notice(struct container *c, int number)
+{
+    char path[64];
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
+    pthread_mutex_lock(&c->lock);
+    int pid = c->state.pid;
+    pthread_mutex_unlock(&c->lock);
+    if (pid <= 0 || *json_str_or(c->host_config, "PidMode", ""))
+        return true;
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    if (file_read(AT_FDCWD, path, &text) < 0)
+        return true;
+    const char *caught = strstr(buf_str(&text), "SigCgt:"), *blocked = strstr(buf_str(&text), "SigBlk:");
+    if (!caught || !blocked)
+        return true;
+    uint64_t mask =
+        strtoull(caught + strlen("SigCgt:"), NULL, 16) | strtoull(blocked + strlen("SigBlk:"), NULL, 16);
+    return mask & (UINT64_C(1) << (number - 1));
+}
+
+static int thaw(struct container *c, struct err *err);
+
+/* SIGKILL, and waits for the end. */
+static int kill_and_wait(struct container *c, struct err *err)
+{
+    struct err why = {0};
+    if (status_of(c) == CONTAINER_PAUSED)
+        thaw(c, NULL);
+    int r = send_signal(c, SIGKILL, &why);
+    if (container_wait_ended(c, r < 0 ? 1000 : KILL_TIMEOUT_MS))
+        return 0;
+    if (r < 0) {
+        if (err)
+            *err = why;
+        return -1;
+    }
+    return err_set(err, ERR_UNAVAILABLE, "tried to kill container %s, but did not receive an exit event",
+                   c->id);
+}
+
+static void request_stop(struct container *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->state.stop_requested = true;
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- stop ---- */
+
+static int stop_signal(struct container *c, const char *asked, int *ret, struct err *err)
+{
+    const char *own = json_str_or(c->config, "StopSignal", "SIGTERM");
+    return signal_parse(str_empty(asked) ? own : asked, ret, err);
+}
+
+static int stop_timeout(struct container *c, int asked)
+{
+    if (asked != ENGINE_TIMEOUT_DEFAULT)
+        return asked;
+    return (int)json_int_or(c->config, "StopTimeout", STOP_TIMEOUT_S);
+}
+
+/* A container between two restarts: it only has to be told. */
+static int stop_restarting(struct container *c)
+{
+    pthread_mutex_lock(&c->operation);
+    pthread_mutex_lock(&c->lock);
+    bool was = c->state.status == CONTAINER_RESTARTING;
+    if (was)
+        c->state.status = CONTAINER_EXITED;
+    pthread_mutex_unlock(&c->lock);
+    if (was) {
+        container_save(c, NULL);
+        container_notify(c, MOMENT_EXITED, NULL);
+    }
+    pthread_mutex_unlock(&c->operation);
+    return was;
+}
+
+static int stop_container(struct container *c, const char *signal, int timeout_s, struct err *err)
+{
+    int number, timeout = stop_timeout(c, timeout_s);
+    if (stop_signal(c, signal, &number, err) < 0)
+        return -1;
+    request_stop(c);
+    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
+        return 0;
+    if (status_of(c) == CONTAINER_PAUSED)
+        thaw(c, NULL);
+    bool noticed = will_notice(c, number);
+    if (send_signal(c, number, NULL) < 0 && container_wait_ended(c, 1000))
+        return 0;
+    if (noticed && container_wait_ended(c, timeout < 0 ? -1 : MIN_OF(timeout, 1000000) * 1000))
+        return 0;
+    return kill_and_wait(c, err);
+}
+
+int engine_container_stop(struct engine *e, const char *ref, const char *signal, int timeout_s,
+                          struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    if (!container_status_runs(status_of(c)))
+        return err_set(err, ERR_NOT_MODIFIED, "container %s is not running", c->id);
+    if (stop_container(c, signal, timeout_s, err) < 0)
+        return err_wrap(err, "cannot stop container: %s", ref);
+    container_event(c, "stop", NULL);
+    return 0;
+}
+
+int engine_container_restart(struct engine *e, const char *ref, const char *signal, int timeout_s,
+                             struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    if (c->auto_remove)
+        c->keep_once = true; /* its end is not its removal this time */
+    int r = 0;
+    if (container_status_runs(status_of(c)))
+        r = stop_container(c, signal, timeout_s, err);
+    if (r == 0)
+        r = engine_container_start(e, c->id, NULL, err);
+    c->keep_once = false;
+    if (r < 0)
+        return err_wrap(err, "cannot restart container %s", ref);
+    container_event(c, "restart", NULL);
+    return 0;
+}
+
+/* ---- kill ---- */
+
+int engine_container_kill(struct engine *e, const char *ref, const char *signal, struct err *err)
+{
+    int number = SIGKILL, stop = 0;
+    if (!str_empty(signal) && signal_parse(signal, &number, err) < 0)
+        return -1;
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    if (!container_status_runs(status_of(c))) {
+        not_running(c, err);
+        return err_wrap(err, "cannot kill container: %s", ref);
+    }
+    if (number == SIGKILL || (stop_signal(c, NULL, &stop, NULL) == 0 && number == stop))
+        request_stop(c);
+    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
+        return 0;
+    int r = number == SIGKILL ? kill_and_wait(c, err) : send_signal(c, number, err);
+    return r < 0 ? err_wrap(err, "cannot kill container: %s", ref) : 0;
+}
+
+int container_kill_and_wait(struct container *c, struct err *err)
+{
+    request_stop(c);
+    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
+        return 0;
+    return kill_and_wait(c, err);
+}
+
+/* ---- pause ---- */
+
+static int freeze(struct container *c, bool on, struct err *err)
+{
+    _cleanup_free_ char *path = container_cgroup_path(c);
+    struct cgroup *cg = cgroup_open_path(path, err);
+    if (!cg)
+        return -1;
+    int r = cgroup_freeze(cg, on, err);
+    cgroup_free(cg);
+    if (r == 0) {
+        pthread_mutex_lock(&c->lock);
+        if (container_status_runs(c->state.status))
+            c->state.status = on ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        pthread_mutex_unlock(&c->lock);
+    }
+    return r;
+}
+
+static int thaw(struct container *c, struct err *err)
+{
+    return freeze(c, false, err);
+}
+
+int engine_container_pause(struct engine *e, const char *ref, struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    enum container_status status = status_of(c);
+    if (status == CONTAINER_PAUSED)
+        return err_set(err, ERR_CONFLICT, "container %s is already paused", c->id);
+    if (status != CONTAINER_RUNNING)
+        return not_running(c, err);
+    if (freeze(c, true, err) < 0)
+        return err_wrap(err, "cannot pause container %s", c->id);
+    container_save(c, NULL);
+    container_event(c, "pause", NULL);
+    return 0;
+}
+
+int engine_container_unpause(struct engine *e, const char *ref, struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    if (!c)
+        return -1;
+    if (status_of(c) != CONTAINER_PAUSED)
+        return err_set(err, ERR_CONFLICT, "container %s is not paused", c->id);
+    if (thaw(c, err) < 0)
+        return err_wrap(err, "cannot unpause container %s", c->id);
+    container_save(c, NULL);
+    container_event(c, "unpause", NULL);
+    return 0;
+}
