@@ -104,6 +104,18 @@ static bool layer_present(struct run *run, const struct layer *l)
            blobs_has(run->store->blobs, l->blob->digest);
 }
 
+/* -1: this run has failed, be it because nobody listens any more. */
+static int check_listener(struct run *run)
+{
+    struct err err = {0};
+
+    if (image_listener_gone(run->job->listener)) {
+        err_set(&err, ERR_CANCELLED, "the client has gone");
+        run_fail(run, &err);
+    }
+    return run_failed(run) ? -1 : 0;
+}
+
 struct download {
     struct run *run;
     struct layer *layer;
@@ -114,7 +126,7 @@ static int on_download(void *arg, int64_t bytes)
 {
     struct download *d = arg;
 
-    if (run_failed(d->run))
+    if (check_listener(d->run) < 0)
         return -1;
     if (bytes == d->reported)
         return 0;
@@ -362,7 +374,7 @@ static int commit_batch(struct run *run, size_t from, size_t to, struct err *err
 /* Waits for the job that makes this layer; makes it here when that one fails. */
 static int settle_foreign(struct run *run, struct layer *l, struct err *err)
 {
-    while (!run_failed(run)) {
+    while (check_listener(run) == 0) {
         if (!image_store_wait_unclaimed(run->store, l->chain_id, FOREIGN_POLL_MS))
             continue;
         if (layer_present(run, l)) {

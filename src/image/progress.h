@@ -3,6 +3,7 @@
 #define KEG_IMAGE_PROGRESS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct image_progress {
@@ -16,6 +17,9 @@ struct image_progress {
  * is then cancelled (ERR_CANCELLED). */
 struct image_listener {
     int (*report)(void *arg, const struct image_progress *progress);
+    /* Asked now and then while there is nothing to report: has the one who asked gone? Cheap; from any thread. NULL:
+     * never. */
+    bool (*gone)(void *arg);
     void *arg;
 };
 

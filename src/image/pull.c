@@ -38,12 +38,20 @@ static void pull_finish(struct pull *p)
     free(p->display);
 }
 
+static int on_wait(void *arg, int64_t bytes _unused_)
+{
+    const struct pull *p = arg;
+
+    return image_listener_gone(p->options->listener) ? -1 : 0;
+}
+
 static int fetch_document(struct pull *p, const char *reference, const struct descriptor *expected,
                           struct err *err)
 {
     struct registry_manifest *document = &p->documents[p->n_documents++];
+    struct registry_watch watch = {on_wait, p};
 
-    if (registry_get_manifest(p->registry, reference, p->display, NULL, document, err) < 0)
+    if (registry_get_manifest(p->registry, reference, p->display, &watch, document, err) < 0)
         return -1;
     if (expected && expected->size != (int64_t)document->body.len)
         return err_set(err, ERR_INVALID, "manifest %s has %zu bytes instead of %lld", reference,
@@ -79,6 +87,7 @@ static int resolve(struct pull *p, struct err *err)
 static int fetch_config(struct pull *p, struct err *err)
 {
     const struct descriptor *config = &p->manifest.config;
+    struct registry_watch watch = {on_wait, p};
     _cleanup_close_ int memory = -EBADF;
     char digest[DIGEST_SIZE];
     int out, r;
@@ -89,7 +98,7 @@ static int fetch_config(struct pull *p, struct err *err)
     out = memory < 0 ? -EBADF : dup(memory);
     if (out < 0)
         return err_errno(err, errno, "make room for the image configuration");
-    if (registry_get_blob(p->registry, config->digest, config->size, &out, NULL, err) < 0)
+    if (registry_get_blob(p->registry, config->digest, config->size, &out, &watch, err) < 0)
         return -1;
     lseek(memory, 0, SEEK_SET);
     r = fd_read_all(memory, &p->config_text);

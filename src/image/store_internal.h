@@ -50,4 +50,9 @@ const char *image_sniff_media_type(int fd);
 int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
                  int64_t total, struct err *err);
 
+static inline bool image_listener_gone(const struct image_listener *listener)
+{
+    return listener && listener->gone && listener->gone(listener->arg);
+}
+
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A registry that misbehaves on purpose. Writes its port to the file given, serves until killed.
+"""A registry that misbehaves on purpose. Writes its port to the file given, serves until killed. Given a directory with
+cert.pem and key.pem, it is also a proxy (CONNECT) that leads to itself over TLS, whatever the host.
 
 Every repository is served from memory; its name says how (see REPOSITORIES). GET /_stats tells how often each path
 was asked for, and which requests to the second port ("elsewhere") carried an Authorization header."""
@@ -8,6 +9,9 @@ import gzip
 import hashlib
 import io
 import json
+import select
+import socket
+import ssl
 import struct
 import sys
 import tarfile
@@ -156,6 +160,7 @@ REPOSITORIES = {
     "ok/index": platform_list(docker=False),
     "ok/nested": nested(2),
     "ok/other-compression": Repository(Image("oci", compress=zstd, suffix="+zstd")),
+    "library/mirrored": Repository(Image("mirrored")),
     "auth/token": Repository(Image("token"), "token"),
     "auth/basic": Repository(Image("basic"), "basic"),
     "auth/refresh": Repository(Image("refresh"), "refresh"),
@@ -166,6 +171,7 @@ REPOSITORIES = {
     "flaky/busy": Repository(Image("busy"), "busy"),
     "slow/two": Repository(SHARED[0], "slow"),
     "slow/three": Repository(SHARED[1], "slow"),
+    "slow/stuck": Repository(Image("stuck"), "stuck"),
     "bad/bytes": broken_bytes(),
     "bad/short": Repository(Image("badshort"), "short norange always"),
     "bad/long": Repository(Image("long"), "long"),
@@ -209,12 +215,28 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b'{"access_token":"good"}')
         return self.answer(401)
 
+    def do_CONNECT(self):
+        """As a proxy: whatever the host, the TLS server."""
+        with LOCK:
+            COUNTS["CONNECT " + self.path] = COUNTS.get("CONNECT " + self.path, 0) + 1
+        self.send_response(200)
+        self.end_headers()
+        with socket.create_connection(("127.0.0.1", SECURE.server_port)) as there:
+            pairs = {self.connection: there, there: self.connection}
+            while True:
+                for ready in select.select(list(pairs), [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        self.close_connection = True
+                        return
+                    pairs[ready].sendall(data)
+
     def do_GET(self):
         with LOCK:
             COUNTS[self.path] = COUNTS.get(self.path, 0) + 1
         if self.path == "/_stats":
             return self.answer(200, json.dumps({"counts": COUNTS, "leaks": LEAKS}).encode())
-        if self.server is not REGISTRY:
+        if self.server is ELSEWHERE:
             return self.elsewhere()
         if self.path == "/v2/":
             return self.answer(200, b"{}")
@@ -263,6 +285,8 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def manifest(self, repository, reference):
+        if "stuck" in repository.mode:
+            time.sleep(20)
         if "busy" in repository.mode and COUNTS[self.path] < 3:
             return self.error(429, "TOOMANYREQUESTS", "slow down", [("Retry-After", "0")])
         if reference not in repository.manifests:
@@ -311,8 +335,14 @@ class Handler(BaseHTTPRequestHandler):
 
 REGISTRY = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 ELSEWHERE = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-for server in REGISTRY, ELSEWHERE:
+SECURE = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+for server in REGISTRY, ELSEWHERE, SECURE:
     server.daemon_threads = True
+if len(sys.argv) > 2:  # a directory with cert.pem and key.pem
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2] + "/cert.pem", sys.argv[2] + "/key.pem")
+    SECURE.socket = context.wrap_socket(SECURE.socket, server_side=True)
+    threading.Thread(target=SECURE.serve_forever, daemon=True).start()
 threading.Thread(target=ELSEWHERE.serve_forever, daemon=True).start()
 with open(sys.argv[1], "w", encoding="ascii") as port_file:
     port_file.write(str(REGISTRY.server_port))

@@ -4,10 +4,12 @@
 
 setup_file() {
     load lib
-    require root python3
+    require root python3 openssl curl
     export WORK
     WORK=$(mktemp -d /var/tmp/keg-image.XXXXXX)
-    python3 "$BATS_TEST_DIRNAME/fake_registry.py" "$WORK/port" >"$WORK/registry.log" 2>&1 3>&- </dev/null &
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=registry.test -addext subjectAltName=DNS:registry.test \
+        -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>"$WORK/openssl.log"
+    python3 "$BATS_TEST_DIRNAME/fake_registry.py" "$WORK/port" "$WORK" >"$WORK/registry.log" 2>&1 3>&- </dev/null &
     export REGISTRY_PID=$!
     eventually test -s "$WORK/port"
     export REGISTRY
@@ -211,10 +213,31 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     [[ "$output" == "unavailable: Get \"http://127.0.0.1:1/v2/x/manifests/latest\": "* ]]
 }
 
-@test "certificates of hosts that aren't loopback are verified" {
-    run env INSECURE= timeout 60 "$KEG_BUILD/tests/image-tool" "$DATA" "$KEG_BUILD" pull "keg-test.invalid:$(cat "$WORK/port")/ok/oci"
+@test "certificates are verified, through a proxy too" {
+    local host=registry.test
+    export HTTPS_PROXY=http://$REGISTRY
+    run tool pull $host/ok/oci
     [ "$status" -eq 1 ]
-    [[ "$output" == *'Get "https://keg-test.invalid'* ]]
+    [[ "$output" == "unavailable: Get \"https://registry.test/v2/ok/oci/manifests/latest\": "*certificate* ]]
+    mkdir -p "$WORK/certs/$host" "$WORK/certs/other.test"
+    cp "$WORK/cert.pem" "$WORK/certs/$host/ca.crt"
+    cp "$WORK/cert.pem" "$WORK/certs/other.test/ca.crt"
+    CERTS=$WORK/certs run tool pull $host/ok/oci
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(count '^CONNECT registry.test:443')" -ge 2 ]
+    CERTS=$WORK/certs run tool pull other.test/ok/oci
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"other.test"* ]]
+    INSECURE=other.test run tool pull other.test/ok/oci
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+}
+
+@test "mirrors of Docker Hub are asked first" {
+    MIRRORS=http://127.0.0.1:1,http://$REGISTRY/ run tool pull mirrored
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(member tags)" = docker.io/library/mirrored:latest ]
 }
 
 @test "a pull that is killed leaves nothing visible; the next one works" {
@@ -242,9 +265,13 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     [ "$(count 'slow/[a-z]*/blobs')" -le $((before + 3 + 3)) ] # three layers, and a configuration each
 }
 
-@test "a reader that goes away cancels the pull" {
+@test "a reader that goes away cancels the pull, even while nothing comes" {
     pull slow/three 2>"$WORK/cancelled" | head -n 1 >/dev/null
     eventually grep -q '^cancelled' "$WORK/cancelled"
+    SECONDS=0
+    pull slow/stuck 2>"$WORK/cancelled" | sleep 0.3
+    eventually grep -q '^cancelled' "$WORK/cancelled"
+    [ "$SECONDS" -lt 10 ]
     [ "$(layers)" = 0 ]
     [ "$(rubbish)" = 0 ]
 }

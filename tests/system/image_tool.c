@@ -9,6 +9,7 @@
  *     image-tool DATA WORKERS sweep [DIGEST…]                    removes all but these
  * INSECURE and MIRRORS (comma-separated) and STALL (seconds) come from the environment. Errors go to stderr as
  * "KIND: MESSAGE". */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,7 +60,15 @@ static int on_progress(void *arg _unused_, const struct image_progress *progress
     return ferror(stdout) ? -1 : 0;
 }
 
-static const struct image_listener listener = {on_progress, NULL};
+/* The reader of our output has closed it. */
+static bool on_wait(void *arg _unused_)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
+static const struct image_listener listener = {on_progress, on_wait, NULL};
 
 static struct registry_auth credentials(char *pair)
 {
@@ -266,6 +275,7 @@ static int run(int argc, char **argv, struct err *err)
                                      .worker_dir = argv[2],
                                      .insecure_registries = insecure,
                                      .mirrors = mirrors,
+                                     .certificates_dir = getenv("CERTS"),
                                      .stall_seconds = getenv("STALL") ? (unsigned)atoi(getenv("STALL")) : 0};
     store = image_store_open(&options, err);
     if (!store)
