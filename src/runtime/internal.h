@@ -42,6 +42,9 @@ int hooks_run(const struct spec_hooks *hooks, const char *stage, const json_t *s
 
 /* Starts init (launch.c): fills in pid, pidfd, sync, console. On failure the process is gone. */
 int launch_init(struct runtime_container *c, const struct runtime_create_options *options, struct err *err);
+/* Its cgroup, before and after the clone (launch_cgroup.c). */
+int launch_begin_cgroup(struct runtime_container *c, struct err *err);
+int launch_finish_cgroup(struct runtime_container *c, struct err *err);
 /* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
 int launch_start(struct runtime_container *c, int socket, struct err *err);
 /* Kills a child of ours and reaps it. */

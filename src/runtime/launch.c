@@ -140,6 +140,16 @@ static int open_start_socket(struct init *in, struct err *err)
     return in->start_socket < 0 ? err_errno(err, in->start_socket, "listen on %s", path) : 0;
 }
 
+static bool needs_process_in_between(const struct init *in)
+{
+    if (in->namespaces[NAMESPACE_USER] >= 0)
+        return true;
+    for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
+        if (in->namespaces[kind] >= 0 && kind != NAMESPACE_PID && kind != NAMESPACE_CGROUP)
+            return spec_makes(in->spec, NAMESPACE_USER);
+    return false;
+}
+
 static int prepare(struct init *in, struct err *err)
 {
     in->procfs = in->rootfs.procfs = procfs_open();
@@ -147,9 +157,7 @@ static int prepare(struct init *in, struct err *err)
         return err_errno(err, in->procfs, "open /proc");
     if (open_namespaces(in, err) < 0 || get_filter(in, err) < 0 || open_start_socket(in, err) < 0)
         return -1;
-    if (in->cgroup && cgroup_prepare_join(in->cgroup, err) < 0)
-        return -1;
-    in->user_by_path = in->namespaces[NAMESPACE_USER] >= 0;
+    in->in_between = needs_process_in_between(in);
     in->rootfs.foreign_user = in->spec->namespaces[NAMESPACE_USER].wanted;
     in->clone_flags = flags_to_make(in->spec);
     if (in->rootfs.foreign_user && mount_api_available()) {
@@ -161,7 +169,7 @@ static int prepare(struct init *in, struct err *err)
 
 static int clone_init(struct runtime_container *c, struct init *in, struct err *err)
 {
-    int unified = c->cgroup && !in->user_by_path ? cgroup_unified_fd(c->cgroup) : -EBADF, pair[2];
+    int unified = c->cgroup && !in->in_between ? cgroup_unified_fd(c->cgroup) : -EBADF, pair[2];
     struct detour detour;
     pid_t pid;
 
@@ -175,7 +183,7 @@ static int clone_init(struct runtime_container *c, struct init *in, struct err *
         close(pair[1]);
         return -1;
     }
-    pid = process_clone(in->user_by_path ? 0 : in->clone_flags, unified, &c->pidfd);
+    pid = process_clone(in->in_between ? 0 : in->clone_flags, unified, &c->pidfd);
     if (pid == 0) {
         close(pair[0]);
         init_run(in);
@@ -221,7 +229,7 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
 {
     const struct spec *spec = c->spec;
 
-    if (in->user_by_path && follow(c, err) < 0)
+    if (in->in_between && follow(c, err) < 0)
         return -1;
     if (spec_makes(spec, NAMESPACE_USER)) {
         int result = namespace_write_mappings(in->procfs, c->pid, spec->uids, spec->uid_count, spec->gids,
@@ -235,6 +243,8 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
     if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)
         return err_set(err, ERR_SYSTEM, "the container's process ended early");
     process_start_time(c->pid, &c->start_time, NULL);
+    if (launch_finish_cgroup(c, err) < 0)
+        return -1;
     return state_save(c, err);
 }
 

@@ -48,48 +48,6 @@ struct runtime_container *runtime_container_free(struct runtime_container *c)
     return NULL;
 }
 
-/* What every container may use, after the configuration's own rules; the last that matches decides. OCI config-linux.md,
- * "Default Devices", and making any node (which gives no access to it). */
-static const struct {
-    const char *type, *access;
-    int major, minor; /* -1: any */
-} device_rules[] = {
-    {"c", "m", -1, -1}, {"b", "m", -1, -1}, {"c", "rwm", 1, 3}, {"c", "rwm", 1, 5}, {"c", "rwm", 1, 7},
-    {"c", "rwm", 1, 8}, {"c", "rwm", 1, 9}, {"c", "rwm", 5, 0}, {"c", "rwm", 5, 2}, {"c", "rwm", 136, -1},
-};
-
-/* linux.resources with all device rules: nothing, then the configuration's, then the default devices. */
-static json_t *complete_resources(const struct spec *spec)
-{
-    json_t *resources = spec->resources ? json_copy((json_t *)spec->resources) : json_object();
-    json_t *devices = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
-
-    json_array_extend(devices, json_object_get(resources, "devices"));
-    for (size_t i = 0; i < ARRAY_SIZE(device_rules); i++)
-        json_array_append_new(devices,
-                              json_pack("{s:b, s:s, s:s, s:i, s:i}", "allow", 1, "access",
-                                        device_rules[i].access, "type", device_rules[i].type, "major",
-                                        device_rules[i].major, "minor", device_rules[i].minor));
-    json_object_set_new(resources, "devices", devices);
-    return resources;
-}
-
-/* The cgroup with its limits, before there is a process that could exceed them. */
-static int make_cgroup(struct runtime_container *c, struct err *err)
-{
-    _cleanup_free_ char *path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime-%s", c->id)
-                                                                 : xstrdup(c->spec->cgroups_path);
-    _cleanup_json_ json_t *resources = NULL;
-
-    if (cgroup_mode() == CGROUP_MODE_NONE)
-        return 0;
-    c->cgroup = cgroup_create(path, err);
-    if (!c->cgroup)
-        return -1;
-    resources = complete_resources(c->spec);
-    return cgroup_apply(c->cgroup, resources, err);
-}
-
 struct runtime_container *runtime_create(const json_t *config, const struct runtime_create_options *options,
                                          struct err *err)
 {
@@ -98,7 +56,7 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
     c->spec = spec_parse(config, err);
     if (!c->spec)
         return NULL;
-    if (make_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
+    if (launch_begin_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
         return take_ptr(&c);
     state_remove(c);
     cgroup_discard_p(&c->cgroup);

@@ -27,6 +27,21 @@ int sync_send_pid(int socket, int32_t pid)
     return send_message(socket, &(struct sync_message){.type = SYNC_PID, .pid = pid}, -1);
 }
 
+int sync_send_cgroup(int socket, const int *fds, size_t count)
+{
+    struct sync_message m = {.type = SYNC_CGROUP};
+
+    return fd_send_message(socket, &m, length_of(&m), fds, count);
+}
+
+int sync_receive_cgroup(int socket, int *fds, size_t max, size_t *ret_count, struct err *err)
+{
+    struct sync_message m = {0};
+    ssize_t n = fd_receive_message(socket, &m, sizeof(m), fds, max, ret_count);
+
+    return n > 0 && m.type == SYNC_CGROUP ? 0 : err_set(err, ERR_SYSTEM, "the caller went away");
+}
+
 int sync_send_error(int socket, const struct err *error)
 {
     return send_message(socket, &(struct sync_message){.type = SYNC_ERROR, .error = *error}, -1);

@@ -8,16 +8,28 @@
  *                        READY    stands before execve(); the descriptor is the console's master
  *                        LISTENER seccomp's notification descriptor; GO when it was delivered
  *                        ERROR    what went wrong; the process ends
- *     caller → process   GO       (after the user namespace's mappings are written, after HOOKS, after
+ *     caller → process   CGROUP   the cgroup is there: the descriptors to join it by (sys/cgroup.h)
+ *                        GO       (after the user namespace's mappings are written, after HOOKS, after
  * LISTENER) START    execve() */
 #ifndef KEG_RUNTIME_SYNC_H
 #define KEG_RUNTIME_SYNC_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
-enum sync_type { SYNC_END, SYNC_PID, SYNC_HOOKS, SYNC_READY, SYNC_LISTENER, SYNC_ERROR, SYNC_GO, SYNC_START };
+enum sync_type {
+    SYNC_END,
+    SYNC_PID,
+    SYNC_HOOKS,
+    SYNC_READY,
+    SYNC_LISTENER,
+    SYNC_ERROR,
+    SYNC_GO,
+    SYNC_START,
+    SYNC_CGROUP
+};
 
 struct sync_message {
     enum sync_type type;
@@ -28,10 +40,13 @@ struct sync_message {
 /* Sends; fd < 0: none. 0 or -errno. */
 int sync_send(int socket, enum sync_type type, int fd);
 int sync_send_pid(int socket, int32_t pid);
+int sync_send_cgroup(int socket, const int *fds, size_t count);
 int sync_send_error(int socket, const struct err *error);
 /* Waits for a message. SYNC_END when the other side is gone. *ret_fd (may be NULL) is -EBADF when none came.
  * For SYNC_ERROR *err is the other side's. */
 enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct err *err);
+/* Waits for CGROUP. 0 or -1. */
+int sync_receive_cgroup(int socket, int *fds, size_t max, size_t *ret_count, struct err *err);
 /* Waits for one type and makes anything else an error. 0 or -1. */
 int sync_expect(int socket, enum sync_type type, int *ret_fd, struct err *err);
 

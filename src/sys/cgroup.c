@@ -96,20 +96,19 @@ static int cgroup_make_directory(const struct cgroup_tree *tree, const char *rel
 }
 
 /* Makes cg in its i-th tree. 0 or -errno; -EBUSY when processes are in it already. */
-static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, size_t i, bool *ret_new)
+static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, size_t i)
 {
-    cg->rel[i] = cgroup_relative(tree, cg->path);
     if (!cg->rel[i])
         return -ENOENT;
     int r = cgroup_make_directory(tree, cg->rel[i]);
     if (r < 0)
         return r;
-    *ret_new = r > 0;
+    cg->is_new[i] = r > 0;
     cg->fd[i] = openat(tree->fd, cg->rel[i], DIRECTORY_FLAGS);
     if (cg->fd[i] < 0)
         return -errno;
     char first[32];
-    if (!*ret_new && cgroup_read(cg->fd[i], "cgroup.procs", first, sizeof(first)) > 0)
+    if (!cg->is_new[i] && cgroup_read(cg->fd[i], "cgroup.procs", first, sizeof(first)) > 0)
         return -EBUSY;
     if (tree->info.v2)
         cgroup_v2_enable(tree, cg->rel[i], cg->fd[i]);
@@ -118,34 +117,53 @@ static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, s
     return 0;
 }
 
-struct cgroup *cgroup_create(const char *path, struct err *err)
+/* In the trees of one version, or where it isn't yet. On failure the new ones of all trees are gone. */
+static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
 {
     const struct cgroup_layout *l = cgroup_layout();
-    if (l->count == 0) {
-        err_set(err, ERR_NOT_IMPLEMENTED, "cgroup %s: no cgroup filesystem is mounted", path);
-        return NULL;
-    }
-    if (cgroup_check_path(path, err) < 0)
-        return NULL;
-
-    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
-    bool is_new[CGROUP_TREES_MAX] = {};
     for (size_t i = 0; i < l->count; i++) {
-        int r = cgroup_create_in(cg, &l->trees[i], i, &is_new[i]);
+        if (cg->fd[i] >= 0 || (v2_only && !l->trees[i].info.v2))
+            continue;
+        int r = cgroup_create_in(cg, &l->trees[i], i);
         if (r >= 0)
             continue;
-        for (size_t k = 0; k <= i; k++)
-            if (is_new[k])
-                (void)unlinkat(l->trees[k].fd, cg->rel[k], AT_REMOVEDIR);
         if (r == -EBUSY)
             err_set(err, ERR_CONFLICT, "cgroup %s/%s is in use: it holds processes",
                     l->trees[i].info.mountpoint, cg->rel[i]);
         else
             err_errno(err, r, "make cgroup %s/%s", l->trees[i].info.mountpoint,
-                      cg->rel[i] ? cg->rel[i] : path);
+                      cg->rel[i] ? cg->rel[i] : cg->path);
+        for (size_t k = 0; k < l->count; k++)
+            if (cg->is_new[k])
+                (void)unlinkat(l->trees[k].fd, cg->rel[k], AT_REMOVEDIR);
+        return -1;
+    }
+    return 0;
+}
+
+struct cgroup *cgroup_begin(const char *path, struct err *err)
+{
+    if (cgroup_layout()->count == 0) {
+        err_set(err, ERR_NOT_IMPLEMENTED, "cgroup %s: no cgroup filesystem is mounted", path);
         return NULL;
     }
-    return take_ptr(&cg);
+    if (cgroup_check_path(path, err) < 0)
+        return NULL;
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
+    for (size_t i = 0; i < cgroup_layout()->count; i++)
+        cg->rel[i] = cgroup_relative(&cgroup_layout()->trees[i], path);
+    return cgroup_create_some(cg, /* v2_only= */ true, err) < 0 ? NULL : take_ptr(&cg);
+}
+
+int cgroup_finish(struct cgroup *cg, struct err *err)
+{
+    return cgroup_create_some(cg, /* v2_only= */ false, err);
+}
+
+struct cgroup *cgroup_create(const char *path, struct err *err)
+{
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_begin(path, err);
+    return !cg || cgroup_finish(cg, err) < 0 ? NULL : take_ptr(&cg);
 }
 
 /* Opens cg->rel[i] where it exists. Whether it does in any tree. */
@@ -260,6 +278,29 @@ int cgroup_prepare_join(struct cgroup *cg, struct err *err)
             return err_errno(err, errno, "open %s/%s/%s", l->trees[i].info.mountpoint, cg->rel[i], file);
     }
     return 0;
+}
+
+size_t cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_JOIN_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cgroup_layout()->count; i++)
+        if (cg->join[i] >= 0)
+            fds[n++] = cg->join[i];
+    return n;
+}
+
+int cgroup_adopt_join_fds(struct cgroup *cg, const int *fds, size_t count, struct err *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cgroup_layout()->count; i++)
+        close_fd(&cg->fd[i]);
+    (void)cgroup_open_directories(cg);
+    for (size_t i = 0; i < cgroup_layout()->count; i++)
+        if (cg->fd[i] >= 0 && n < count)
+            cg->join[i] = fds[n++];
+    for (size_t i = n; i < count; i++)
+        close(fds[i]);
+    return n == count ? 0 : err_set(err, ERR_SYSTEM, "cgroup %s changed while it was being made", cg->path);
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err)

@@ -51,6 +51,11 @@ struct cgroup;
  * leaf "keg.leaf" below it); v1 cpusets are filled from their parents. A directory that exists is used if no
  * process is in it, else ERR_CONFLICT. On failure nothing new is left. */
 struct cgroup *cgroup_create(const char *path, struct err *err);
+/* The same in two steps, for a process that is cloned in between: begin makes it in the v2 tree only (which has
+ * cgroup_unified_fd() to be born in), finish in all others. A handle between the two is good for that, and to be
+ * freed. When finish fails nothing new is left. */
+struct cgroup *cgroup_begin(const char *path, struct err *err);
+int cgroup_finish(struct cgroup *cg, struct err *err);
 /* One that exists, by path; hierarchies in which it is missing are left out. ERR_NOT_FOUND when it is in
  * none. */
 struct cgroup *cgroup_open_path(const char *path, struct err *err);
@@ -83,6 +88,12 @@ enum cgroup_attach_flags {
 /* Opens the files by which a child joins by itself (pid 0 below); the child then needs no /proc, no path and
  * no privilege but the open descriptors. They are closed with the handle. */
 int cgroup_prepare_join(struct cgroup *cg, struct err *err);
+/* Those files' descriptors, borrowed, in the order of the hierarchies; how many there are. They are sent to a child that
+ * was cloned between begin and finish, whose copy of the handle takes them over (closing them on failure) and is whole
+ * then. The child needs no /proc for it, and no more privilege than to open the directories. */
+enum { CGROUP_JOIN_MAX = 16 };
+size_t cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_JOIN_MAX]);
+int cgroup_adopt_join_fds(struct cgroup *cg, const int *fds, size_t count, struct err *err);
 /* Moves a process with its threads in. pid 0 is the calling process, which must be single-threaded: it goes by v1's
  * `tasks` files, which spares the kernel a lock over all processes and so an RCU grace period. Measured on nine
  * hierarchies: a child born in the unified one that joins the others itself needs 0.2 ms; moved by its parent, or

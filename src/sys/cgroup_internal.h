@@ -44,6 +44,7 @@ struct cgroup {
     int fd[CGROUP_TREES_MAX];    /* directories; -EBADF where it isn't */
     int join[CGROUP_TREES_MAX];  /* where a single-threaded process writes "0" to join; -EBADF before prepare
                                   */
+    bool is_new[CGROUP_TREES_MAX]; /* made by this handle, so removed when making the rest fails */
 };
 
 /* The host's layout, found once. */

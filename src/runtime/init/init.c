@@ -21,13 +21,15 @@
 #include "runtime/sync.h"
 #include "sys/pidfd.h"
 
-static int step_namespaces(struct init *in, struct err *err)
+/* Joins those that have a path, but for two that clones enter and the cgroup's, which has to wait. */
+static int join_namespaces(struct init *in, struct err *err)
 {
     for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
         int result;
 
-        if (in->namespaces[kind] < 0 || kind == NAMESPACE_PID || kind == NAMESPACE_USER)
-            continue; /* joined by the caller or the step in between */
+        if (in->namespaces[kind] < 0 || kind == NAMESPACE_PID || kind == NAMESPACE_USER ||
+            kind == NAMESPACE_CGROUP)
+            continue;
         result = namespace_join(in->namespaces[kind], namespaces[kind].flag);
         if (result < 0)
             return err_errno(err, result, "join the %s namespace %s", namespaces[kind].name,
@@ -37,14 +39,18 @@ static int step_namespaces(struct init *in, struct err *err)
     return 0;
 }
 
-/* Into the cgroup first, so that a new cgroup namespace has it as its root. */
-static int step_cgroup(struct init *in, struct err *err)
+static int step_namespaces(struct init *in, struct err *err)
 {
-    if (in->cgroup && cgroup_attach(in->cgroup, 0, in->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
+    static const enum namespace_kind own[] = {NAMESPACE_NETWORK, NAMESPACE_IPC, NAMESPACE_UTS,
+                                              NAMESPACE_MOUNT};
+    uint64_t flags = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (spec_makes(in->spec, own[i]))
+            flags |= namespaces[own[i]].flag;
+    if (join_namespaces(in, err) < 0)
         return -1;
-    if (spec_makes(in->spec, NAMESPACE_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
-        return err_errno(err, errno, "make a cgroup namespace");
-    return 0;
+    return flags && unshare((int)flags) < 0 ? err_errno(err, errno, "make namespaces") : 0;
 }
 
 /* Waits for the mappings, then is root in the user namespace. */
@@ -56,6 +62,33 @@ static int step_user(struct init *in, struct err *err)
         return 0;
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return err_errno(err, errno, "become root in the user namespace (are ids 0 mapped?)");
+    return 0;
+}
+
+/* The caller has made the cgroup by now. Into it first, so that a new cgroup namespace has it as its root. */
+static int enter_cgroup(struct init *in, struct err *err)
+{
+    int fds[CGROUP_JOIN_MAX];
+    size_t count;
+
+    if (in->in_cgroup)
+        return 0;
+    in->in_cgroup = true;
+    if (in->cgroup) {
+        if (sync_receive_cgroup(in->sync, fds, CGROUP_JOIN_MAX, &count, err) < 0 ||
+            cgroup_adopt_join_fds(in->cgroup, fds, count, err) < 0 ||
+            cgroup_attach(in->cgroup, 0, in->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
+            return -1;
+    }
+    if (in->namespaces[NAMESPACE_CGROUP] >= 0) {
+        int result = namespace_join(in->namespaces[NAMESPACE_CGROUP], CLONE_NEWCGROUP);
+
+        if (result < 0)
+            return err_errno(err, result, "join the cgroup namespace %s",
+                             in->spec->namespaces[NAMESPACE_CGROUP].path);
+    }
+    if (spec_makes(in->spec, NAMESPACE_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+        return err_errno(err, errno, "make a cgroup namespace");
     return 0;
 }
 
@@ -76,9 +109,16 @@ static int step_root(struct init *in, struct err *err)
     return rootfs_mount_root(&in->rootfs, err);
 }
 
+/* As far as the first mount of cgroups without waiting for them. */
 static int step_mounts(struct init *in, struct err *err)
 {
-    return rootfs_mount_all(&in->rootfs, err);
+    size_t first = 0;
+
+    while (first < in->spec->mount_count && !rootfs_is_cgroup(&in->spec->mounts[first]))
+        first++;
+    if (rootfs_mount_range(&in->rootfs, 0, first, err) < 0 || enter_cgroup(in, err) < 0)
+        return -1;
+    return rootfs_mount_range(&in->rootfs, first, in->spec->mount_count, err);
 }
 
 static int step_devices(struct init *in, struct err *err)
@@ -161,19 +201,12 @@ static const struct {
     const char *doing; /* put before the error; NULL where the messages need none */
     int (*run)(struct init *in, struct err *err);
 } steps[] = {
-    {"namespaces", step_namespaces},
-    {"cgroup", step_cgroup},
-    {"user namespace", step_user},
-    {NULL, step_session},
-    {NULL, step_host_side},
-    {NULL, step_root},
-    {NULL, step_mounts},
-    {NULL, step_devices},
-    {NULL, step_hooks},
-    {NULL, step_masks},
-    {NULL, step_names},
-    {NULL, step_pivot},
-    {NULL, step_limits},
+    {NULL, step_namespaces}, {"user namespace", step_user},
+    {NULL, step_session},    {NULL, step_host_side},
+    {NULL, step_root},       {NULL, step_mounts},
+    {NULL, step_devices},    {NULL, step_hooks},
+    {NULL, step_masks},      {NULL, step_names},
+    {NULL, step_pivot},      {NULL, step_limits},
     {NULL, step_identity},
 };
 
@@ -215,13 +248,16 @@ static int execute(struct init *in, struct err *err)
     return process_execute(p, in->program, env, in->options->preserve_fds, err);
 }
 
-/* The step in between when the user namespace has a path: from inside of it, clone the real init as a
- * sibling. */
+/* The step in between (see init.h): joins with the host's privileges what init, in its user namespace, may not, and clones
+ * init as a sibling. */
 static int clone_inside(struct init *in, struct err *err)
 {
-    int result = namespace_join(in->namespaces[NAMESPACE_USER], CLONE_NEWUSER);
+    int user = in->namespaces[NAMESPACE_USER], result = join_namespaces(in, err);
     pid_t pid;
 
+    if (result < 0)
+        return -1;
+    result = user >= 0 ? namespace_join(user, CLONE_NEWUSER) : 0;
     if (result < 0)
         return err_errno(err, result, "join the user namespace %s",
                          in->spec->namespaces[NAMESPACE_USER].path);
@@ -241,7 +277,7 @@ void init_run(struct init *in)
     int result;
 
     process_reset_signals();
-    result = in->user_by_path ? clone_inside(in, &err) : 0;
+    result = in->in_between ? clone_inside(in, &err) : 0;
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(steps); i++) {
         result = steps[i].run(in, &err);
         if (result < 0 && steps[i].doing)

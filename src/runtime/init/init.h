@@ -21,14 +21,17 @@ struct init {
     struct rootfs rootfs;
     int namespaces[NAMESPACE_COUNT]; /* to join */
     int procfs;
-    int sync;             /* to the caller; close-on-exec */
-    int start_socket;     /* listening, or -EBADF */
-    int slave;            /* of the terminal, or -EBADF */
-    bool born_in_cgroup;  /* clone3() put it into the v2 cgroup */
-    bool sources_open;    /* the caller has done rootfs_open_host() */
-    bool user_by_path;    /* a step in between joins the user namespace and clones init */
-    uint64_t clone_flags; /* for that clone */
-    char *program;        /* resolved args[0] */
+    int sync;            /* to the caller; close-on-exec */
+    int start_socket;    /* listening, or -EBADF */
+    int slave;           /* of the terminal, or -EBADF */
+    bool born_in_cgroup; /* clone3() put it into the v2 cgroup */
+    bool in_cgroup;      /* has joined the rest of it */
+    bool sources_open;   /* the caller has done rootfs_open_host() */
+    /* A user namespace that has a path can only be entered for good, and a new one takes the privilege to enter others: then
+     * a process in between joins what has a path and clones init, with clone_flags, as its sibling. */
+    bool in_between;
+    uint64_t clone_flags;
+    char *program; /* resolved args[0] */
 };
 
 /* Never returns: execve(), or the error sent to the caller. */

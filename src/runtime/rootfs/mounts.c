@@ -236,9 +236,14 @@ static int remount(struct rootfs *r, const struct spec_mount *m, struct err *err
     return result < 0 ? err_errno(err, result, "remount %s", m->destination) : 0;
 }
 
-int rootfs_mount_all(struct rootfs *r, struct err *err)
+bool rootfs_is_cgroup(const struct spec_mount *m)
 {
-    for (size_t i = 0; i < r->spec->mount_count; i++) {
+    return !m->bind && (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"));
+}
+
+int rootfs_mount_range(struct rootfs *r, size_t first, size_t end, struct err *err)
+{
+    for (size_t i = first; i < end; i++) {
         const struct spec_mount *m = &r->spec->mounts[i];
         int result;
 
@@ -246,7 +251,7 @@ int rootfs_mount_all(struct rootfs *r, struct err *err)
             result = remount(r, m, err);
         else if (m->bind)
             result = bind(r, m, r->sources[i], err);
-        else if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
+        else if (rootfs_is_cgroup(m))
             result = rootfs_mount_cgroup(r, m, err);
         else
             result = filesystem(r, m, err);

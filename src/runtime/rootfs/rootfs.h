@@ -3,7 +3,7 @@
  * "/" (openat2 with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS), and mounts are put on what was opened.
  * Nothing here trusts anything in the root.
  *
- * The steps, in order: rootfs_open_host, rootfs_mount_root, rootfs_mount_all, rootfs_make_devices,
+ * The steps, in order: rootfs_open_host, rootfs_mount_root, rootfs_mount_range, rootfs_make_devices,
  * rootfs_make_console, rootfs_mask, rootfs_seal, rootfs_pivot. Errors name the path as the configuration has
  * it. */
 #ifndef KEG_RUNTIME_ROOTFS_ROOTFS_H
@@ -37,8 +37,10 @@ void rootfs_finish(struct rootfs *r);
 int rootfs_open_host(struct rootfs *r, struct err *err);
 /* Cuts propagation and puts the root in place. */
 int rootfs_mount_root(struct rootfs *r, struct err *err);
-/* `mounts`, in order. */
-int rootfs_mount_all(struct rootfs *r, struct err *err);
+/* Those of `mounts` from `first` on and before `end`, in order. */
+int rootfs_mount_range(struct rootfs *r, size_t first, size_t end, struct err *err);
+/* Whether a mount shows the container's cgroup, so that it must be there first. */
+bool rootfs_is_cgroup(const struct spec_mount *m);
 /* The default devices, linux.devices and the usual links. */
 int rootfs_make_devices(struct rootfs *r, struct err *err);
 /* A pty of the container's devpts; its slave also becomes /dev/console. Both descriptors are the caller's. */
