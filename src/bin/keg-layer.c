@@ -77,6 +77,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error with a sentence */
     report.failed = run(argv, &report, &report.err) < 0;
     if (fd_write_full(WORKER_FD_REPORT, &report, sizeof(report)) < 0)
-        return 2;
-    return report.failed;
+        _exit(2);
+    _exit(report.failed); /* threads may still be at work: nothing of theirs is torn down */
 }

@@ -474,7 +474,7 @@ ssize_t tar_reader_data(struct tar_reader *r, const uint8_t **ret_data, int64_t 
     ssize_t have;
 
     give_back(r);
-    if (r->left == 0)
+    if (r->left == 0 || r->entry.type != TAR_FILE)
         return 0;
     have = r->input.span(r->input.arg, ret_data, err);
     if (have < 0)
