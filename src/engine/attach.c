@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -52,10 +53,34 @@ static bool has_hung_up(int fd)
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
+/* A client sees its upgrade before the server's thread is back here: it may ask for the start so quickly that its own
+ * attach isn't noted yet. So the check announces it, and a start waits for what was announced. */
+static void announced_came(struct container *c)
+{
+    if (c->announced > 0 && --c->announced == 0)
+        pthread_cond_broadcast(&c->announced_done);
+}
+
+/* What doesn't come within a second never will: the client left in between. */
+static struct pending_attach *await_announced(struct container *c)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 1;
+    pthread_mutex_lock(&c->lock);
+    while (c->announced > 0)
+        if (pthread_cond_timedwait(&c->announced_done, &c->lock, &until) != 0)
+            c->announced = 0;
+    struct pending_attach *list = take_ptr(&c->pending);
+    c->handed_over = true;
+    pthread_mutex_unlock(&c->lock);
+    return list;
+}
+
 int container_send_pending(struct container *c, int sock, struct err *err)
 {
     int r = 0;
-    for (struct pending_attach *p = take_pending(c); p; p = pending_free(p))
+    for (struct pending_attach *p = await_announced(c); p; p = pending_free(p))
         if (r == 0 && !has_hung_up(p->fd))
             r = monitor_ask(sock, p->request, &p->fd, 1, NULL, err);
     return r;
@@ -84,16 +109,23 @@ int engine_container_has_tty(struct engine *e, const char *ref, struct err *err)
     return c ? c->tty : -1;
 }
 
+/* Whether an attach has to wait for a start; with c->lock held. */
+static bool must_wait(const struct container *c)
+{
+    return !container_status_runs(c->state.status) && !(c->state.starting && c->handed_over);
+}
+
 int engine_container_attach_check(struct engine *e, const char *ref, const struct engine_attach_options *o,
                                   struct err *err)
 {
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
-    (void)o;
     if (!c)
         return -1;
     pthread_mutex_lock(&c->lock);
     enum container_status status = c->state.status;
     bool removing = c->removing;
+    if (o->stream && must_wait(c) && !removing)
+        c->announced++;
     pthread_mutex_unlock(&c->lock);
     if (removing)
         return err_set(err, ERR_CONFLICT, "container %s is marked for removal and cannot be attached to",
@@ -128,7 +160,8 @@ static int send_logs(struct engine *e, struct container *c, const struct engine_
 
 /* ---- attach ---- */
 
-static int add_pending(struct container *c, json_t *request, int fd, struct err *err)
+/* Keeps the client for the start to come: 1; 0 when it can go to the monitor. */
+static int keep_pending(struct container *c, json_t *request, int fd, struct err *err)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
@@ -136,15 +169,29 @@ static int add_pending(struct container *c, json_t *request, int fd, struct err 
     struct pending_attach *p = xcalloc(1, sizeof(*p));
     *p = (struct pending_attach){.fd = copy, .request = json_incref(request)};
     pthread_mutex_lock(&c->lock);
+    bool wait = must_wait(c) && !c->gone;
     struct pending_attach **end = &c->pending;
-    while (*end)
+    while (wait && *end)
         if (has_hung_up((*end)->fd))
             *end = pending_free(*end);
         else
             end = &(*end)->next;
-    *end = p;
+    if (wait)
+        *end = p;
+    announced_came(c);
     pthread_mutex_unlock(&c->lock);
-    return 0;
+    if (!wait)
+        pending_free(p);
+    return wait;
+}
+
+/* To the monitor, once a start that is under way is over. */
+static int attach_now(struct container *c, const json_t *request, int fd, struct err *err)
+{
+    pthread_mutex_lock(&c->operation);
+    int r = monitor_request(c, request, &fd, 1, NULL, err);
+    pthread_mutex_unlock(&c->operation);
+    return r;
 }
 
 int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach_options *o,
@@ -158,16 +205,11 @@ int engine_container_attach(struct engine *e, const char *ref, const struct engi
     struct engine_attach_options wanted = *o;
     wanted.stdin_too = o->stdin_too && c->open_stdin;
     _cleanup_json_ json_t *request = attach_request(&wanted, /* framed= */ !c->tty, stream);
-    /* A start that is under way hands pending clients over; so nothing may come between the question whether it
-     * runs and what is done about it. */
-    pthread_mutex_lock(&c->operation);
-    pthread_mutex_lock(&c->lock);
-    bool runs = container_status_runs(c->state.status);
-    pthread_mutex_unlock(&c->lock);
-    int r = runs ? monitor_request(c, request, &stream->fd, 1, NULL, err)
-                 : add_pending(c, request, stream->fd, err);
-    pthread_mutex_unlock(&c->operation);
+    int r = keep_pending(c, request, stream->fd, err);
     if (r == 0)
-        container_event(c, "attach", NULL);
-    return r;
+        r = attach_now(c, request, stream->fd, err);
+    if (r < 0)
+        return -1;
+    container_event(c, "attach", NULL);
+    return 0;
 }

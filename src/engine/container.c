@@ -91,6 +91,11 @@ struct container *container_new(struct engine *e, const char *id)
     snprintf(c->id, sizeof(c->id), "%s", id);
     pthread_mutex_init(&c->operation, NULL);
     pthread_mutex_init(&c->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->announced_done, &attr);
+    pthread_condattr_destroy(&attr);
     c->endpoints = json_array();
     return c;
 }
@@ -116,6 +121,7 @@ struct container *container_unref(struct container *c)
     json_decref(c->endpoints);
     pthread_mutex_destroy(&c->operation);
     pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->announced_done);
     free(c);
     return NULL;
 }

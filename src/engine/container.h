@@ -69,7 +69,10 @@ struct container {
     bool gone;             /* removed: only references are left */
     unsigned restart_count;
     struct engine_wait *waits;
-    struct pending_attach *pending;
+    struct pending_attach *pending; /* clients that wait for the start */
+    unsigned announced;             /* … and those whose connection is just being upgraded */
+    bool handed_over;               /* the start under way has taken `pending` */
+    pthread_cond_t announced_done;
 
     struct container *next_by_id, *next_by_name; /* the table's, under its lock */
     bool visible;                                /* the table's: creation is over */

@@ -135,8 +135,14 @@ static int lock_root(const char *root, int *ret, struct err *err)
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, errno, "open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return err_set(err, ERR_CONFLICT, "another kegd uses %s", root);
+    char pid[16] = "";
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        (void)!pread(fd, pid, sizeof(pid) - 1, 0);
+        return err_set(err, ERR_CONFLICT, "another kegd (process %s) uses %s", pid, root);
+    }
+    snprintf(pid, sizeof(pid), "%d", getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+        return err_errno(err, errno, "write %s", path);
     *ret = take_fd(&fd);
     return 0;
 }

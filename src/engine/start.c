@@ -294,6 +294,7 @@ int container_start_locked(struct container *c, struct err *err)
     struct start s = {.c = c, .err = &own};
     pthread_mutex_lock(&c->lock);
     c->state.starting = true;
+    c->handed_over = false;
     pthread_mutex_unlock(&c->lock);
     int r = start_run(&s);
     if (r < 0) {
