@@ -192,7 +192,10 @@ int monitor_send(int sock, const json_t *packet, const int *fds, size_t nfds, st
 json_t *monitor_receive(int sock, int *fds, size_t *ret_nfds, struct err *err)
 {
     _cleanup_free_ char *data = xmalloc(MONITOR_PACKET_MAX);
-    ssize_t n = fd_receive_message(sock, data, MONITOR_PACKET_MAX, fds, fds ? MONITOR_FDS_MAX : 0, ret_nfds);
+    size_t max = fds ? MONITOR_FDS_MAX : 0;
+    ssize_t n = fd_receive_message(sock, data, MONITOR_PACKET_MAX, fds, max, ret_nfds);
+    if (n == -ECONNRESET) /* told once, before what the monitor said last */
+        n = fd_receive_message(sock, data, MONITOR_PACKET_MAX, fds, max, ret_nfds);
     if (n == 0 || n == -ECONNRESET) {
         err_set(err, ERR_UNAVAILABLE, "the monitor has ended");
         return NULL;

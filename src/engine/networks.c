@@ -253,7 +253,9 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
     int r = -1;
 
     pthread_mutex_lock(&e->networks->lock);
-    n = networks_lookup(e, str_eq(ref, "default") ? "bridge" : ref, err);
+    if (str_eq(ref, "default"))
+        ref = e->network_host ? "bridge" : "none"; /* --bridge=none */
+    n = networks_lookup(e, ref, err);
     if (n && str_eq(n->driver, "bridge") && !n->network) {
         err_set(err, ERR_UNAVAILABLE,
                 "network %s is unavailable: see the daemon's log for what is in its way", n->name);
