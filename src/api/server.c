@@ -183,7 +183,8 @@ static void server_log(void *arg _unused_, const char *format, va_list ap)
 {
     char line[512];
 
-    if (log_get_level() > LOG_LEVEL_DEBUG)
+    /* the second is how a connection ends that was written to directly */
+    if (log_get_level() > LOG_LEVEL_DEBUG || strstr(format, "Application reported internal error"))
         return;
     vsnprintf(line, sizeof(line), format, ap);
     line[strcspn(line, "\n")] = '\0';
