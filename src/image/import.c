@@ -23,10 +23,10 @@ static int import_layer(struct image_store *store, struct image_lease *lease, in
 
     if (scratch < 0)
         return -1;
-    image_store_acquire_slot(store);
+    image_store_acquire_slot(store, IMAGE_SLOT_LOCAL);
     job = storage_unpack_start(store->layers, &spec, err);
     r = job ? storage_unpack_wait(job, &row.stage, &result, err) : -1;
-    image_store_release_slot(store);
+    image_store_release_slot(store, IMAGE_SLOT_LOCAL);
     if (r < 0)
         return -1;
     image_lease_add(lease, result.diff_id); /* of one layer, the chain id */

@@ -236,9 +236,10 @@ static int stream_layer(struct run *run, struct layer *l, struct err *err)
 static int layer_make(struct run *run, struct layer *l, struct err *err)
 {
     bool have_blob = blobs_has(run->store->blobs, l->blob->digest);
+    enum image_slot slot = have_blob ? IMAGE_SLOT_LOCAL : IMAGE_SLOT_NETWORK;
     int r;
 
-    image_store_acquire_slot(run->store);
+    image_store_acquire_slot(run->store, slot);
     if (have_blob)
         r = unpack_local(run, l, err);
     else if (!run->job->registry)
@@ -247,7 +248,7 @@ static int layer_make(struct run *run, struct layer *l, struct err *err)
         r = fetch_blob(run, l, err);
     else
         r = stream_layer(run, l, err);
-    image_store_release_slot(run->store);
+    image_store_release_slot(run->store, slot);
     return r;
 }
 

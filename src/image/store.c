@@ -44,7 +44,9 @@ struct image_store *image_store_open(const struct image_store_options *options, 
     store->mirrors = copy_strv(options->mirrors);
     store->max_downloads = options->max_downloads ? options->max_downloads : DEFAULT_DOWNLOADS;
     store->stall_seconds = options->stall_seconds ? options->stall_seconds : DEFAULT_STALL_SECONDS;
-    store->unpack_slots = options->max_unpacks ? options->max_unpacks : (unsigned)MAX_OF(cpus, 1) + 1;
+    store->slots[IMAGE_SLOT_LOCAL] =
+        options->max_unpacks ? options->max_unpacks : (unsigned)MAX_OF(cpus, 1) + 1;
+    store->slots[IMAGE_SLOT_NETWORK] = 2 * store->max_downloads;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->changed, NULL);
     return store;
@@ -191,19 +193,19 @@ int image_store_sweep(struct image_store *store, const struct image_sweep *sweep
     return r;
 }
 
-void image_store_acquire_slot(struct image_store *store)
+void image_store_acquire_slot(struct image_store *store, enum image_slot slot)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->unpack_slots == 0)
+    while (store->slots[slot] == 0)
         pthread_cond_wait(&store->changed, &store->lock);
-    store->unpack_slots--;
+    store->slots[slot]--;
     pthread_mutex_unlock(&store->lock);
 }
 
-void image_store_release_slot(struct image_store *store)
+void image_store_release_slot(struct image_store *store, enum image_slot slot)
 {
     pthread_mutex_lock(&store->lock);
-    store->unpack_slots++;
+    store->slots[slot]++;
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->lock);
 }

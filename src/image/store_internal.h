@@ -17,14 +17,16 @@ struct image_store {
     unsigned max_downloads, stall_seconds;
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* a slot or a claim became free */
-    unsigned unpack_slots;      /* free ones */
+    unsigned slots[2];          /* free ones, by enum image_slot */
     char **claims;              /* chain ids that a pull is making right now */
     struct image_lease *leases; /* list */
 };
 
-/* Takes one of the store's unpack slots, waiting for it. */
-void image_store_acquire_slot(struct image_store *store);
-void image_store_release_slot(struct image_store *store);
+/* Two pools of unpacking processes, so that slow registries hold up no local work. */
+enum image_slot { IMAGE_SLOT_LOCAL, IMAGE_SLOT_NETWORK };
+/* Takes a slot, waiting for it. */
+void image_store_acquire_slot(struct image_store *store, enum image_slot slot);
+void image_store_release_slot(struct image_store *store, enum image_slot slot);
 
 /* Claims the making of a layer. False: somebody else is making it. */
 bool image_store_claim(struct image_store *store, const char *chain_id);

@@ -37,6 +37,10 @@ def tar(files):
     return out.getvalue()
 
 
+def gzipped(data):
+    return gzip.compress(data, 6, mtime=0)
+
+
 def zstd(data):
     """A zstd frame of raw blocks: enough to be one."""
     out = b"\x28\xb5\x2f\xfd\x00\x38"
@@ -49,7 +53,7 @@ def zstd(data):
 class Image:
     """One platform's image: blobs by digest, and its manifest."""
 
-    def __init__(self, seed, layers=3, docker=False, compress=gzip.compress, suffix="+gzip", change=None, size=200000):
+    def __init__(self, seed, layers=3, docker=False, compress=gzipped, suffix="+gzip", change=None, size=200000):
         self.blobs = {}
         diff_ids, descriptors = [], []
         for i in range(layers):

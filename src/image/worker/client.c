@@ -18,7 +18,13 @@
 #include "image/manifest.h"
 #include "image/worker/endpoint.h"
 
-enum { ATTEMPTS = 5, RETRY_AFTER_MAX = 10, CERTIFICATE_MAX = 1024 * 1024, ENDPOINTS_MAX = 8 };
+enum {
+    ATTEMPTS = 5,
+    PROGRESS_ENOUGH = 1024 * 1024,
+    RETRY_AFTER_MAX = 10,
+    CERTIFICATE_MAX = 1024 * 1024,
+    ENDPOINTS_MAX = 8
+};
 
 #define DOCKER_HUB_HOST "registry-1.docker.io"
 
@@ -223,6 +229,7 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
                struct http_response *ret, struct err *err)
 {
     for (int attempt = 0;; attempt++) {
+        int64_t before = f->received;
         struct resumed x = {.fetch = f, .position = -1};
         struct http_request q = {.accept = accept,
                                  .offset = f->received,
@@ -241,6 +248,8 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
             r = err_set(&own, ERR_UNAVAILABLE, "unexpected EOF: the registry sent %lld of %lld bytes",
                         (long long)f->received, (long long)f->size);
         }
+        if (f->received - before >= PROGRESS_ENOUGH)
+            attempt = 0; /* a long download over a bad line */
         if (!again || attempt + 1 >= ATTEMPTS) {
             if (r < 0 && err)
                 *err = own;

@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-enum { IDLE_MAX = 16, CONNECT_SECONDS = 15 };
+enum { IDLE_MAX = 16, CONNECT_SECONDS = 15, LOW_SPEED = 100 /* bytes a second */ };
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static CURL *idle[IDLE_MAX];
@@ -171,7 +171,7 @@ static void set_options(struct exchange *x, const char *url, struct curl_slist *
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)q->stall_seconds);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
