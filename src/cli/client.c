@@ -271,7 +271,7 @@ int client_call(struct cli *cli, const char *method, const struct buf *url, json
     client_end(cli, http);
     if (r < 0)
         return -1;
-    if (ret && answer.len) {
+    if (ret && answer.len && !str_starts(answer.data, "null")) {
         *ret = json_parse(answer.data, answer.len, "the daemon's answer", err);
         return *ret ? 0 : -1;
     }

@@ -58,6 +58,13 @@ static json_t *image_size(const struct format_row *row)
     return size_or_na(row, "Size");
 }
 
+static json_t *image_virtual_size(const struct format_row *row)
+{
+    char text[SIZE_TEXT];
+
+    return json_string(human_size((double)json_int_or(row->data, "Size", 0), 4, text));
+}
+
 static json_t *image_shared_size(const struct format_row *row)
 {
     return size_or_na(row, "SharedSize");
@@ -89,7 +96,7 @@ static const struct format_column image_columns[] = {
     {"Size", "SIZE", image_size},
     {"Tag", "TAG", image_tag},
     {"UniqueSize", "UNIQUE SIZE", image_unique_size},
-    {"VirtualSize", "SIZE", image_size},
+    {"VirtualSize", "SIZE", image_virtual_size},
     {NULL},
 };
 
@@ -276,6 +283,10 @@ static const struct format_view history_view = {
     "*image.historyContext", "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", "{{.ID}}",
     history_columns};
 
+static const struct format_view history_view_plain = {
+    "*image.historyContext", "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", "{{.ID}}",
+    history_columns};
+
 static const struct option_row history_options[] = {
     {"format", 0, OPTION_STRING, format_help_table},
     {"human", 'H', OPTION_BOOL, "Print sizes and dates for people", "true"},
@@ -296,7 +307,8 @@ static int history_run(struct cli *cli, const struct args *args, struct err *err
 
     url_path(&url, "/images/", args->rest[0], "/history", NULL);
     rows = client_get(cli, &url, err);
-    return rows ? format_print(&history_view, &wish, rows, err) : -1;
+    return rows ? format_print(json_is_true(human) ? &history_view : &history_view_plain, &wish, rows, err)
+                : -1;
 }
 
 const struct command cmd_history = {

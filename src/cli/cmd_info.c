@@ -214,6 +214,12 @@ static int version_run(struct cli *cli, const struct args *args, struct err *err
     if (*format) {
         struct err ignored;
 
+        if (!str_eq(format, "json") && !strstr(format, "json ")) {
+            json_set_str(client, "APIVersion",
+                         json_str(client, "ApiVersion")); /* the field's name in templates */
+            if (server)
+                json_set_str(server, "APIVersion", json_str_or(server, "ApiVersion", ""));
+        }
         both = json_pack("{s:O, s:O?}", "Client", client, "Server", server);
         if (format_object(both, format, "system.versionInfo", server ? err : &ignored) < 0)
             return -1;

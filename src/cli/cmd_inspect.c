@@ -8,7 +8,7 @@
 #include "cli/inspect.h"
 #include "cli/output.h"
 
-enum { OBJECT_MAX = 256 * 1024 * 1024 };
+enum { OBJECT_MAX = 256 * 1024 * 1024, EXIT_TEMPLATE = 64 };
 
 int inspect_get(struct cli *cli, const char *prefix, const char *name, const char *suffix, struct buf *out,
                 struct err *err)
@@ -39,10 +39,11 @@ struct printer {
 static int print_object(struct printer *p, const struct buf *text, struct err *err)
 {
     _cleanup_json_ json_t *object = NULL;
+    size_t before;
     int r;
 
     if (!p->template) {
-        buf_puts(&p->out, p->count++ ? p->compact ? "," : "," : "");
+        buf_puts(&p->out, p->count++ ? "," : "");
         if (p->compact) {
             buf_append(&p->out, text->data, text->len);
             while (p->out.len && p->out.data[p->out.len - 1] == '\n')
@@ -56,8 +57,12 @@ static int print_object(struct printer *p, const struct buf *text, struct err *e
     object = json_parse(buf_str(text), text->len, "the daemon's answer", err);
     if (!object)
         return -1;
+    before = p->out.len;
     r = template_execute(p->template, object, &p->out, err);
-    buf_putc(&p->out, '\n');
+    if (r == 0)
+        buf_putc(&p->out, '\n');
+    else
+        p->out.len = before; /* half a line helps nobody */
     return r < 0 ? err_wrap(err, "template parsing error") : 0;
 }
 
@@ -68,6 +73,8 @@ static void print_all(struct printer *p)
     fwrite(buf_str(&p->out), 1, p->out.len, stdout);
     if (!p->template)
         puts(p->count && !p->compact ? "\n]" : "]");
+    else if (!p->out.len)
+        puts("");
     fflush(stdout);
 }
 
@@ -80,8 +87,11 @@ int inspect_print(struct cli *cli, const struct args *args, inspect_fetch *fetch
 
     if (*format && !p.compact) {
         p.template = template_parse("", format, err);
-        if (!p.template)
-            return err_wrap(err, "template parsing error");
+        if (!p.template) {
+            err_wrap(err, "template parsing error");
+            cli_complain(err);
+            return EXIT_TEMPLATE;
+        }
     }
     for (size_t i = 0; i < args->rest_count && r == 0; i++) {
         _cleanup_(buf_finish) struct buf text = BUF_INIT(OBJECT_MAX);

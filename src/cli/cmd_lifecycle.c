@@ -187,8 +187,10 @@ static int rename_run(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "Error: Neither old nor new names may be empty");
     url_path(&url, "/containers/", args->rest[0], "/rename", NULL);
     url_add(&url, "name", args->rest[1]);
-    if (client_call(cli, "POST", &url, NULL, NULL, err) < 0)
-        return err_wrap(err, "Error: failed to rename container named %s", args->rest[0]);
+    if (client_call(cli, "POST", &url, NULL, NULL, err) < 0) {
+        cli_complain(err);
+        return err_set(err, ERR_SYSTEM, "Error: failed to rename container named %s", args->rest[0]);
+    }
     return 0;
 }
 

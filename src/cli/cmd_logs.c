@@ -141,7 +141,7 @@ static int port_run(struct cli *cli, const struct args *args, struct err *err)
 
         bindings = json_object_get(ports, wanted);
         if (!json_array_size(bindings))
-            return err_set(err, ERR_NOT_FOUND, "Error: No public port '%s' published for %s", wanted,
+            return err_set(err, ERR_NOT_FOUND, "Error: No public port '%s' published for %s", args->rest[1],
                            args->rest[0]);
         print_bindings(bindings, "");
         return 0;

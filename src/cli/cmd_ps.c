@@ -265,6 +265,13 @@ static const struct option_row ps_options[] = {
     {NULL},
 };
 
+/* Sizes cost the daemon time: they are asked for only when the format shows them. */
+static bool needs_size(const char *format)
+{
+    return strstr(format, ".Size") || str_eq(format, "json") || strstr(format, "json .}}") ||
+           strstr(format, "json . }}");
+}
+
 static int ps_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
@@ -277,7 +284,7 @@ static int ps_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!*wish.format && !wish.quiet && config_str(cli, "psFormat"))
         wish.format = config_str(cli, "psFormat");
-    if (strstr(wish.format, ".Size") && !args_given(args, "size"))
+    if (needs_size(wish.format) && !args_given(args, "size"))
         size = true;
     if (args_bool(args, "latest") && last == -1)
         last = 1;

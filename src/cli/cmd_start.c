@@ -145,12 +145,12 @@ static int check_attachable(const json_t *container, struct err *err)
     const json_t *state = json_object_get(container, "State");
 
     if (!json_bool_or(state, "Running", false))
-        return err_set(err, ERR_CONFLICT, "cannot attach to a stopped container, start it first");
+        return err_set(err, ERR_CONFLICT, "You cannot attach to a stopped container, start it first");
     if (json_bool_or(state, "Paused", false))
-        return err_set(err, ERR_CONFLICT, "cannot attach to a paused container, unpause it first");
+        return err_set(err, ERR_CONFLICT, "You cannot attach to a paused container, unpause it first");
     if (json_bool_or(state, "Restarting", false))
         return err_set(err, ERR_CONFLICT,
-                       "cannot attach to a restarting container, wait until it is running");
+                       "You cannot attach to a restarting container, wait until it is running");
     return 0;
 }
 

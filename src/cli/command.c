@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -101,7 +102,8 @@ void command_suggest(const char *path, struct buf *out)
         for (char **p = paths; *p; p++) {
             bool same_depth = !strchr(*p, ' ') == !strchr(path, ' ');
 
-            if (same_depth && (distance(path, *p) <= 2 || (strlen(path) > 2 && str_starts(*p, path))))
+            if (same_depth && (distance(path, *p) <= (strlen(path) > 4 ? 2 : 1) ||
+                               (strlen(path) > 2 && str_starts(*p, path))))
                 buf_printf(out, "  keg %s\n", *p);
         }
     }
@@ -149,7 +151,8 @@ static bool check_argument_count(const struct args *args)
         snprintf(text, sizeof(text), "requires at most %d argument%s", most, most == 1 ? "" : "s");
     fprintf(stderr, "keg: 'keg %s' %s\n\n", args->path, text);
     help_print_usage(c, args->path);
-    fprintf(stderr, "\n\nRun 'keg %s --help' for more information\n", args->path);
+    fprintf(stderr, "\n\n%s 'keg %s --help' for more information\n", n < least && most < 0 ? "See" : "Run",
+            args->path);
     return false;
 }
 
@@ -194,6 +197,8 @@ static int run_group(const struct command *group, const char *path, const char *
         err_set(&err, ERR_INVALID, name[1] == '-' ? "unknown flag: %s" : "unknown shorthand flag: %s", name);
         return bad_options(group, path, &err);
     }
+    if (!name) /* asked for nothing: that is a mistake, and goes where mistakes go */
+        dup2(STDERR_FILENO, STDOUT_FILENO);
     help_print(group, path);
     return 0;
 }

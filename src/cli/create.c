@@ -50,11 +50,19 @@ static int push_variable(char ***list, const char *text, bool environment, struc
     return 0;
 }
 
+/* Any file, pipes (of <(…)) as well. 0 or -errno. */
+static int read_whole(const char *path, struct buf *text)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd_read_all(fd, text);
+}
+
 static int read_variable_file(char ***list, const char *path, bool environment, struct err *err)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
     _cleanup_strv_ char **lines = NULL;
-    int r = file_read(AT_FDCWD, path, &text);
+    int r = read_whole(path, &text);
 
     if (r < 0)
         return err_set(err, ERR_INVALID, "open %s: %s", path,
@@ -158,9 +166,9 @@ static int add_security(const char *option, json_t **list, json_t *host, struct 
     }
     colon = strchr(option, ':');
     if (!strchr(option, '=') && !colon && !str_eq(option, "no-new-privileges"))
-        return err_set(err, ERR_INVALID, "invalid --security-opt: %s", option);
+        return err_set(err, ERR_INVALID, "Invalid --security-opt: \"%s\"", option);
     if (path && !str_eq(path, "unconfined") && !str_eq(path, "builtin")) {
-        r = file_read(AT_FDCWD, path, &text);
+        r = read_whole(path, &text);
         if (r < 0)
             return err_set(err, ERR_INVALID, "opening seccomp profile (%s) failed: open %s: %s", path, path,
                            r == -ENOENT ? "no such file or directory" : strerror(-r));

@@ -18,6 +18,8 @@ static int add_device(const char *text, json_t *devices, struct err *err)
         permissions = parts[n - 1];
     if (n > 1 && !two_is_permissions)
         inside = parts[1];
+    if (inside[0] != '/')
+        return err_set(err, ERR_INVALID, "%s is not an absolute path", inside);
     if (strspn(permissions, "rwm") != strlen(permissions))
         return err_set(err, ERR_INVALID, "%s is not a valid device permission", permissions);
     json_array_append_new(devices, json_pack("{s:s, s:s, s:s}", "PathOnHost", parts[0], "PathInContainer",
@@ -113,8 +115,9 @@ static int parse_gpus(const char *text, json_t **ret, struct err *err)
             *equals = '\0';
         if (!equals || str_eq(key, "count")) {
             if (!str_eq(value, "all") && str_to_i64(value, &count) < 0)
-                return err_set(err, ERR_INVALID,
-                               "invalid count (%s): value must be either \"all\" or an integer", value);
+                return err_set(
+                    err, ERR_INVALID,
+                    "invalid count (%s): value must be either \"all\" or an integer: invalid syntax", value);
             if (str_eq(value, "all"))
                 count = -1;
             counted = true;

@@ -68,15 +68,15 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
         r.digest = xstrdup(at + 1);
     ok = check_path(r.path) && (!r.tag || check_tag(r.tag)) && (!r.digest || check_digest(r.digest));
     if (!ok) {
-        bool upper = false;
+        bool upper = false, hub = !r.domain && !strchr(r.path, '/');
 
         for (const char *c = r.path; *c; c++)
             upper |= isupper((unsigned char)*c) != 0;
         reference_finish(&r);
         return err_set(err, ERR_INVALID,
-                       upper ? "invalid reference format: repository name (%s) must be lowercase"
+                       upper ? "invalid reference format: repository name (%s%s) must be lowercase"
                              : "invalid reference format",
-                       rest);
+                       hub ? "library/" : "", rest);
     }
     if (!r.domain || str_eq(r.domain, "index.docker.io")) {
         free(r.domain);

@@ -71,7 +71,7 @@ static json_t *row_field(struct run *r, const struct node *n, const char *name, 
 
 /* A new reference to a field of a value. */
 static json_t *field(struct run *r, const struct node *n, json_t *value, const char *name,
-                     const char *argument)
+                     const char *argument, bool last)
 {
     json_t *member;
 
@@ -82,11 +82,11 @@ static json_t *field(struct run *r, const struct node *n, json_t *value, const c
     if (json_is_null(value) || template_is_nil(value))
         return fail(r, n, "nil data; no entry for key \"%s\"", name);
     if (!json_is_object(value))
-        return fail(r, n, "can't evaluate field %s in type %s", name, value_type(value));
+        return fail(r, n, "can't evaluate field %s in type interface {}", name);
     member = json_object_get(value, name);
     if (member && !json_is_null(member))
         return json_incref(member);
-    if (template_null(name, /* missing= */ !member))
+    if ((last || member) && template_null(name, /* missing= */ !member))
         return json_incref(template_null(name, !member));
     if (!member)
         return fail(r, n, "map has no entry for key \"%s\"", name);
@@ -98,7 +98,8 @@ static json_t *field_chain(struct run *r, const struct node *n, json_t *value, s
                            const char *argument)
 {
     for (size_t i = from; value && n->names && n->names[i]; i++) {
-        json_t *member = field(r, n, value, n->names[i], n->names[i + 1] ? NULL : argument);
+        bool last = !n->names[i + 1];
+        json_t *member = field(r, n, value, n->names[i], last ? argument : NULL, last);
 
         json_decref(value);
         value = member;
@@ -167,6 +168,28 @@ static json_t *eval_logic(struct run *r, const struct node *command, json_t *dot
                         command->children[0]->text);
 }
 
+/* A row as JSON text has what HTML minds escaped, as Go's default encoder does. */
+static json_t *row_text(struct run *r)
+{
+    static const struct {
+        char plain;
+        const char *escaped;
+    } escapes[] = {{'<', "\\u003c"}, {'>', "\\u003e"}, {'&', "\\u0026"}};
+    _cleanup_json_ json_t *all = r->row->all(r->row);
+    _cleanup_free_ char *text = json_text(all);
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(strlen(text) * 6 + 1);
+
+    for (const char *c = text; *c; c++) {
+        const char *escaped = NULL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(escapes); i++)
+            if (*c == escapes[i].plain)
+                escaped = escapes[i].escaped;
+        buf_append(&out, escaped ? escaped : c, escaped ? 6 : 1);
+    }
+    return json_string(buf_str(&out));
+}
+
 /* The row can't be a function's argument as it stands: all its fields are. */
 static json_t *materialise(struct run *r, json_t *value)
 {
@@ -189,6 +212,9 @@ static json_t *eval_function(struct run *r, const struct node *command, json_t *
 
     if (str_eq(name, "and") || str_eq(name, "or"))
         return eval_logic(r, command, dot, last);
+    if (str_eq(name, "json") && command->count == 2 && r->row && dot == r->row_marker &&
+        command->children[1]->kind == NODE_DOT && !call.headings)
+        return row_text(r);
     for (size_t i = 1; i < command->count && !failed && call.count < ARRAY_SIZE(args) - 1; i++) {
         json_t *value = eval_operand(r, command->children[i], dot, NULL);
 

@@ -52,6 +52,12 @@ static int compare(const json_t *a, const json_t *b)
     return 2;
 }
 
+static json_t *incompatible(const json_t *a, const json_t *b, struct err *err)
+{
+    err_set(err, ERR_INVALID, "incompatible types for comparison: %s and %s", value_type(a), value_type(b));
+    return NULL;
+}
+
 static json_t *fn_eq(const struct call *c, struct err *err)
 {
     for (size_t i = 1; i < c->count; i++) {
@@ -61,7 +67,7 @@ static json_t *fn_eq(const struct call *c, struct err *err)
         if (r == 0 || (r == 2 && json_typeof(a) == json_typeof(b) && json_equal(a, b)))
             return json_true();
         if (r == 2 && !json_is_null(a) && !json_is_null(b) && !(json_is_boolean(a) && json_is_boolean(b)))
-            return fail(err, "incompatible types for comparison%s", "");
+            return incompatible(a, b, err);
     }
     if (c->count < 2)
         return fail(err, "missing argument for comparison%s", "");
@@ -81,11 +87,9 @@ static json_t *fn_order(const struct call *c, struct err *err)
     bool less = c->name[0] == 'l', or_equal = c->name[1] == 'e';
 
     if (r == 2)
-        return fail(err,
-                    json_typeof(c->args[0]) == json_typeof(c->args[1])
-                        ? "invalid type for comparison%s"
-                        : "incompatible types for comparison%s",
-                    "");
+        return json_typeof(c->args[0]) == json_typeof(c->args[1])
+                   ? fail(err, "invalid type for comparison%s", "")
+                   : incompatible(c->args[0], c->args[1], err);
     return json_boolean(r == 0 ? or_equal : less ? r < 0 : r > 0);
 }
 
@@ -110,6 +114,16 @@ static json_t *fn_len(const struct call *c, struct err *err)
                            : fail(err, "len of type %s", value_type(v));
 }
 
+/* What a map gives for a key it doesn't have: by the type that its values seem to have. */
+static json_t *zero_of_map(json_t *map)
+{
+    json_t *value = json_object_iter_value(json_object_iter(map));
+
+    if (!value || json_is_string(value))
+        return json_string("");
+    return json_is_array(value) ? json_incref(template_null("Binds", false)) : json_null();
+}
+
 static json_t *index_once(json_t *v, const json_t *key, struct err *err)
 {
     if (json_is_null(v))
@@ -120,7 +134,7 @@ static json_t *index_once(json_t *v, const json_t *key, struct err *err)
         if (!json_is_string(key))
             return fail(err, "value has type %s; should be string", value_type(key));
         member = json_object_get(v, json_string_value(key));
-        return member ? json_incref(member) : json_null();
+        return member ? json_incref(member) : zero_of_map(v);
     }
     if (!json_is_array(v) && !json_is_string(v))
         return fail(err, "can't index item of type %s", value_type(v));

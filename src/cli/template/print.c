@@ -209,7 +209,11 @@ static void print_object(struct buf *out, const json_t *object)
         buf_puts(out, i ? " " : "");
         if (!fields)
             buf_printf(out, "%s:", keys[i]);
-        print_inner(out, json_object_get(object, keys[i]));
+        value = json_object_get(object, keys[i]);
+        if (!fields && json_is_object(value) && !json_object_size(value))
+            buf_puts(out, "{}"); /* a set's values are empty structs */
+        else
+            print_inner(out, value);
     }
     buf_putc(out, fields ? '}' : ']');
     free(keys);
