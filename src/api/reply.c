@@ -67,8 +67,8 @@ int reply_error(struct request *r, const struct err *e)
     int status = err_kind_http_status(e->kind);
     json_t *body;
 
-    log_write(status >= 500 && e->kind != ERR_NOT_IMPLEMENTED ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
-              "%s %s: %s", r->method, r->url, e->message);
+    log_write(e->kind == ERR_SYSTEM ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, "%s %s: %s", r->method, r->url,
+              e->message);
 
     if (status == 304)
         return reply_status(r, status);

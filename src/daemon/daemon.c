@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -81,6 +83,20 @@ static void daemon_notify(const char *state)
                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 }
 
+/* Whether it is alive and a kegd: a number in a file may have been given to another process meanwhile. */
+static bool daemon_is_kegd(uint32_t pid)
+{
+    char link[64], target[PATH_MAX];
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/%u/exe", pid);
+    n = readlink(link, target, sizeof(target) - 1);
+    if (n < 0)
+        return false;
+    target[n] = '\0';
+    return str_ends(target, "/kegd");
+}
+
 static int daemon_write_pidfile(const char *path, struct err *err)
 {
     _cleanup_(buf_finish) struct buf old = BUF_INIT(64);
@@ -92,9 +108,9 @@ static int daemon_write_pidfile(const char *path, struct err *err)
         return 0;
     if (file_read(AT_FDCWD, path, &old) == 0 && old.len) {
         old.data[strcspn(old.data, "\n")] = '\0';
-        if (str_to_u32(old.data, &pid) == 0 && pid && pid != (uint32_t)getpid() && kill((pid_t)pid, 0) == 0)
-            return err_set(err, ERR_CONFLICT,
-                           "process with PID %u is still running: remove %s if that is no kegd", pid, path);
+        if (str_to_u32(old.data, &pid) == 0 && pid != (uint32_t)getpid() && daemon_is_kegd(pid))
+            return err_set(err, ERR_CONFLICT, "process with PID %u is still running: it is the kegd of %s",
+                           pid, path);
     }
     text = xasprintf("%d\n", getpid());
     r = file_replace(AT_FDCWD, path, text, strlen(text), 0644, /* sync= */ false);
