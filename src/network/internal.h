@@ -47,7 +47,20 @@ struct network_host {
     char (*claimed)[IFNAMSIZ]; /* host interfaces restored before settling */
     size_t claimed_count;
     uint16_t next_ephemeral;
+    struct departures *departures; /* departure.c */
 };
+
+/* departure.c: a veth pair goes with its namespace, which the kernel takes apart at its leisure; deleting it by request
+ * would hold the kernel's network lock for tens of milliseconds, against every other start. So an endpoint that leaves
+ * keeps its address until its interface is seen gone; one that doesn't go (a process still has the namespace) is
+ * removed after a while. */
+struct departures *departures_new(struct network_host *h);
+struct departures *
+departures_free(struct departures *d); /* ends its thread; interfaces are left to the next life */
+/* From now on the address is on its way out. No lock held. */
+void departures_add(struct departures *d, struct network *n, uint32_t address, const char *host_interface);
+/* Removes at once what is on its way out of a network (address 0: all of it). No lock held. */
+void departures_finish(struct departures *d, struct network *n, uint32_t address);
 
 /* nat.c: the nftables table of this instance. */
 /* Replaces the whole table by what networks and ports say, in one transaction: no packet sees a half. No lock

@@ -45,6 +45,7 @@ struct network_host *network_host_open(const struct network_host_options *option
     h->bip = xstrdup(options->bip);
     h->nat = options->nat;
     h->ip_forward = options->ip_forward;
+    h->departures = departures_new(h);
     if (parse_pools(h, options->pools, err) < 0)
         return NULL;
     if (h->ip_forward) {
@@ -61,6 +62,7 @@ struct network_host *network_host_free(struct network_host *h)
 {
     if (!h)
         return NULL;
+    departures_free(h->departures);
     while (h->networks) {
         struct network *n = h->networks;
 
@@ -245,6 +247,7 @@ int network_remove(struct network *n, struct err *err)
     if (count)
         return err_set(err, ERR_CONFLICT, "error while removing network: network %s has active endpoints",
                        n->name);
+    departures_finish(h->departures, n, 0);
     r = link_delete(n->bridge);
     if (r < 0)
         return err_errno(err, r, "cannot remove bridge %s", n->bridge);
@@ -310,6 +313,8 @@ static int reserve(struct network *n, struct network_endpoint *e, bool restoring
     uint32_t address;
     int r;
 
+    if (!chosen && inet_pton(AF_INET, e->ip, &address) == 1)
+        departures_finish(n->host->departures, n, address);
     pthread_mutex_lock(&n->host->lock);
     r = reserve_address(n, e, err);
     if (r == 0) {
@@ -329,16 +334,20 @@ static int reserve(struct network *n, struct network_endpoint *e, bool restoring
 
 static size_t release(struct network *n, const struct network_endpoint *e, struct nat_port **ret_ports)
 {
-    uint32_t address;
+    uint32_t address = 0;
+    bool leaving = *e->host_interface;
     size_t count;
 
+    inet_pton(AF_INET, e->ip, &address);
     pthread_mutex_lock(&n->host->lock);
-    if (inet_pton(AF_INET, e->ip, &address) == 1)
+    if (address && !leaving)
         address_release(&n->addresses, &n->subnet, address);
     if (n->endpoint_count)
         n->endpoint_count--;
     count = ports_release(n, e->container_id, ret_ports);
     pthread_mutex_unlock(&n->host->lock);
+    if (leaving)
+        departures_add(n->host->departures, n, address, e->host_interface);
     return count;
 }
 
@@ -411,10 +420,6 @@ int network_detach(struct network *n, const struct network_endpoint *e, struct e
 {
     _cleanup_free_ struct nat_port *ports = NULL;
     size_t count = release(n, e, &ports);
-    int result = nat_change_ports(n->host, ports, count, /* add= */ false, err), r;
 
-    r = *e->host_interface ? link_delete(e->host_interface) : 0;
-    if (r < 0 && result == 0)
-        result = err_errno(err, r, "cannot remove interface %s", e->host_interface);
-    return result;
+    return nat_change_ports(n->host, ports, count, /* add= */ false, err);
 }

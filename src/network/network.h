@@ -92,8 +92,8 @@ int network_attach(struct network *n, struct network_endpoint *endpoint, int net
 /* The endpoint of a container that runs already (after kegd's restart): address and ports are taken again and
  * the port rules are put back. */
 int network_restore(struct network *n, const struct network_endpoint *endpoint, struct err *err);
-/* Takes address and ports back; the veth, gone with its namespace, is removed if it is still there. Never
- * fails half-way: goes on, reports the first error. */
+/* Takes address and ports back. The veth goes with its namespace; if that lives on, it is removed a little later, and until
+ * then the address isn't given to anybody else. Never fails half-way: goes on, reports the first error. */
 int network_detach(struct network *n, const struct network_endpoint *endpoint, struct err *err);
 
 #endif
