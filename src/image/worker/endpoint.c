@@ -150,6 +150,7 @@ static int fetch_token(const struct endpoint *e, const char *url, const char *au
                        char **ret_token, char **ret_refresh, struct err *err)
 {
     _cleanup_(buf_finish) struct buf body = BUF_INIT(1024 * 1024);
+    struct http_certificates authority = {0};
     struct http_request q = {
         .url = url, .authorization = authorization, .form = form, .body = take_token_body, .arg = &body};
     struct http_response r = {0};
@@ -158,7 +159,9 @@ static int fetch_token(const struct endpoint *e, const char *url, const char *au
     int result = -1;
 
     request_fill(e, &q);
-    q.certificates = NULL;
+    if (e->certificates) /* the same authority may vouch for the token server; our key is the registry's alone */
+        authority.ca = e->certificates->ca;
+    q.certificates = &authority;
     if (http_perform(&q, &r, err) < 0)
         goto out;
     if (r.status == 401 || r.status == 403) {
