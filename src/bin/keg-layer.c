@@ -1,22 +1,24 @@
 /* keg-layer: one tar stream in or out of one layer. Started by kegd for each, never by people.
  *
- * Archives come from strangers, and unpacking them needs root's powers over files. So this happens here,
- * apart:
+ * Archives come from strangers, and unpacking them needs root's powers over files. So this happens apart:
  *
  *   1. spawned with an empty environment and the descriptors of worker/protocol.h, nothing else;
  *   2. namespaces of its own: mounts, network (none), pids, IPC, host name; a fork into the pid namespace,
- * whose first process does the work and dies with its parent;
- *   3. the layer's directory becomes the root (pivot_root, the rest of the host is detached), mounted nosuid,
- * nodev, noexec; read-only for packing;
- *   4. every descriptor that the verb doesn't name is closed;
+ *      whose first process does the work and dies with its parent;
+ *   3. the layer's directory becomes the root (pivot_root; the rest of the host is detached), mounted nosuid,
+ *      nodev, noexec; read-only for packing;
+ *   4. every descriptor that the verb doesn't name is closed, and every one of a directory: its ".." would
+ *      lead out of the new root;
  *   5. limits: no core, address space, descriptors;
- *   6. capabilities: only those that write trees (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID,
- * MKNOD, SETFCAP, and SYS_ADMIN, without which trusted.overlay.* can't be set); no_new_privs;
+ *   6. capabilities: only those that write trees (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, MKNOD,
+ *      SETFCAP, and SYS_ADMIN, without which trusted.overlay.* can't be set); no_new_privs;
  *   7. a seccomp allow-list for all threads: files of this root, memory, the threads there are. No exec, no
- * new process or thread, no socket, mount, namespace, ptrace, bpf, ioctl, io_uring. Anything else is SIGSYS.
+ *      new process or thread, no socket, mount, namespace, ptrace, bpf, ioctl, io_uring: anything else is
+ *      SIGSYS.
  *
- * Only then is the first byte of the archive read. At the end one report goes to kegd, which believes of it
- * as little as it can: digests are compared with what the manifest says. */
+ * Only then is the first byte of the archive read. At the end one report goes to kegd, which believes of it as
+ * little as it can: digests are compared with what the manifest says. tests/unit/test_layer_sandbox.c tries to
+ * break out. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* Staged layers → layers.
  *
- * In this order: what a stage still needs from the layers below it is settled; each is described; one syncfs brings
- * everything to the disk, for all of them (thousands of fsyncs would write the journal thousands of times; that other
- * files of the file system are written as well is the price); and only then are they given their names. */
+ * In this order: what a stage still needs from the layers below it is settled; each is described; one syncfs
+ * brings everything to the disk, for all of them (thousands of fsyncs would write the journal thousands of
+ * times; that other files of the file system are written as well is the price); and only then are they given
+ * their names. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -13,8 +13,8 @@
 #include "storage/internal.h"
 #include "storage/tree_remove.h"
 
-/* "base" is a symlink, since a symlink is metadata: it is on the disk when the directory is, without an fsync of its
- * own. Its target also tells people where to look. */
+/* "base" is a symlink, since a symlink is metadata: it is on the disk when the directory is, without an fsync
+ * of its own. Its target also tells people where to look. */
 #define BASE_PREFIX "../../layers/"
 
 static int check_id(const char *id, struct err *err)

@@ -1,4 +1,5 @@
-/* The overlay driver. Layers are directories in overlay's own form; the runtime mounts them, so there is little here. */
+/* The overlay driver. Layers are directories in overlay's own form; the runtime mounts them, so there is
+ * little here. */
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>

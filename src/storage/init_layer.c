@@ -1,5 +1,6 @@
-/* The layer between an image and its containers: what every container has to find, as far as the image hasn't got it.
- * Directories that the image has are repeated with its attributes, since the upper one's count in a merged tree. */
+/* The layer between an image and its containers: what every container has to find, as far as the image hasn't
+ * got it. Directories that the image has are repeated with its attributes, since the upper one's count in a
+ * merged tree. */
 #include "storage/init_layer.h"
 
 #include <fcntl.h>
@@ -56,8 +57,8 @@ static int make_dir(int root, const char *path, mode_t mode)
     return mkdirat(root, path, mode) < 0 || fchmodat(root, path, mode, 0) < 0 ? -errno : 0;
 }
 
-/* Whether the row can stay away: the image has it, or has something in its way that isn't ours to hide (a directory
- * that is a symlink). */
+/* Whether the row can stay away: the image has it, or has something in its way that isn't ours to hide (a
+ * directory that is a symlink). */
 static bool image_has(const struct storage_rootfs *image, const char *path, struct stat *st)
 {
     return storage_stat(image, path, /* follow= */ false, st, NULL) == 0;

@@ -8,7 +8,7 @@
 #include "storage/storage.h"
 #include "storage/worker/protocol.h"
 
-/* ---- Drivers: how layers become one tree. To add one: a struct like overlay_driver, a row in storage.c. ---- */
+/* ---- Drivers: how layers become one tree. To add one: a struct, a row in storage.c. ---- */
 
 struct storage_driver {
     const char *name;

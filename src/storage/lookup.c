@@ -1,8 +1,9 @@
 /* Looking into a stack of layers without mounting it: overlay's rules, name by name.
  *
- * A directory of the merged tree is a set of real directories, topmost first. A name in it is what the topmost of them
- * says; if that is a directory, lower ones join it, until one is opaque or something else. A symlink or ".." starts the
- * walk anew from the root with a longer path, so no real ".." or symlink is ever followed. */
+ * A directory of the merged tree is a set of real directories, topmost first. A name in it is what the
+ * topmost of them says; if that is a directory, lower ones join it, until one is opaque or something else. A
+ * symlink or ".." starts the walk anew from the root with a longer path, so no real ".." or symlink is ever
+ * followed. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* Layers → tar streams. */
+/* Whole trees out: layers → tar streams, and stacks as a mount. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "storage/internal.h"
+#include "storage/overlay.h"
 
 static void take_result(const struct worker_report *report, struct storage_pack_result *ret)
 {
@@ -96,4 +97,22 @@ int storage_layer_export(struct storage *s, const char *chain_id, int out, struc
     if (storage_layer_rootfs(s, chain_id, &r, err) < 0)
         return -1;
     return export_merged(s, &r.lower, out, ret, err);
+}
+
+int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, struct err *err)
+{
+    _cleanup_strv_ char **paths = NULL;
+    size_t n;
+    int *fds, fd;
+
+    if (r->upper)
+        strv_push(&paths, r->upper);
+    for (char **lower = r->lower; lower && *lower; lower++)
+        strv_push(&paths, *lower);
+    layer_add_empty(s, &paths);
+    if (open_dirs(paths, &fds, &n, err) < 0)
+        return -1;
+    fd = overlay_mount(fds, n, -EBADF, -EBADF, err);
+    close_dirs(fds, n);
+    return fd;
 }

@@ -67,7 +67,8 @@ static char *find_worker(struct err *err)
     return NULL;
 }
 
-/* Makes and opens DATA/<name>. What is below is for root alone: files of containers keep their setuid bits. */
+/* Makes and opens DATA/<name>. What is below is for root alone: files of containers keep their setuid bits.
+ */
 static int open_dir(const char *data, const char *name, char **ret_path, struct err *err)
 {
     _cleanup_free_ char *path = path_join(data, name);

@@ -55,11 +55,10 @@ char *const *storage_driver_status(const struct storage *s);
 
 struct storage_layer {
     char chain_id[STORAGE_DIGEST_SIZE];
-    char diff_id[STORAGE_DIGEST_SIZE]; /* of the uncompressed tar */
-    char parent[STORAGE_DIGEST_SIZE];  /* chain id of the one below; "" for a lowest layer */
-    char
-        blob_digest[STORAGE_DIGEST_SIZE]; /* of the bytes as received; diff_id when they weren't compressed */
-    char media_type[128];                 /* of the blob; "" when unknown */
+    char diff_id[STORAGE_DIGEST_SIZE];     /* of the uncompressed tar */
+    char parent[STORAGE_DIGEST_SIZE];      /* chain id of the one below; "" for a lowest layer */
+    char blob_digest[STORAGE_DIGEST_SIZE]; /* of the bytes as received */
+    char media_type[128];                  /* of the blob; "" when unknown */
     int64_t blob_size;
     int64_t size;    /* bytes of the regular files */
     int64_t entries; /* in the tar */
@@ -96,8 +95,7 @@ struct storage_limits {  /* 0: the default */
 struct storage_unpack_spec {
     int input;    /* a tar, plain, gzip or zstd (told by its bytes): pipe, socket or file. Stays the caller's,
                    * who may close it once start has returned. Read up to its end. */
-    int blob_out; /* where the received bytes are stored as they are; -EBADF: nowhere. Likewise. Not synced.
-                   */
+    int blob_out; /* where the received bytes go as they are; -EBADF: nowhere. Likewise. Not synced. */
     const char *blob_digest; /* expected, or NULL */
     int64_t blob_size;       /* expected, or -1 */
     const char *diff_id;     /* expected, or NULL */
@@ -135,7 +133,7 @@ void storage_unpack_cancel(struct storage_job *job);
 int storage_unpack_wait(struct storage_job *job, struct storage_stage **ret_stage,
                         struct storage_unpack_result *ret, struct err *err);
 
-/* Throws a stage away. Accepts NULL; returns nothing of use but is a destructor for _cleanup_. */
+/* Throws a stage away. Accepts NULL. */
 void storage_stage_discard(struct storage_stage *stage);
 DEFINE_CLEANUP_PTR(struct storage_stage, storage_stage_discard)
 
@@ -169,32 +167,31 @@ int storage_container_pack(struct storage *s, const char *id, int out, struct st
 /* The whole tree of a container (image, init and writable layers merged) as a flat tar: `docker export`. */
 int storage_container_export(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
                              struct err *err);
-/* Runs keg-layer once more to flatten an image's layers: as above, of a layer stack. */
+/* As above, of an image's layers. */
 int storage_layer_export(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
                          struct err *err);
 
 /* ---- Containers ---- */
 
 struct storage_rootfs {
-    char **lower; /* absolute paths of read-only trees, topmost first: the init layer, then the image's;
-                     NULL-ended */
+    char **lower; /* absolute paths, topmost first: the init layer, then the image's; NULL-ended */
     char *upper;  /* absolute path of the writable tree */
     char *work;   /* overlay's work directory; NULL for drivers without one */
 };
 /* Frees the content. Accepts a zeroed struct. */
 void storage_rootfs_finish(struct storage_rootfs *r);
 
-/* Makes the writable layer of container `id` ([0-9a-zA-Z_.-]) on the image layer `top` ("" or NULL: an empty image).
- * Between them is the init layer: the mount points every container needs (/dev/pts, /dev/shm, /dev/console, /proc, /sys,
- * /etc/hosts, /etc/hostname, /etc/resolv.conf, /.dockerenv, /etc/mtab → /proc/mounts) as far as the image hasn't got
- * them. It depends on the image alone, so it is made once for all its containers. ERR_CONFLICT: exists; ERR_NOT_FOUND:
- * no such layer. `ret` may be NULL; finish it. */
+/* Makes the writable layer of container `id` ([0-9a-zA-Z_.-]) on the image layer `top` ("" or NULL: an empty
+ * image). Between them is the init layer: the mount points every container needs (/dev/pts, /dev/shm,
+ * /dev/console, /proc, /sys, /etc/hosts, /etc/hostname, /etc/resolv.conf, /.dockerenv, /etc/mtab →
+ * /proc/mounts) as far as the image hasn't got them. It depends on the image alone, so it is made once for
+ * all its containers. ERR_CONFLICT: exists; ERR_NOT_FOUND: no such layer. `ret` may be NULL; finish it. */
 int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
                              struct err *err);
 /* Where the layers of a container are; reads one small file. ERR_NOT_FOUND. */
 int storage_container_rootfs(struct storage *s, const char *id, struct storage_rootfs *ret, struct err *err);
-/* Removes the writable layer (which must not be mounted); DATA/containers/<id> itself when that leaves it empty. A
- * missing container is success. */
+/* Removes the writable layer (which must not be mounted); DATA/containers/<id> itself when that leaves it
+ * empty. A missing container is success. */
 int storage_container_remove(struct storage *s, const char *id, struct err *err);
 /* Bytes in the writable layer (docker ps -s: SizeRw). ERR_NOT_FOUND. */
 int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err);
@@ -216,5 +213,9 @@ int storage_stat(const struct storage_rootfs *r, const char *path, bool follow, 
  * into an image that has no container. ERR_NOT_FOUND. */
 int storage_layer_rootfs(struct storage *s, const char *chain_id, struct storage_rootfs *ret,
                          struct err *err);
+
+/* Mounts the merged tree read-only, attached nowhere: a descriptor of its root, which the caller closes (that unmounts
+ * it). For copying out of an image, as a new volume does. Needs CAP_SYS_ADMIN. */
+int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, struct err *err);
 
 #endif

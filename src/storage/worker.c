@@ -13,8 +13,8 @@
 #include "base/str.h"
 #include "storage/internal.h"
 
-/* Descriptors for the worker are first copied above all the numbers they will have there, so that none is overwritten
- * before it is used. */
+/* Descriptors for the worker are first copied above all the numbers they will have there, so that none is
+ * overwritten before it is used. */
 enum { FD_ABOVE = WORKER_FD_LOWER + WORKER_LOWER_MAX };
 
 struct plan {

@@ -290,6 +290,26 @@ untouched() {
     grep -q 'the layer worker was killed by signal 9' "$D/out"
     [ "$(layers)" = 0 ]
 
+    # The one who started it dies: the worker doesn't go on without.
+    (cat base.tar; exec sleep 20) >"$D/pipe" 3>&- &
+    feeder=$!
+    "$BUILD_DIR/tests/storage-tool" "$D/data" "$BUILD_DIR/keg-layer" commit - "$D/pipe" 3>&- &
+    job=$!
+    for _ in $(seq 100); do
+        worker=$(pgrep -P $job -x keg-layer || true)
+        [ -z "$worker" ] || [ -z "$(find "$D/data/layers" -name passwd)" ] || break
+        sleep 0.05
+    done
+    kill -9 $job
+    for _ in $(seq 100); do
+        [ -e /proc/$worker ] || break
+        sleep 0.05
+    done
+    [ ! -e /proc/$worker ]
+    kill $feeder 2>/dev/null || true
+    [ -z "$(tool list)" ]
+    [ "$(layers)" = 0 ]
+
     STAGE_ONLY=1 tool commit - base.tar # ends between unpacking and committing
     [ "$(layers)" = 1 ]
     [ -z "$(tool list)" ]
@@ -351,6 +371,7 @@ untouched() {
         [ "$(tool cat c $path)" = "root:x:0:0::/root:/bin/sh" ]
     done
     [ "$(tool cat c /lib/lib.so)" = library ]
+    [ "$(tool mount c lib/lib.so)" = library ]
     [ "$(tool stat c /usr/lib/lib.so)" = "104755 9 7" ]
     [ "$(tool stat c / | cut -d' ' -f1)" = 40755 ]
     run timeout 5 "$BUILD_DIR/tests/storage-tool" "$D/data" "$BUILD_DIR/keg-layer" cat c /etc/pipe

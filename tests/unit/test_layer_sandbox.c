@@ -1,4 +1,5 @@
-/* The layer worker tries to break out: each attempt in a process of its own that shuts itself in as keg-layer does. */
+/* The layer worker tries to break out: each attempt in a process of its own that shuts itself in as keg-layer
+ * does. */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>

@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "storage/worker/overlay.h"
+#include "storage/overlay.h"
+#include "storage/worker/protocol.h"
 
 enum { FD_LIMIT = 4096, ADDRESS_SPACE_GIB = 2 };
 
@@ -28,11 +31,26 @@ static const bool sanitized = false;
 
 /* ---- Namespaces ---- */
 
+/* Nobody reads the report any more: kegd has died, and whoever starts next sweeps what was being made. The child must
+ * not go on writing into it. */
+static void await_end_or_orphaning(pid_t child)
+{
+    _cleanup_close_ int pidfd = pidfd_open(child, 0);
+    struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN}, {.fd = WORKER_FD_REPORT}};
+
+    while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+        ;
+    if (fds[1].revents)
+        kill(child, SIGKILL);
+}
+
 static _noreturn_ void await_child(pid_t child)
 {
     int status;
 
-    close_range(0, ~0U, 0); /* the pipes have to end when the child does */
+    close_range(0, WORKER_FD_REPORT - 1, 0);
+    close_range(WORKER_FD_REPORT + 1, ~0U, 0);
+    await_end_or_orphaning(child);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status)) {

@@ -32,9 +32,9 @@ struct sandbox_root {
     bool below; /* wanted */
 };
 
-/* Makes the namespaces and forks. The child returns: in the new root, with the working directory "/", without root's
- * descriptors (they are closed) and those above `last_fd`, with limits and few capabilities. The parent doesn't return:
- * it waits, and ends as the child does. */
+/* Makes the namespaces and forks. The child returns: in the new root, with the working directory "/", without
+ * root's descriptors (they are closed) and those above `last_fd`, with limits and few capabilities. The
+ * parent doesn't return: it waits, and ends as the child does. */
 int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err);
 /* The seccomp filter, over all threads there are by now; no more can be made. */
 int sandbox_seal(struct err *err);

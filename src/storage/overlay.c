@@ -1,6 +1,6 @@
 /* An overlay mount by descriptors. Layers are named by /proc/self/fd paths, which also keeps option strings
  * short; "lowerdir+" takes one layer at a time (Linux 6.8), older kernels get them in one string. */
-#include "storage/worker/overlay.h"
+#include "storage/overlay.h"
 
 #include <fcntl.h>
 #include <stdio.h>
