@@ -183,10 +183,11 @@ static void server_log(void *arg _unused_, const char *format, va_list ap)
 {
     char line[512];
 
-    /* the second is how a connection ends that was written to directly */
-    if (log_get_level() > LOG_LEVEL_DEBUG || strstr(format, "Application reported internal error"))
+    if (log_get_level() > LOG_LEVEL_DEBUG)
         return;
     vsnprintf(line, sizeof(line), format, ap);
+    if (strstr(line, "Application reported internal error"))
+        return; /* that is how a connection ends that was written to directly */
     line[strcspn(line, "\n")] = '\0';
     log_debug("http: %s", line);
 }
