@@ -459,11 +459,36 @@ static json_t *process_config(const struct exec *ex)
     return process;
 }
 
+/* The client sees its stream end and asks at once, perhaps before the watcher has heard the event: so what is
+ * believed to run is asked about. */
+static void refresh_exec(struct engine *e, struct exec *ex)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ex->container, NULL);
+    _cleanup_json_ json_t *request = json_object(), *state = NULL;
+    json_set_str(request, "op", "state");
+    if (!c || monitor_request(c, request, NULL, 0, &state, NULL) < 0)
+        return;
+    const json_t *own = json_object_get(json_object_get(state, "execs"), ex->id);
+    if (!own || json_bool_or(own, "running", true))
+        return;
+    pthread_mutex_lock(&e->execs->lock);
+    struct exec *known = find_exec(e->execs, ex->id);
+    if (known)
+        end_exec(known, (int)json_int_or(own, "exit_code", GONE_CODE));
+    pthread_mutex_unlock(&e->execs->lock);
+}
+
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err)
 {
     struct exec ex;
     if (get_exec(e, exec_id, &ex, err) < 0)
         return -1;
+    if (ex.running) {
+        json_decref(ex.config);
+        refresh_exec(e, &ex);
+        if (get_exec(e, exec_id, &ex, err) < 0)
+            return -1;
+    }
     json_t *info = json_object();
     json_set_str(info, "ID", ex.id);
     json_set_bool(info, "Running", ex.running);

@@ -173,7 +173,7 @@ static int make_run_directory(struct container *c, struct err *err)
 }
 
 /* The monitor made the namespace: join the networks, tell it to go on. */
-static int handle_network(struct start *s, const int *fds, size_t nfds)
+static void handle_network(struct start *s, const int *fds, size_t nfds)
 {
     struct container *c = s->c;
     struct err why = {0};
@@ -192,7 +192,9 @@ static int handle_network(struct start *s, const int *fds, size_t nfds)
         json_set_str(error, "message", why.message);
         json_object_set_new(go, "error", error);
     }
-    return monitor_send(s->monitor->sock, go, NULL, 0, s->err);
+    /* A monitor that is leaving because the program can't be run doesn't take this any more; what it said first comes
+     * with the next packet. */
+    monitor_send(s->monitor->sock, go, NULL, 0, NULL);
 }
 
 /* Receives until the reply to "start". */
@@ -205,11 +207,10 @@ static int await_start(struct start *s, json_t **ret_ok)
         if (!packet)
             return -1;
         const char *event = json_str(packet, "event");
-        int r = str_eq(event, "network") ? handle_network(s, fds, nfds) : 0;
+        if (str_eq(event, "network"))
+            handle_network(s, fds, nfds);
         for (size_t i = 0; i < nfds; i++)
             close(fds[i]);
-        if (r < 0)
-            return -1;
         if (!event)
             return monitor_reply(packet, ret_ok, s->err);
     }
