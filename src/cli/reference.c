@@ -13,15 +13,22 @@ static bool is_domain(const char *s, size_t len)
     return memchr(s, '.', len) || memchr(s, ':', len) || (len == 9 && memcmp(s, "localhost", 9) == 0);
 }
 
+/* Whether a separator may follow the separator before it: any number of dashes, two underscores. */
+static bool may_double(const char *start, const char *at)
+{
+    if (at == start || at[-1] != *at)
+        return false;
+    return *at == '-' || (*at == '_' && (at - start < 2 || at[-2] != '_'));
+}
+
 static bool check_path(const char *path)
 {
     bool separator = true; /* a component neither starts nor ends with one */
 
-    for (; *path; path++) {
-        if (islower((unsigned char)*path) || isdigit((unsigned char)*path))
+    for (const char *c = path; *c; c++) {
+        if (islower((unsigned char)*c) || isdigit((unsigned char)*c))
             separator = false;
-        else if (strchr("/._-", *path) &&
-                 (!separator || (*path == '-' && path[-1] == '-') || (*path == '_' && path[-1] == '_')))
+        else if (strchr("/._-", *c) && (!separator || may_double(path, c)))
             separator = true;
         else
             return false;
