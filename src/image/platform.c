@@ -125,6 +125,19 @@ static int variant_number(const char *variant)
     return variant[0] == 'v' && variant[1] >= '0' && variant[1] <= '9' && !variant[2] ? variant[1] - '0' : 0;
 }
 
+/* What a 64-bit processor also runs, when there is nothing better. */
+static const struct {
+    const char *architecture, *also;
+} elders[] = {{"amd64", "386"}, {"arm64", "arm"}};
+
+static int match_elder(const struct platform *want, const struct platform *have)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(elders); i++)
+        if (str_eq(want->architecture, elders[i].architecture) && str_eq(have->architecture, elders[i].also))
+            return 1 + variant_number(have->variant) / 2;
+    return 0;
+}
+
 int platform_match(const struct platform *want, const struct platform *have)
 {
     struct platform w = *want, h = *have;
@@ -132,13 +145,15 @@ int platform_match(const struct platform *want, const struct platform *have)
 
     platform_normalize(&w);
     platform_normalize(&h);
-    if (!str_eq(w.os, h.os) || !str_eq(w.architecture, h.architecture))
+    if (!str_eq(w.os, h.os))
         return 0;
+    if (!str_eq(w.architecture, h.architecture))
+        return match_elder(&w, &h);
     if (str_eq(w.variant, h.variant))
         return 100;
     wanted = variant_number(w.variant);
     offered = variant_number(h.variant);
     if (str_eq(w.architecture, "arm") || str_eq(w.architecture, "amd64"))
         return offered <= wanted ? 10 + offered : 0; /* an older variant runs on a newer processor */
-    return h.variant[0] ? 0 : 5;
+    return h.variant[0] ? 0 : 6;
 }

@@ -24,7 +24,7 @@ void platform_normalize(struct platform *p);
 /* "linux/arm/v7" */
 void platform_format(const struct platform *p, char out[PLATFORM_TEXT_SIZE]);
 /* How well an image of platform `have` serves `want`: 0 not at all, otherwise higher is better (arm/v7 also
- * runs v6 and v5, less well). */
+ * runs v6 and v5, less well; amd64 runs 386 and arm64 arm, least well). */
 int platform_match(const struct platform *want, const struct platform *have);
 
 #endif

@@ -140,6 +140,8 @@ static void test_platforms(void **state _unused_)
         {"linux/arm/v6", "linux/arm/v7", 0},  {"linux/amd64", "linux/arm64", 0},
         {"linux/amd64", "windows/amd64", 0},  {"linux/amd64/v2", "linux/amd64", 1},
         {"linux/amd64", "linux/amd64/v3", 0}, {"linux/armhf", "linux/arm/v7", 1},
+        {"linux/amd64", "linux/386", 1},      {"linux/386", "linux/amd64", 0},
+        {"linux/arm64", "linux/arm/v7", 1},   {"linux/arm64", "linux/amd64", 0},
     };
     struct platform p;
     struct err err = {0};

@@ -26,6 +26,7 @@ struct request {
     struct client *client;
     json_t *packet;
     int reply, out;
+    struct client_watch watch;
     int64_t last_progress;
 };
 
@@ -59,15 +60,15 @@ static void request_progress(void *arg, int64_t bytes)
     send(q->reply, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT); /* a missed one doesn't matter */
 }
 
-static json_t *op_manifest(struct request *q, const struct client_watch *watch, struct err *err)
+static json_t *op_manifest(struct request *q, struct err *err)
 {
     const char *reference = json_str_or(q->packet, "reference", "");
 
-    return client_manifest(q->client, reference, json_str_or(q->packet, "display", reference), q->out, watch,
-                           err);
+    return client_manifest(q->client, reference, json_str_or(q->packet, "display", reference), q->out,
+                           &q->watch, err);
 }
 
-static json_t *op_blob(struct request *q, const struct client_watch *watch, struct err *err)
+static json_t *op_blob(struct request *q, struct err *err)
 {
     const char *digest = json_str(q->packet, "digest");
 
@@ -75,10 +76,10 @@ static json_t *op_blob(struct request *q, const struct client_watch *watch, stru
         err_set(err, ERR_INVALID, "invalid digest");
         return NULL;
     }
-    return client_blob(q->client, digest, json_int_or(q->packet, "size", -1), q->out, watch, err);
+    return client_blob(q->client, digest, json_int_or(q->packet, "size", -1), q->out, &q->watch, err);
 }
 
-static json_t *op_login(struct request *q, const struct client_watch *watch _unused_, struct err *err)
+static json_t *op_login(struct request *q, struct err *err)
 {
     return client_login(q->client, err);
 }
@@ -86,7 +87,7 @@ static json_t *op_login(struct request *q, const struct client_watch *watch _unu
 /* To add a request: a row, and its description in registry_protocol.h. */
 static const struct {
     const char *op;
-    json_t *(*run)(struct request *q, const struct client_watch *watch, struct err *err);
+    json_t *(*run)(struct request *q, struct err *err);
     bool needs_out;
 } ops[] = {
     {"manifest", op_manifest, true},
@@ -96,12 +97,11 @@ static const struct {
 
 static json_t *dispatch(struct request *q, struct err *err)
 {
-    struct client_watch watch = {request_cancelled, request_progress, q};
     const char *op = json_str(q->packet, "op");
 
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
         if (str_eq(op, ops[i].op) && (q->out >= 0 || !ops[i].needs_out))
-            return ops[i].run(q, &watch, err);
+            return ops[i].run(q, err);
     err_set(err, ERR_NOT_IMPLEMENTED, "keg-registry doesn't do \"%s\"", op ? op : "");
     return NULL;
 }
@@ -134,6 +134,7 @@ static void start_request(struct client *client, json_t *packet, int *fds, size_
     pthread_t thread;
 
     q->client = client;
+    q->watch = (struct client_watch){request_cancelled, request_progress, q};
     q->packet = json_incref(packet);
     q->reply = nfds > 0 ? fds[0] : -EBADF;
     q->out = nfds > 1 ? fds[1] : -EBADF;
