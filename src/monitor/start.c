@@ -139,6 +139,7 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
                                              .bundle = json_str(body, "bundle"),
                                              .overlay = lower ? &overlay : NULL,
                                              .stdio = {-EBADF, -EBADF, -EBADF},
+                                             .own_network = m->netns.fd >= 0,
                                              .seccomp_cache_dir = m->seccomp_cache};
     int master, r = 0;
 

@@ -163,7 +163,10 @@ static pid_t clone_into(struct exec *x, int *ret_pidfd)
             return result;
     }
     x->born_in_cgroup = unified >= 0;
+    process_set_visible(false); /* what is in the container must not look into it, nor take its descriptors */
     pid = process_clone(0, unified, ret_pidfd);
+    if (pid != 0)
+        process_set_visible(true);
     if (pid != 0 && back >= 0)
         namespace_join(back, CLONE_NEWPID);
     return pid;

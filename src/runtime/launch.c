@@ -84,7 +84,7 @@ struct detour {
 static int detour_enter(struct detour *d, struct init *in, struct err *err)
 {
     *d = (struct detour){-EBADF, -EBADF};
-    if (in->namespaces[NAMESPACE_PID] >= 0) {
+    if (in->namespaces[NAMESPACE_PID] >= 0 && !in->in_between) {
         int result;
 
         d->pid = namespace_open_of(0, NAMESPACE_PID);
@@ -155,7 +155,8 @@ static int prepare(struct init *in, struct err *err)
     in->procfs = in->rootfs.procfs = procfs_open();
     if (in->procfs < 0)
         return err_errno(err, in->procfs, "open /proc");
-    if (open_namespaces(in, err) < 0 || get_filter(in, err) < 0 || open_start_socket(in, err) < 0)
+    if (open_namespaces(in, err) < 0 || get_filter(in, err) < 0 || open_start_socket(in, err) < 0 ||
+        rootfs_open_mappings(&in->rootfs, err) < 0)
         return -1;
     in->in_between = needs_process_in_between(in);
     in->rootfs.foreign_user = in->spec->namespaces[NAMESPACE_USER].wanted;
@@ -183,11 +184,15 @@ static int clone_init(struct runtime_container *c, struct init *in, struct err *
         close(pair[1]);
         return -1;
     }
+    if (in->namespaces[NAMESPACE_PID] >= 0) /* others are in there, who must not look into it */
+        process_set_visible(false);
     pid = process_clone(in->in_between ? 0 : in->clone_flags, unified, &c->pidfd);
     if (pid == 0) {
         close(pair[0]);
         init_run(in);
     }
+    if (in->namespaces[NAMESPACE_PID] >= 0)
+        process_set_visible(true);
     detour_leave(&detour);
     close(pair[1]);
     c->sync = pair[0];

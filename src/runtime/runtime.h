@@ -43,7 +43,9 @@ struct runtime_create_options {
     const char *seccomp_cache_dir; /* compiled filters, shared between containers; NULL: no cache */
     bool no_pivot;
     bool no_new_keyring;
-    bool detached; /* the caller goes away: another process starts it (runtime_open). Else init dies
+    bool own_network; /* the network namespace the caller stands in was made for this container: its
+                                      sysctls may be set though the configuration lists no such namespace */
+    bool detached;    /* the caller goes away: another process starts it (runtime_open). Else init dies
                       with the handle if it was never started. Needs state_dir */
 };
 

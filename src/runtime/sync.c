@@ -54,6 +54,8 @@ enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct er
     int fd = -EBADF;
     ssize_t n = fd_receive_message(socket, &m, sizeof(m), &fd, ret_fd ? 1 : 0, &count);
 
+    if (n == -ECONNRESET) /* it went without reading our last message; its own are still there */
+        n = fd_receive_message(socket, &m, sizeof(m), &fd, ret_fd ? 1 : 0, &count);
     if (ret_fd)
         *ret_fd = count ? fd : -EBADF;
     if (n < (ssize_t)offsetof(struct sync_message, error) || (size_t)n != length_of(&m))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,11 @@ pid_t process_clone(uint64_t flags, int cgroup, int *ret_pidfd)
     if (ret_pidfd && pid > 0)
         *ret_pidfd = pidfd;
     return (pid_t)pid;
+}
+
+void process_set_visible(bool visible)
+{
+    prctl(PR_SET_DUMPABLE, visible, 0, 0, 0);
 }
 
 void process_reset_signals(void)

@@ -22,6 +22,9 @@ int process_start_time(pid_t pid, uint64_t *ret_ticks, char *ret_state);
  * *ret_pidfd (may be NULL) is close-on-exec; cgroup >= 0 is a v2 directory to be born in. The caller must be
  * single-threaded. */
 pid_t process_clone(uint64_t flags, int cgroup, int *ret_pidfd);
+/* Whether others of the same user may trace this process and look at its /proc/PID/{fd,exe,mem} (PR_SET_DUMPABLE).
+ * Children inherit it; execve() puts it back. */
+void process_set_visible(bool visible);
 /* Unblocks all signals and puts every handler back, ignored ones too: what a program expects at birth. */
 void process_reset_signals(void);
 

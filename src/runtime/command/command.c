@@ -105,13 +105,14 @@ static const struct command {
     size_t option_count;
     bool needs_id, clones; /* clones: makes processes for a container, so must not run from a writable file */
     command_run run;
+    int failure; /* the exit status of an error, where it isn't 1 */
 } commands[] = {
     {"create", "ID", "make a container; its program waits", OPTIONS(create_options), true, true,
      command_create},
     {"start", "ID", "let a created container's program go", NULL, 0, true, false, command_start},
     {"run", "ID", "create, start and wait", OPTIONS(run_options), true, true, command_run_container},
     {"exec", "ID COMMAND [ARG...]", "one more process in a container", OPTIONS(exec_options), true, true,
-     command_exec},
+     command_exec, 255},
     {"kill", "ID [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, false, command_kill},
     {"delete", "ID", "remove what is left of a container", OPTIONS(delete_options), true, false,
      command_delete},
@@ -279,7 +280,9 @@ static int dispatch(struct request *request, const struct command *command, char
         if (result < 0)
             return err_errno(err, result, "execute keg-runtime from a copy that containers can't write");
     }
-    return command->run(request, err);
+    used = command->run(request, err);
+    request->failure = command->failure;
+    return used;
 }
 
 static int run(struct request *request, char **argv, struct err *err)
@@ -316,5 +319,5 @@ int command_main(int argc, char **argv)
     strv_free(request.env);
     strv_free(request.capabilities);
     strv_free(request.groups);
-    return result < 0 ? 1 : result;
+    return result >= 0 ? result : request.failure ? request.failure : 1;
 }

@@ -29,6 +29,7 @@ struct request {
     /* what is left: the container's id, then the command's own */
     const char *id;
     char **args;
+    int failure; /* exit status of an error, 0: 1 */
 };
 
 /* Exit status 0 … 255; errors are -1 with *err, which the caller reports. */

@@ -166,7 +166,7 @@ static int step_names(struct init *in, struct err *err)
         return err_errno(err, errno, "set the host name %s", spec->hostname);
     if (!str_empty(spec->domainname) && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
         return err_errno(err, errno, "set the domain name %s", spec->domainname);
-    return init_apply_sysctls(spec, in->procfs, err);
+    return init_apply_sysctls(in, err);
 }
 
 static int step_pivot(struct init *in, struct err *err)
@@ -252,11 +252,14 @@ static int execute(struct init *in, struct err *err)
  * init as a sibling. */
 static int clone_inside(struct init *in, struct err *err)
 {
-    int user = in->namespaces[NAMESPACE_USER], result = join_namespaces(in, err);
+    int user = in->namespaces[NAMESPACE_USER], pids = in->namespaces[NAMESPACE_PID], result;
     pid_t pid;
 
-    if (result < 0)
+    if (join_namespaces(in, err) < 0)
         return -1;
+    result = pids >= 0 ? namespace_join(pids, CLONE_NEWPID) : 0;
+    if (result < 0)
+        return err_errno(err, result, "join the pid namespace %s", in->spec->namespaces[NAMESPACE_PID].path);
     result = user >= 0 ? namespace_join(user, CLONE_NEWUSER) : 0;
     if (result < 0)
         return err_errno(err, result, "join the user namespace %s",

@@ -38,7 +38,7 @@ struct init {
 _noreturn_ void init_run(struct init *in);
 
 /* One sysctl each, in the container's namespaces, through the host's checked procfs. */
-int init_apply_sysctls(const struct spec *spec, int procfs, struct err *err);
+int init_apply_sysctls(const struct init *in, struct err *err);
 
 /* The process's own properties. All need the privileges the process is going to lose. */
 

@@ -1,6 +1,7 @@
 /* Finding the program, its environment, and execve(). */
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,6 +66,15 @@ void process_make_env(const struct spec_process *p, char ***ret_env)
         *ret_env = xcalloc(1, sizeof(char *));
 }
 
+/* Docker's clients look for Go's wording, which is strerror()'s in small letters. */
+static const char *reason(int errnum, char *out, size_t size)
+{
+    snprintf(out, size, "%s", errnum == EISDIR ? "is a directory" : strerror(errnum));
+    if (*out >= 'A' && *out <= 'Z')
+        *out = (char)(*out + ('a' - 'A'));
+    return out;
+}
+
 static int check_program(const char *path)
 {
     struct stat st;
@@ -78,21 +88,24 @@ static int check_program(const char *path)
 
 static int not_invoked(const char *name, int errnum, struct err *err)
 {
-    return err_set(err, ERR_CANNOT_INVOKE, "exec: \"%s\": %s", name,
-                   errnum == -EISDIR ? "is a directory" : strerror(-errnum));
+    char text[100];
+
+    return err_set(err, ERR_CANNOT_INVOKE, "exec: \"%s\": %s", name, reason(-errnum, text, sizeof(text)));
 }
 
 int process_find_program(const struct spec_process *p, struct err *err, char **ret_program)
 {
     const char *name = p->args[0], *path = env_get(p, "PATH");
     _cleanup_strv_ char **directories = NULL;
+    char text[100];
     int denied = 0;
 
     if (strchr(name, '/')) {
         int result = check_program(name);
 
         if (result == -ENOENT || result == -ENOTDIR)
-            return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": stat %s: %s", name, name, strerror(-result));
+            return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": stat %s: %s", name, name,
+                           reason(-result, text, sizeof(text)));
         if (result < 0)
             return not_invoked(name, result, err);
         *ret_program = xstrdup(name);
@@ -118,6 +131,7 @@ int process_find_program(const struct spec_process *p, struct err *err, char **r
 int process_execute(const struct spec_process *p, const char *program, char *const *env,
                     unsigned preserve_fds, struct err *err)
 {
+    char text[100];
     int errnum;
 
     if (syscall(SYS_close_range, 3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
@@ -127,7 +141,8 @@ int process_execute(const struct spec_process *p, const char *program, char *con
             return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
     execve(program, (char *const *)p->args, env);
     errnum = errno;
+    reason(errnum, text, sizeof(text));
     if (errnum == ENOENT) /* it was there a moment ago: its interpreter is not */
-        return err_set(err, ERR_NO_PROGRAM, "exec %s: %s", program, strerror(errnum));
-    return err_set(err, ERR_CANNOT_INVOKE, "exec %s: %s", program, strerror(errnum));
+        return err_set(err, ERR_NO_PROGRAM, "exec %s: %s", program, text);
+    return err_set(err, ERR_CANNOT_INVOKE, "exec %s: %s", program, text);
 }

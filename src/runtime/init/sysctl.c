@@ -1,6 +1,5 @@
 /* `linux.sysctl`: only what belongs to a namespace of the container's own. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -40,17 +39,7 @@ static char *file_of(const char *name)
     return path;
 }
 
-/* The caller may have made the network namespace itself, so that it isn't in the configuration: what counts
- * is that it isn't the host's. */
-static bool network_is_separate(int procfs)
-{
-    struct stat own, host;
-
-    return fstatat(procfs, "self/ns/net", &own, 0) == 0 && fstatat(procfs, "1/ns/net", &host, 0) == 0 &&
-           own.st_ino != host.st_ino;
-}
-
-static int check(const struct spec *spec, int procfs, const char *name, const char *file, struct err *err)
+static int check(const struct init *in, const char *name, const char *file, struct err *err)
 {
     _cleanup_free_ char *dotted = xstrdup(file + 4);
 
@@ -61,8 +50,8 @@ static int check(const struct spec *spec, int procfs, const char *name, const ch
 
         if (str_ends(row, ".") ? !str_starts(dotted, row) : !str_eq(dotted, row))
             continue;
-        if (namespaced[i].needs == NAMESPACE_NETWORK ? network_is_separate(procfs)
-                                                     : spec->namespaces[namespaced[i].needs].wanted)
+        if (in->spec->namespaces[namespaced[i].needs].wanted ||
+            (namespaced[i].needs == NAMESPACE_NETWORK && in->options->own_network))
             return 0;
         return err_set(err, ERR_INVALID, "sysctl \"%s\" needs a \"%s\" namespace of the container's own",
                        name, namespaces[namespaced[i].needs].name);
@@ -70,20 +59,20 @@ static int check(const struct spec *spec, int procfs, const char *name, const ch
     return err_set(err, ERR_INVALID, "sysctl \"%s\" is not in a separate kernel namespace", name);
 }
 
-int init_apply_sysctls(const struct spec *spec, int procfs, struct err *err)
+int init_apply_sysctls(const struct init *in, struct err *err)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)spec->sysctl, name, value) {
+    json_object_foreach ((json_t *)in->spec->sysctl, name, value) {
         _cleanup_free_ char *file = file_of(name);
         int result;
 
         if (!file || !json_is_string(value))
             return err_set(err, ERR_INVALID, "linux.sysctl: \"%s\" is no name, or its value no string", name);
-        if (check(spec, procfs, name, file, err) < 0)
+        if (check(in, name, file, err) < 0)
             return -1;
-        result = procfs_write(procfs, file, json_string_value(value));
+        result = procfs_write(in->procfs, file, json_string_value(value));
         if (result < 0)
             return err_errno(err, result, "set sysctl %s to %s", name, json_string_value(value));
     }

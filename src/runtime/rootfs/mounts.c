@@ -106,14 +106,12 @@ static unsigned long default_propagation(const struct rootfs *r)
     return r->spec->root_propagation ? r->spec->root_propagation | MS_REC : MS_SLAVE | MS_REC;
 }
 
-/* Mapped as the mount says, or as the container is. A user namespace's descriptor, 0 for none, -1. */
-static int mapping_of(const struct rootfs *r, const struct spec_mount *m, struct err *err)
+/* Mapped as the mount says, or as the container is. */
+static int open_mapping(const struct rootfs *r, const struct spec_mount *m, struct err *err)
 {
     bool own = m->uid_count;
     int fd;
 
-    if (!m->idmap)
-        return 0;
     if (!own && !r->spec->uid_count)
         return err_set(err, ERR_INVALID, "mount %s: idmap needs mappings, its own or the container's",
                        m->destination);
@@ -123,18 +121,27 @@ static int mapping_of(const struct rootfs *r, const struct spec_mount *m, struct
     return fd < 0 ? err_errno(err, fd, "mount %s: make the mappings", m->destination) : fd;
 }
 
-static int bind(struct rootfs *r, const struct spec_mount *m, int tree, struct err *err)
+int rootfs_open_mappings(struct rootfs *r, struct err *err)
 {
-    _cleanup_close_ int target = -EBADF, mounted = -EBADF, userns = -EBADF;
+    for (size_t i = 0; i < r->spec->mount_count; i++) {
+        if (!r->spec->mounts[i].idmap)
+            continue;
+        r->mappings[i] = open_mapping(r, &r->spec->mounts[i], err);
+        if (r->mappings[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int bind(struct rootfs *r, const struct spec_mount *m, int tree, int mapping, struct err *err)
+{
+    _cleanup_close_ int target = -EBADF, mounted = -EBADF;
     struct stat st;
 
     if (fstat(tree, &st) < 0)
         return err_errno(err, errno, "mount %s", m->source);
     target = rootfs_open_target(r, m->destination, S_ISDIR(st.st_mode), /* plain= */ false, err);
     if (target < 0 || check_proc(target, m->destination, m, tree, err) < 0)
-        return -1;
-    userns = mapping_of(r, m, err);
-    if (userns == -1)
         return -1;
     mounted = mount_place(&(struct mount_request){
         .tree = tree,
@@ -143,14 +150,12 @@ static int bind(struct rootfs *r, const struct spec_mount *m, int tree, struct e
         .recursive_set = m->recursive_set,
         .recursive_clear = m->recursive_clear,
         .propagation = m->propagation ? m->propagation : default_propagation(r),
-        .userns = userns,
+        .userns = mapping,
         .idmap_recursive = m->idmap_recursive,
         .target = target,
         .root = r->root,
         .path = m->destination,
     });
-    if (userns == 0)
-        userns = -EBADF;
     return mounted < 0 ? refused(m, mounted, "", err) : 0;
 }
 
@@ -250,7 +255,7 @@ int rootfs_mount_range(struct rootfs *r, size_t first, size_t end, struct err *e
         if (m->remount)
             result = remount(r, m, err);
         else if (m->bind)
-            result = bind(r, m, r->sources[i], err);
+            result = bind(r, m, r->sources[i], r->mappings[i], err);
         else if (rootfs_is_cgroup(m))
             result = rootfs_mount_cgroup(r, m, err);
         else

@@ -18,16 +18,20 @@ void rootfs_init(struct rootfs *r)
 
     r->tree = r->root = -EBADF;
     r->sources = xcalloc(n ? n : 1, sizeof(*r->sources));
+    r->mappings = xcalloc(n ? n : 1, sizeof(*r->mappings));
     for (size_t i = 0; i < n; i++)
-        r->sources[i] = -EBADF;
+        r->sources[i] = r->mappings[i] = -EBADF;
 }
 
 void rootfs_finish(struct rootfs *r)
 {
-    for (size_t i = 0; r->sources && i < r->spec->mount_count; i++)
+    for (size_t i = 0; r->sources && i < r->spec->mount_count; i++) {
         close_fd(&r->sources[i]);
+        close_fd(&r->mappings[i]);
+    }
     free(r->sources);
-    r->sources = NULL;
+    free(r->mappings);
+    r->sources = r->mappings = NULL;
     close_fd(&r->tree);
     close_fd(&r->root);
 }

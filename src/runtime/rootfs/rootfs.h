@@ -3,7 +3,7 @@
  * "/" (openat2 with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS), and mounts are put on what was opened.
  * Nothing here trusts anything in the root.
  *
- * The steps, in order: rootfs_open_host, rootfs_mount_root, rootfs_mount_range, rootfs_make_devices,
+ * The steps, in order: rootfs_open_mappings, rootfs_open_host, rootfs_mount_root, rootfs_mount_range, rootfs_make_devices,
  * rootfs_make_console, rootfs_mask, rootfs_seal, rootfs_pivot. Errors name the path as the configuration has
  * it. */
 #ifndef KEG_RUNTIME_ROOTFS_ROOTFS_H
@@ -25,6 +25,7 @@ struct rootfs {
     bool foreign_user;     /* in another user namespace than the host: no mknod */
     int tree;              /* the root, not yet placed */
     int *sources;          /* per mount: what it binds, else -EBADF */
+    int *mappings;         /* per mount: the user namespace it is mapped by, else -EBADF */
     int root;              /* the root's descriptor, once mounted */
 };
 
@@ -35,6 +36,8 @@ void rootfs_finish(struct rootfs *r);
  * runtime_create() when the container has a user namespace of its own (which may not see them), else in init;
  * before propagation is cut. */
 int rootfs_open_host(struct rootfs *r, struct err *err);
+/* Makes the mappings of idmapped mounts; in the caller of runtime_create(). */
+int rootfs_open_mappings(struct rootfs *r, struct err *err);
 /* Cuts propagation and puts the root in place. */
 int rootfs_mount_root(struct rootfs *r, struct err *err);
 /* Those of `mounts` from `first` on and before `end`, in order. */
