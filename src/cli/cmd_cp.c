@@ -63,15 +63,39 @@ static int finish_tar(pid_t pid, struct err *err)
     return 0;
 }
 
-static char *base_name(const char *path)
+/* "a/b/" → "a/" and "b"; the caller frees both. */
+static void split_path(const char *path, char **ret_parent, char **ret_base)
 {
     const char *end = path + strlen(path), *start;
 
-    while (end > path && end[-1] == '/')
+    while (end > path + 1 && end[-1] == '/')
         end--;
     for (start = end; start > path && start[-1] != '/';)
         start--;
-    return xstrndup(start, (size_t)(end - start));
+    *ret_parent = xstrndup(path, (size_t)(start - path));
+    *ret_base = xstrndup(start, (size_t)(end - start));
+}
+
+static void append_quoted(struct buf *out, const char *text, const char *special)
+{
+    for (; *text; text++) {
+        if (strchr(special, *text))
+            buf_putc(out, '\\');
+        buf_putc(out, *text);
+    }
+}
+
+/* The option by which tar gives the top of what it (un)packs another name; the caller frees. */
+static char *rename_rule(const char *from, const char *to)
+{
+    struct buf rule = BUF_INIT(64 * 1024);
+
+    buf_puts(&rule, "--transform=s,^");
+    append_quoted(&rule, from, ".*[]^$\\,");
+    buf_putc(&rule, ',');
+    append_quoted(&rule, to, "&\\,");
+    buf_puts(&rule, ",S"); /* targets of symbolic links stay */
+    return buf_take(&rule);
 }
 
 static int copy_down(struct http *http, int fd, struct err *err)
@@ -91,7 +115,7 @@ static int from_container(struct cli *cli, const char *container, const char *pa
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     struct client_request request = {.method = "GET", .url = &url};
     _cleanup_(http_free_p) struct http *http = NULL;
-    _cleanup_free_ char *name = base_name(path), *parent = NULL, *target = NULL, *rename_rule = NULL;
+    _cleanup_free_ char *above = NULL, *name = NULL, *parent = NULL, *target = NULL, *rule = NULL;
     char *argv[] = {
         (char *)"tar", (char *)"-x", (char *)"-C", NULL, (char *)"-f", (char *)"-", (char *)"--no-same-owner",
         NULL,          NULL,         NULL};
@@ -107,13 +131,11 @@ static int from_container(struct cli *cli, const char *container, const char *pa
         return -1;
     if (str_eq(local, "-"))
         return copy_down(http, STDOUT_FILENO, err);
-    target = base_name(local);
-    parent = into ? xstrdup(local) : xstrndup(local, strlen(local) - strlen(strstr(local, target)));
-    argv[3] = *parent ? parent : (char *)".";
-    if (!into && !str_eq(name, target)) {
-        rename_rule = xasprintf("--transform=s,^%s,%s,", name, target);
-        argv[7] = rename_rule;
-    }
+    split_path(path, &above, &name);
+    split_path(local, &parent, &target);
+    argv[3] = into ? (char *)local : *parent ? parent : (char *)".";
+    if (!into && !str_eq(name, target))
+        argv[7] = rule = rename_rule(name, target);
     pipe = run_tar(argv, /* packing= */ false, &pid, err);
     if (pipe < 0 || copy_down(http, pipe, err) < 0)
         return -1;
@@ -157,8 +179,7 @@ static int to_container(struct cli *cli, const char *local, const char *containe
     struct client_request request = {
         .method = "PUT", .url = &url, .content_type = "application/x-tar", .stream = true};
     bool from_stdin = str_eq(local, "-"), exists = is_directory_there(cli, container, path);
-    _cleanup_free_ char *name = base_name(local), *target = base_name(path), *rule = NULL, *source = NULL,
-                        *parent = NULL;
+    _cleanup_free_ char *source = NULL, *name = NULL, *parent = NULL, *target = NULL, *rule = NULL;
     char *argv[] = {(char *)"tar", (char *)"-c", (char *)"-f", (char *)"-", (char *)"-C",
                     NULL,          NULL,         NULL,         NULL};
     _cleanup_close_ int pipe = -EBADF;
@@ -166,16 +187,14 @@ static int to_container(struct cli *cli, const char *local, const char *containe
     pid_t pid = 0;
     int r;
 
-    source = xstrndup(local, strlen(local) - strlen(*name ? strstr(local, name) : ""));
+    split_path(local, &source, &name);
+    split_path(path, &parent, &target);
     argv[5] = *source ? source : (char *)".";
     argv[6] = *name ? name : (char *)".";
-    if (!exists && !from_stdin) { /* the last part is the new name */
-        rule = xasprintf("--transform=s,^%s,%s,", name, target);
-        argv[7] = rule;
-        parent = xstrndup(path, strlen(path) - strlen(strstr(path, target)));
-    }
+    if (!exists && !from_stdin) /* the last part is the new name */
+        argv[7] = rule = rename_rule(name, target);
     url_path(&url, "/containers/", container, "/archive", NULL);
-    url_add(&url, "path", parent ? (*parent ? parent : "/") : path);
+    url_add(&url, "path", rule ? (*parent ? parent : "/") : path);
     url_add(&url, "noOverwriteDirNonDir", "true");
     pipe = from_stdin ? dup(STDIN_FILENO) : run_tar(argv, /* packing= */ true, &pid, err);
     http = pipe >= 0 ? client_open(cli, &request, err) : NULL;
