@@ -375,6 +375,28 @@ void engine_image_finish(struct engine_image *image)
     *image = (struct engine_image){0};
 }
 
+bool engine_image_is_named(struct engine *e, const char *ref, const char *id)
+{
+    _cleanup_images_match_ struct images_match m = {0};
+    bool same;
+
+    engine_images_lock(e);
+    same = images_match(e, ref, &m, NULL) == 0 && str_eq(m.id, id);
+    engine_images_unlock(e);
+    return same;
+}
+
+void engine_image_released(struct engine *e, const char *id)
+{
+    bool orphan;
+
+    engine_images_lock(e);
+    orphan = json_bool_or(json_object_get(e->images->rows, id), "Orphan", false);
+    engine_images_unlock(e);
+    if (orphan)
+        images_sweep(e, NULL, NULL, NULL); /* what can't be removed now is tried again at the next start */
+}
+
 int engine_image_count(struct engine *e)
 {
     const char *id;

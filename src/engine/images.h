@@ -35,6 +35,10 @@ int engine_image_find(struct engine *e, const char *ref, const char *platform, s
 /* Keeps every image where it is: removal and sweeps wait. Short spans only. */
 void engine_images_lock(struct engine *e);
 void engine_images_unlock(struct engine *e);
+/* Whether `ref`, as a user gave it, still means the image `id`: else a container shows the id instead. */
+bool engine_image_is_named(struct engine *e, const char *ref, const char *id);
+/* A container of that image is gone: what only it kept (an image removed by force) is removed as well. */
+void engine_image_released(struct engine *e, const char *id);
 /* How many images there are, for info. */
 int engine_image_count(struct engine *e);
 

@@ -184,6 +184,23 @@ int engine_image_import(struct engine *e, int fd, const struct engine_import_opt
 
 /* ---- load ---- */
 
+/* Says which images lose a name to a loaded one. */
+static void load_tell_renamed(struct engine *e, struct transfer *t, const struct image *image)
+{
+    for (char **tag = image->tags; tag && *tag; tag++) {
+        _cleanup_free_ char *old = NULL, *familiar = images_familiar(*tag), *text = NULL;
+
+        engine_images_lock(e);
+        old = xstrdup(json_str(json_object_get(e->images->names, *tag), "Image"));
+        engine_images_unlock(e);
+        if (!old || str_eq(old, image->id))
+            continue;
+        text = xasprintf("The image %s already exists, renaming the old one with ID %s to empty string\n",
+                         familiar, old);
+        transfer_say(t, "stream", text);
+    }
+}
+
 static void load_tell(struct engine *e, struct transfer *t, const struct image *image)
 {
     images_event(e, "load", image->id, image->id);
@@ -218,6 +235,8 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
                    &n, err);
     if (r == 0 && transfer_is_abandoned(sink))
         r = err_set(err, ERR_CANCELLED, "the client went away");
+    for (size_t i = 0; i < n && r == 0; i++)
+        load_tell_renamed(e, &t, &images[i]);
     if (r == 0)
         r = images_record(e, images, n, err);
     image_lease_free(lease);
@@ -305,8 +324,8 @@ static int save_resolve(struct engine *e, char *const *names, struct save_list *
 
         if (save_add_repository(e, l, *name))
             continue;
-        if (images_match(e, *name, &m, err) < 0)
-            return -1;
+        if (images_match(e, *name, &m, NULL) < 0)
+            return err_set(err, ERR_NOT_FOUND, "No such image: %s", *name);
         save_add(l, m.row, m.name && !strchr(m.name, '@') ? m.name : NULL);
     }
     return 0;

@@ -97,11 +97,12 @@ json_t *networks_document(const char *id, const char *name, const char *driver, 
 
     clock_format(clock_now(), created);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:n, s:o}, s:b, s:b, s:b, s:{s:s}, s:b, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:n, s:o}, s:b, s:b, s:b, s:{s:s}, s:b, s:{}, s:o, s:o}",
         "Name", name, "Id", id, "Created", created, "Scope", "local", "Driver", driver, "EnableIPv4", 1,
         "EnableIPv6", 0, "IPAM", "Driver", "default", "Options", "Config", config ? config : json_null(),
-        "Internal", 0, "Attachable", 0, "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0, "Options",
-        options ? options : json_object(), "Labels", labels ? labels : json_object());
+        "Internal", 0, "Attachable", 0, "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0,
+        "Containers", "Options", options ? options : json_object(), "Labels",
+        labels ? labels : json_object());
 }
 
 static bool networks_option_bool(const json_t *options, const char *key, bool otherwise)

@@ -111,6 +111,8 @@ static struct network_entry *networks_make(struct engine *e, const json_t *body,
     random_hex(id, 32);
     row = networks_document(id, json_str(body, "Name"), driver, config, networks_copy_object(body, "Options"),
                             networks_copy_object(body, "Labels"));
+    json_object_set_new((json_t *)json_at(row, "IPAM"), "Options",
+                        json_is_object(json_at(body, "IPAM.Options")) ? json_object() : json_null());
     json_set_bool(row, "Internal", json_bool_or(body, "Internal", false));
     json_set_bool(row, "Attachable", json_bool_or(body, "Attachable", false));
     n = networks_add(e, id, row);
@@ -203,7 +205,8 @@ static json_t *networks_json(const struct network_entry *n, bool with_containers
     json_t *json = json_copy(n->row);
 
     json_object_del(json, "Chosen");
-    json_object_set_new(json, "Containers", with_containers ? json_copy(n->containers) : json_object());
+    if (with_containers)
+        json_object_set(json, "Containers", n->containers);
     return json;
 }
 

@@ -9,7 +9,7 @@ struct network_entry {
     struct network_entry *next;
     char id[65];
     char *name, *driver;
-    json_t *row; /* Docker's shape without Containers, and "Chosen": {"Subnet","Gateway"} of src/network */
+    json_t *row; /* Docker's shape with Containers empty, and "Chosen": {"Subnet","Gateway"} of src/network */
     struct network *network; /* NULL: a driver without state, or a bridge that couldn't be brought back */
     json_t *containers;      /* {container id: as inspect shows it}: endpoints that are up */
     unsigned references;

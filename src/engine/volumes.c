@@ -100,7 +100,7 @@ static int volume_not_found(const char *name, struct err *err)
 static int volume_check_new(const char *name, const char *driver, const json_t *options, struct err *err)
 {
     if (volume_name_check(name, err) < 0)
-        return -1;
+        return err_wrap(err, "create %s", name);
     if (!str_empty(driver) && !str_eq(driver, "local"))
         return err_set(err, ERR_NOT_FOUND,
                        "create %s: error looking up volume plugin %s: plugin \"%s\" not found", name, driver,
