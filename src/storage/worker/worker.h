@@ -2,6 +2,8 @@
 #ifndef KEG_STORAGE_WORKER_WORKER_H
 #define KEG_STORAGE_WORKER_WORKER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "storage/worker/protocol.h"
 
