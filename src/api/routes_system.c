@@ -80,6 +80,11 @@ int route_system_no_plugins(struct request *r, struct err *err _unused_)
     return reply_json(r, 200, json_array());
 }
 
+int route_system_no_plugin(struct request *r, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "plugin \"%s\" not found", r->wildcard);
+}
+
 int route_system_no_swarm(struct request *r _unused_, struct err *err)
 {
     return err_set(
