@@ -366,7 +366,7 @@ static int commit_batch(struct run *run, size_t from, size_t to, struct err *err
         if (l->state != LAYER_STAGED)
             continue;
         release_claim(run, l);
-        l->state = LAYER_PRESENT;
+        set_state(run, l, LAYER_PRESENT);
         report(run, l, "Pull complete", 0, 0);
     }
     return 0;
@@ -379,7 +379,7 @@ static int settle_foreign(struct run *run, struct layer *l, struct err *err)
         if (!image_store_wait_unclaimed(run->store, l->chain_id, FOREIGN_POLL_MS))
             continue;
         if (layer_present(run, l)) {
-            l->state = LAYER_PRESENT;
+            set_state(run, l, LAYER_PRESENT);
             return report(run, l, "Pull complete", 0, 0);
         }
         l->claimed = image_store_claim(run->store, l->chain_id);
@@ -387,7 +387,7 @@ static int settle_foreign(struct run *run, struct layer *l, struct err *err)
             continue;
         if (layer_make(run, l, err) < 0)
             return -1;
-        l->state = LAYER_STAGED;
+        set_state(run, l, LAYER_STAGED);
         return 0;
     }
     return -1;

@@ -127,6 +127,7 @@ static void *run_request(void *arg)
     return NULL;
 }
 
+/* Takes the packet: threads share no JSON values. */
 static void start_request(struct client *client, json_t *packet, int *fds, size_t nfds)
 {
     struct request *q = xcalloc(1, sizeof(*q));
@@ -135,7 +136,7 @@ static void start_request(struct client *client, json_t *packet, int *fds, size_
 
     q->client = client;
     q->watch = (struct client_watch){request_cancelled, request_progress, q};
-    q->packet = json_incref(packet);
+    q->packet = packet;
     q->reply = nfds > 0 ? fds[0] : -EBADF;
     q->out = nfds > 1 ? fds[1] : -EBADF;
     pthread_attr_init(&attr);
@@ -182,7 +183,7 @@ int serve_registry(int sock, pid_t parent)
         return 1;
     }
     for (;;) {
-        _cleanup_json_ json_t *packet = receive_packet(sock, fds, &nfds);
+        json_t *packet = receive_packet(sock, fds, &nfds);
 
         if (!packet)
             return 0;
