@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
-#include "sys/mount.h"
 #include "volume/volume.h"
 
 struct preparation {
@@ -36,36 +35,11 @@ static json_t *mount_at(const json_t *mounts, const char *destination)
 
 /* ---- copy-up ---- */
 
-/* The image's tree as a detached mount that is nowhere on the host. */
-static int image_tree_open(const struct storage_rootfs *rootfs, struct err *err)
-{
-    size_t n = strv_len(rootfs->lower);
-    if (n == 1) {
-        int fd = open(rootfs->lower[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? err_errno(err, errno, "open %s", rootfs->lower[0]) : fd;
-    }
-    _cleanup_strv_ char **options = NULL;
-    for (char *const *l = rootfs->lower; *l; l++)
-        strv_push_take(&options, xasprintf("lowerdir+=%s", *l));
-    char log[MOUNT_LOG_SIZE] = "";
-    struct mount_request request = {
-        .type = "overlay",
-        .source = "overlay",
-        .options = options,
-        .tree = -EBADF,
-        .set = MOUNT_ATTR_RDONLY,
-        .target = -EBADF,
-        .root = -EBADF,
-        .log = log,
-    };
-    int fd = mount_place(&request);
-    return fd < 0 ? err_errno(err, fd, "look into the image%s%s", *log ? ": " : "", log) : fd;
-}
-
 /* Fills a new volume with what the image has at the destination. */
 static int copy_up(struct preparation *p, const struct engine_volume *v, const char *destination)
 {
-    if (p->image_tree < 0 && (p->image_tree = image_tree_open(p->rootfs, p->err)) < 0)
+    if (p->image_tree < 0 &&
+        (p->image_tree = storage_rootfs_mount(p->c->engine->storage, p->rootfs, p->err)) < 0)
         return -1;
     _cleanup_close_ int from = path_open_in_root(p->image_tree, destination, O_RDONLY | O_DIRECTORY, 0);
     if (from < 0)

@@ -92,7 +92,10 @@ leftovers() {
     echo "mounts $(grep -c . /proc/self/mountinfo)"
     echo "links: $(ip -o link | awk -F': ' '{print $2}' | sort | tr '\n' ' ')"
     echo "nft: $(nft list ruleset 2>/dev/null | grep -c .)"
-    echo "cgroups: $(find /sys/fs/cgroup -type d -path '*keg*' 2>/dev/null | grep -cE '[0-9a-f]{64}')"
+    # of this instance alone, which its table is named after; others may be at work beside it
+    local tag
+    tag=$(nft list tables 2>/dev/null | awk '$3 ~ /^keg/ {print $3; exit}')
+    echo "cgroups: $(find /sys/fs/cgroup -type d -path "*/${tag:-keg}/*" 2>/dev/null | grep -cE '[0-9a-f]{64}')"
     echo "run: $(find "$KEG_ROOT/run/containers" -mindepth 1 2>/dev/null | wc -l)"
     echo "containers: $(find "$KEG_ROOT/data/containers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
     echo "layers: $(find "$KEG_ROOT/data/layers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
