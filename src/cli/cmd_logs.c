@@ -4,17 +4,9 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/container.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/times.h"
-
-static json_t *inspect_container(struct cli *cli, const char *name, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-
-    url_path(&url, "/containers/", name, "/json", NULL);
-    return client_get(cli, &url, err);
-}
 
 /* ---- logs ---- */
 
@@ -32,7 +24,7 @@ static const struct option_row logs_options[] = {
 
 static int logs_run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_json_ json_t *container = inspect_container(cli, args->rest[0], err);
+    _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     struct client_request request = {.method = "GET", .url = &url};
     _cleanup_(http_free_p) struct http *http = NULL;
@@ -128,7 +120,7 @@ static int compare_names(const void *a, const void *b)
 
 static int port_run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_json_ json_t *container = inspect_container(cli, args->rest[0], err);
+    _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     json_t *ports = json_at(container, "NetworkSettings.Ports"), *bindings;
     _cleanup_strv_ char **names = NULL;
     const char *name;

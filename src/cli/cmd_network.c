@@ -97,26 +97,6 @@ static const struct option_row list_options[] = {
     {NULL},
 };
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(json_str_or(*(json_t *const *)a, "Name", ""), json_str_or(*(json_t *const *)b, "Name", ""));
-}
-
-/* A new array with the same objects, ordered by name. */
-static json_t *sorted_by_name(const json_t *array)
-{
-    size_t count = json_array_size(array);
-    _cleanup_free_ json_t **items = xcalloc(count + 1, sizeof(*items));
-    json_t *sorted = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        items[i] = json_array_get(array, i);
-    qsort(items, count, sizeof(*items), compare_names);
-    for (size_t i = 0; i < count; i++)
-        json_array_append(sorted, items[i]);
-    return sorted;
-}
-
 static int network_ls_run(struct cli *cli, const struct args *args, struct err *err)
 {
     struct format_wish wish = {.format = args_str(args, "format"),
@@ -128,7 +108,7 @@ static int network_ls_run(struct cli *cli, const struct args *args, struct err *
     url_path(&url, "/networks", NULL);
     url_add_filters(&url, args_list(args, "filter"));
     networks = client_get(cli, &url, err);
-    sorted = networks ? sorted_by_name(networks) : NULL;
+    sorted = networks ? format_sorted(networks, "Name") : NULL;
     return sorted ? format_print(&network_view, &wish, sorted, err) : -1;
 }
 

@@ -8,7 +8,7 @@
 #include "cli/output.h"
 
 static const struct option_row prune_options[] = {
-    {"filter", 0, OPTION_FILTER, "Remove only what matches (\"until=…\", \"label=…\")"},
+    {"filter", 0, OPTION_FILTER, "Remove only what matches (\"until=...\", \"label=...\")"},
     {"force", 'f', OPTION_BOOL, "Don't ask"},
     {NULL},
 };

@@ -7,9 +7,9 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/config.h"
+#include "cli/container.h"
 #include "cli/create.h"
 #include "cli/pull.h"
-#include "cli/session.h"
 #include "cli/terminal.h"
 
 static const struct option_row run_options[] = {
@@ -132,11 +132,8 @@ static enum err_kind start_failure_kind(const char *message)
 
 static int start_container(struct cli *cli, const char *id, struct err *err)
 {
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    int r;
+    int r = container_start(cli, id, err);
 
-    url_path(&url, "/containers/", id, "/start", NULL);
-    r = client_call(cli, "POST", &url, NULL, NULL, err);
     if (r < 0)
         err->kind = start_failure_kind(err->message);
     return r;
@@ -163,31 +160,6 @@ static struct session choose_streams(struct cli *cli, const struct args *args, c
     return s;
 }
 
-static struct http *open_attach(const struct session *s, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    struct client_request request = {
-        .method = "POST", .url = &url, .content_type = "text/plain", .upgrade = true};
-
-    url_path(&url, "/containers/", s->id, "/attach?stream=1", NULL);
-    url_add_bool(&url, "stdin", s->input);
-    url_add_bool(&url, "stdout", s->output);
-    url_add_bool(&url, "stderr", s->errors);
-    url_add(&url, "detachKeys", s->detach_keys);
-    return client_open(s->cli, &request, err);
-}
-
-/* Asks for the exit, before the start: nothing can be missed then. */
-static struct http *open_wait(struct cli *cli, const char *id, bool removed, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    struct client_request request = {.method = "POST", .url = &url};
-
-    url_path(&url, "/containers/", id, "/wait", NULL);
-    url_add(&url, "condition", removed ? "removed" : "next-exit");
-    return client_open(cli, &request, err);
-}
-
 static int run_attached(struct cli *cli, const struct args *args, const char *id, struct err *err)
 {
     struct session s = choose_streams(cli, args, id);
@@ -196,11 +168,11 @@ static int run_attached(struct cli *cli, const struct args *args, const char *id
 
     session_prepare();
     if (s.input || s.output || s.errors) {
-        s.stream = stream = open_attach(&s, err);
+        s.stream = stream = container_attach(&s, err);
         if (!stream)
             return -1;
     }
-    wait = open_wait(cli, id, args_bool(args, "rm"), err);
+    wait = container_wait(cli, id, args_bool(args, "rm") ? "removed" : "next-exit", err);
     if (!wait || start_container(cli, id, err) < 0)
         return -1;
     session_resize(&s);

@@ -6,55 +6,15 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/config.h"
+#include "cli/container.h"
 #include "cli/create.h"
-#include "cli/session.h"
 #include "cli/terminal.h"
-
-static json_t *inspect_container(struct cli *cli, const char *name, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-
-    url_path(&url, "/containers/", name, "/json", NULL);
-    return client_get(cli, &url, err);
-}
 
 static const char *choose_keys(struct cli *cli, const struct args *args)
 {
     const char *configured = config_str(cli, "detachKeys");
 
     return args_given(args, "detach-keys") || !configured ? args_str(args, "detach-keys") : configured;
-}
-
-static struct http *open_attach(const struct session *s, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    struct client_request request = {
-        .method = "POST", .url = &url, .content_type = "text/plain", .upgrade = true};
-
-    url_path(&url, "/containers/", s->id, "/attach?stream=1", NULL);
-    url_add_bool(&url, "stdin", s->input);
-    url_add_bool(&url, "stdout", true);
-    url_add_bool(&url, "stderr", true);
-    url_add(&url, "detachKeys", s->detach_keys);
-    return client_open(s->cli, &request, err);
-}
-
-static struct http *open_wait(struct cli *cli, const char *id, const char *condition, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    struct client_request request = {.method = "POST", .url = &url};
-
-    url_path(&url, "/containers/", id, "/wait", NULL);
-    url_add(&url, "condition", condition);
-    return client_open(cli, &request, err);
-}
-
-static int post_start(struct cli *cli, const char *name, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-
-    url_path(&url, "/containers/", name, "/start", NULL);
-    return client_call(cli, "POST", &url, NULL, NULL, err);
 }
 
 /* ---- start ---- */
@@ -68,7 +28,7 @@ static const struct option_row start_options[] = {
 
 static int start_attached(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_json_ json_t *container = inspect_container(cli, args->rest[0], err);
+    _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     _cleanup_(http_free_p) struct http *stream = NULL, *wait = NULL;
     struct session s = {.cli = cli, .kind = "containers", .output = true, .errors = true};
     enum session_end end;
@@ -81,12 +41,12 @@ static int start_attached(struct cli *cli, const struct args *args, struct err *
     s.forward_signals = !s.tty;
     s.detach_keys = choose_keys(cli, args);
     session_prepare();
-    s.stream = stream = open_attach(&s, err);
+    s.stream = stream = container_attach(&s, err);
     if (!stream)
         return -1;
-    wait = open_wait(
+    wait = container_wait(
         cli, s.id, json_is_true(json_at(container, "HostConfig.AutoRemove")) ? "removed" : "next-exit", err);
-    if (!wait || post_start(cli, s.id, err) < 0)
+    if (!wait || container_start(cli, s.id, err) < 0)
         return -1;
     session_resize(&s);
     end = session_run(&s, err);
@@ -110,7 +70,7 @@ static int start_run(struct cli *cli, const struct args *args, struct err *err)
     for (size_t i = 0; i < args->rest_count; i++) {
         struct err why = {0};
 
-        if (post_start(cli, args->rest[i], &why) == 0) {
+        if (container_start(cli, args->rest[i], &why) == 0) {
             puts(args->rest[i]);
         } else {
             cli_complain(&why);
@@ -156,7 +116,7 @@ static int check_attachable(const json_t *container, struct err *err)
 
 static int attach_run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_json_ json_t *container = inspect_container(cli, args->rest[0], err);
+    _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     _cleanup_(http_free_p) struct http *stream = NULL, *wait = NULL;
     struct session s = {.cli = cli, .kind = "containers", .output = true, .errors = true};
     enum session_end end;
@@ -171,8 +131,8 @@ static int attach_run(struct cli *cli, const struct args *args, struct err *err)
     if (s.input && s.tty && !terminal_is(STDIN_FILENO))
         return err_set(err, ERR_INVALID, "the input device is not a TTY");
     session_prepare();
-    wait = open_wait(cli, s.id, NULL, err);
-    s.stream = stream = wait ? open_attach(&s, err) : NULL;
+    wait = container_wait(cli, s.id, NULL, err);
+    s.stream = stream = wait ? container_attach(&s, err) : NULL;
     if (!stream)
         return -1;
     session_resize(&s);

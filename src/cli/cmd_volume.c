@@ -78,34 +78,19 @@ static const struct option_row list_options[] = {
     {NULL},
 };
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(json_str_or(*(json_t *const *)a, "Name", ""), json_str_or(*(json_t *const *)b, "Name", ""));
-}
-
 static int volume_ls_run(struct cli *cli, const struct args *args, struct err *err)
 {
     struct format_wish wish = {.format = args_str(args, "format"), .quiet = args_bool(args, "quiet")};
-    _cleanup_json_ json_t *answer = NULL, *rows = json_array();
+    _cleanup_json_ json_t *answer = NULL, *sorted = NULL;
     _cleanup_(buf_finish) struct buf url = URL_INIT;
-    _cleanup_free_ json_t **sorted = NULL;
-    const json_t *volumes;
-    size_t count;
 
     url_path(&url, "/volumes", NULL);
     url_add_filters(&url, args_list(args, "filter"));
     answer = client_get(cli, &url, err);
     if (!answer)
         return -1;
-    volumes = json_object_get(answer, "Volumes");
-    count = json_array_size(volumes);
-    sorted = xcalloc(count + 1, sizeof(*sorted));
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = json_array_get(volumes, i);
-    qsort(sorted, count, sizeof(*sorted), compare_names);
-    for (size_t i = 0; i < count; i++)
-        json_array_append(rows, sorted[i]);
-    return format_print(&volume_view, &wish, rows, err);
+    sorted = format_sorted(json_object_get(answer, "Volumes"), "Name");
+    return format_print(&volume_view, &wish, sorted, err);
 }
 
 const struct command cmd_volume_ls = {

@@ -232,3 +232,22 @@ char *format_map(const json_t *object)
         qsort(pairs, strv_len(pairs), sizeof(*pairs), compare_strings);
     return strv_join(pairs, ",");
 }
+
+static int compare_members(const void *a, const void *b, void *key)
+{
+    return strcmp(json_str_or(*(json_t *const *)a, key, ""), json_str_or(*(json_t *const *)b, key, ""));
+}
+
+json_t *format_sorted(const json_t *array, const char *key)
+{
+    size_t count = json_array_size(array);
+    _cleanup_free_ json_t **items = xcalloc(count + 1, sizeof(*items));
+    json_t *sorted = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        items[i] = json_array_get(array, i);
+    qsort_r(items, count, sizeof(*items), compare_members, (void *)key);
+    for (size_t i = 0; i < count; i++)
+        json_array_append(sorted, items[i]);
+    return sorted;
+}

@@ -50,6 +50,8 @@ int format_object(const json_t *object, const char *format, const char *type_nam
 json_t *format_member(const struct format_row *row, const char *key);
 /* A string the caller gave up: becomes a JSON string and is freed. */
 json_t *format_take(char *text);
+/* A new array with the same objects, ordered by a string member. */
+json_t *format_sorted(const json_t *array, const char *key);
 /* "k=v,k2=v2" of an object, sorted by key. The caller frees. */
 char *format_map(const json_t *object);
 
