@@ -74,7 +74,7 @@ const struct option_row create_options[] = {
     {"log-opt", 0, OPTION_LIST, "Options of the log driver"},
     {"mac-address", 0, OPTION_STRING, "MAC address (92:d0:c6:0a:29:33)"},
     {"memory-swappiness", 0, OPTION_INT, "Readiness to swap, 0 to 100", "-1"},
-    {"mount", 0, OPTION_MOUNT, "Mount something (type=bind|volume|tmpfs,source=...,target=...)"},
+    {"mount", 0, OPTION_MOUNT, "Mount something (type=bind,source=...,target=...)"},
     {"name", 0, OPTION_STRING, "Name of the container"},
     {"net", 0, OPTION_NETWORK, "Connect to a network", NULL, true},
     {"net-alias", 0, OPTION_LIST, "Name in the network", NULL, true},

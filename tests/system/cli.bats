@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# keg, the command line, with a real kegd: what people type, what they see, what scripts rely on.
+# shellcheck disable=SC2016
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load lib
+    require root curl python3
+    kegd_start
+    image_busybox
+}
+
+teardown_file() {
+    load lib
+    kegd_stop
+}
+
+setup() {
+    load lib
+}
+
+@test "help: keg itself, a group, a command by all its names" {
+    run -0 keg --help
+    [[ $output == *"Common Commands:"*"  run  "*"Management Commands:"*"  container  "*"Global Options:"* ]]
+    run -0 keg container --help
+    [[ $output == "Usage:  keg container COMMAND"*"  prune  "* ]]
+    run -0 keg container ls --help
+    [[ $output == "Usage:  keg container ls [OPTIONS]"*"keg container ls, keg container list, keg container ps, keg ps"* ]]
+    run -0 keg help ps
+    [[ $output == "Usage:  keg ps [OPTIONS]"* ]]
+}
+
+@test "help: no line is wider than the 80 columns of no terminal" {
+    local command
+    for command in run create exec ps images "network create" events; do
+        # shellcheck disable=SC2086
+        run -0 keg $command --help
+        [ "$(sed -n '/^Options:/,$p' <<<"$output" | awk 'length > 80' | wc -l)" -eq 0 ] || { echo "$command"; false; }
+    done
+}
+
+@test "mistakes: unknown commands, options and counts have docker's words and codes" {
+    run -1 keg imgaes
+    [[ $output == *"keg: unknown command: keg imgaes"*"keg images"* ]]
+    run -125 keg run --nope x
+    [ "${lines[0]}" = "unknown flag: --nope" ]
+    run -125 keg ps --filter x
+    [[ $output == 'invalid argument "x" for "-f, --filter" flag: bad format of filter (expected name=value)'* ]]
+    run -1 keg stop
+    [ "${lines[0]}" = "keg: 'keg stop' requires at least 1 argument" ]
+    run -1 keg ps x
+    [ "${lines[0]}" = "keg: 'keg ps' accepts no arguments" ]
+}
+
+@test "no daemon: says where it looked, and starts none where it shouldn't" {
+    KEG_HOST=unix://$KEG_ROOT/nothing.sock run -1 keg ps
+    [[ $output == "Cannot connect to the keg daemon at unix://$KEG_ROOT/nothing.sock. Is kegd running?"* ]]
+    run -1 keg -H ssh://x ps
+    [[ $output == *"only unix:// and tcp:// are supported"* ]]
+}
+
+@test "run: streams apart, exit codes 0, 7, 125, 126, 127" {
+    run -7 --separate-stderr keg run --rm busybox sh -c 'echo out; echo err >&2; exit 7'
+    [ "$output" = out ]
+    [ "$stderr" = err ]
+    run -127 keg run --rm busybox nosuchprogram
+    run -126 keg run --rm busybox /etc
+    run -125 keg run --rm --pull never nosuchimage
+}
+
+@test "run -i: a large input goes through both ways without a deadlock" {
+    local sum
+    sum=$(head -c 8000000 /dev/zero | tr '\0' x | sha256sum)
+    [ "$(head -c 8000000 /dev/zero | tr '\0' x | timeout 30 keg run --rm -i busybox cat | sha256sum)" = "$sum" ]
+}
+
+@test "run -d, ps, inspect, logs, stop, rm" {
+    id=$(keg run -d --name cli-web --label a=b -e X=1 busybox sh -c 'echo hello; exec sleep 100')
+    [ ${#id} -eq 64 ]
+    [ "$(keg ps --filter name=cli-web --format '{{.ID}} {{.Names}} {{.Label "a"}}')" = "${id:0:12} cli-web b" ]
+    [ "$(keg ps -q --no-trunc --filter name=cli-web)" = "$id" ]
+    [ "$(keg inspect -f '{{.State.Status}} {{index .Config.Labels "a"}}' cli-web)" = "running b" ]
+    eventually sh -c '[ "$(keg logs cli-web)" = hello ]'
+    [ "$(keg exec cli-web sh -c 'echo $X')" = 1 ]
+    run -9 keg exec cli-web sh -c 'exit 9'
+    [ "$(keg stop -t 0 cli-web)" = cli-web ]
+    [ "$(keg rm cli-web)" = cli-web ]
+    run -1 keg inspect cli-web
+    [[ $output == *"Error: No such object: cli-web"* ]]
+}
+
+@test "ps: the table has docker's headings and lines up" {
+    run -0 keg ps
+    [ "${lines[0]}" = "CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES" ]
+}
+
+@test "--format: what goes wrong is said as Go says it" {
+    run -1 keg ps --format '{{'
+    [ "$output" = "failed to parse template: template: :1: unclosed action" ]
+    run -64 keg inspect -f '{{end}}' x
+    [ "$output" = "template parsing error: template: :1: unexpected {{end}}" ]
+    run -1 keg inspect -f '{{.Foo}}' busybox
+    [[ $output == *'executing "" at <.Foo>: map has no entry for key "Foo"'* ]]
+}
+
+@test "run -t: a terminal of its own, sized as ours" {
+    run -0 script -qec "stty rows 31 cols 77; keg run --rm -it busybox stty size" /dev/null
+    [[ $output == *"31 77"* ]]
+}
+
+@test "signals reach the program" {
+    keg run --name cli-sig busybox sh -c 'trap "exit 42" TERM; echo ready; while :; do sleep 0.05; done' >"$KEG_ROOT/sig" &
+    pid=$!
+    eventually grep -q ready "$KEG_ROOT/sig"
+    kill -TERM "$pid"
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" -eq 42 ]
+    keg rm cli-sig
+}
+
+@test "tag, images, history, rmi" {
+    keg tag busybox cli/copy:v1
+    [ "$(keg images --format '{{.Repository}}:{{.Tag}}' cli/copy)" = "cli/copy:v1" ]
+    run -0 keg rmi cli/copy:v1
+    [ "${lines[0]}" = "Untagged: cli/copy:v1" ]
+    run -1 keg tag busybox Upper
+    [[ $output == *"must be lowercase"* ]]
+    run -0 keg history busybox
+    [[ ${lines[0]} == "IMAGE          CREATED"* ]]
+}
+
+@test "volumes and networks: create, list, inspect, remove" {
+    [ "$(keg volume create cli-vol --label x=y)" = cli-vol ]
+    [ "$(keg volume ls -q --filter name=cli-vol)" = cli-vol ]
+    [ "$(keg volume inspect -f '{{.Labels.x}}' cli-vol)" = y ]
+    [ "$(keg volume rm cli-vol)" = cli-vol ]
+    run -0 keg network ls --format '{{.Name}}'
+    [[ $output == *bridge*host*none* ]]
+}
+
+@test "--env-file takes a pipe; --cidfile isn't overwritten" {
+    [ "$(keg run --rm --env-file <(echo FROM=pipe) busybox sh -c 'echo $FROM')" = pipe ]
+    keg create --name cli-cid --cidfile "$KEG_ROOT/cid" busybox >/dev/null
+    [ "$(cat "$KEG_ROOT/cid")" = "$(keg inspect -f '{{.Id}}' cli-cid)" ]
+    run -125 keg create --cidfile "$KEG_ROOT/cid" busybox
+    keg rm cli-cid
+}
+
+@test "login keeps credentials as docker does, logout removes them" {
+    mkdir -p "$KEG_ROOT/config"
+    printf '{"auths":{"r.example":{"auth":"%s"}}}' "$(printf 'me:secret' | base64)" >"$KEG_ROOT/config/config.json"
+    run -0 keg --config "$KEG_ROOT/config" logout r.example
+    [ "$output" = "Removing login credentials for r.example" ]
+    [ "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1])))' "$KEG_ROOT/config/config.json")" = "{'auths': {}}" ]
+    [ "$(stat -c %a "$KEG_ROOT/config/config.json")" = 600 ]
+}
+
+@test "no daemon at the default place: keg starts one, once, for all who ask" {
+    run -0 --separate-stderr unshare -m --propagation private bash -c '
+        unset KEG_HOST
+        mkdir -p /run/keg /var/lib/keg
+        mount -t tmpfs tmpfs /run/keg && mount -t tmpfs tmpfs /var/lib/keg
+        for i in 1 2 3 4; do keg ps -q & done
+        wait
+        grep -c "API listen" /run/keg/kegd.log
+        kill "$(cat /run/keg/keg.lock)"
+        true'
+    [ "$output" = 1 ]
+    [ -z "$stderr" ]
+}
