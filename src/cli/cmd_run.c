@@ -61,39 +61,41 @@ static void print_warnings(const json_t *created)
         fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
 }
 
-/* Creates the container, pulling its image as --pull says. The answer, or NULL. */
-static json_t *create_container(struct cli *cli, const struct args *args, struct err *err)
+/* Creates the container; its image is pulled before, or when it is missing, as the policy says. */
+static int create_pulling(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,
+                          struct err *err)
 {
     const char *policy = args_str(args, "pull"), *image = args->rest[0];
+    bool always = str_eq(policy, "always"), missing = str_eq(policy, "missing") || !*policy;
+
+    if (!always && !missing && !str_eq(policy, "never"))
+        return err_set(err, ERR_INVALID,
+                       "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"",
+                       policy);
+    if (always && pull_for_create(cli, args, image, err) < 0)
+        return -1;
+    if (post_create(cli, args, body, ret, err) == 0)
+        return 0;
+    if (!missing || !is_missing_image(err) || pull_announce(image, err) < 0 ||
+        pull_for_create(cli, args, image, err) < 0)
+        return -1;
+    return post_create(cli, args, body, ret, err);
+}
+
+/* The answer to the creation, or NULL. */
+static json_t *create_container(struct cli *cli, const struct args *args, struct err *err)
+{
     _cleanup_json_ json_t *body = create_body(args, err);
     _cleanup_close_ int cidfile = -EBADF;
-    struct err why = {0};
     json_t *created;
 
-    if (!body)
+    if (!body || open_cidfile(args, &cidfile, err) < 0)
         return NULL;
-    if (!str_eq(policy, "always") && !str_eq(policy, "missing") && !str_eq(policy, "never") && *policy) {
-        err_set(err, ERR_INVALID,
-                "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", policy);
-        return NULL;
-    }
-    if (open_cidfile(args, &cidfile, err) < 0)
-        return NULL;
-    if (str_eq(policy, "always") && pull_for_create(cli, args, image, err) < 0)
-        return NULL;
-    if (post_create(cli, args, body, &created, &why) < 0) {
-        if (is_missing_image(&why) && !str_eq(policy, "never") && !str_eq(policy, "always")) {
-            if (pull_announce(image, err) < 0 || pull_for_create(cli, args, image, err) < 0)
-                return NULL;
-            if (post_create(cli, args, body, &created, &why) == 0)
-                goto done;
-        }
+    if (create_pulling(cli, args, body, &created, err) < 0) {
         if (cidfile >= 0)
             unlink(args_str(args, "cidfile"));
-        *err = why;
         return NULL;
     }
-done:
     if (cidfile >= 0)
         dprintf(cidfile, "%s", json_str_or(created, "Id", ""));
     print_warnings(created);
