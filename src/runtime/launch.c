@@ -45,15 +45,17 @@ static int open_namespaces(struct init *in, struct err *err)
     return 0;
 }
 
-/* Which namespaces clone3() makes. The cgroup namespace comes later, when init is in its cgroup; a time
- * namespace with offsets is made before, as they can't be changed once somebody is inside. */
+/* Which namespaces clone3() makes: those that can't be made from inside. The others init makes itself, while the caller
+ * goes on with the cgroup (a network namespace alone takes most of a millisecond). A time namespace with offsets is made
+ * before, as they can't be changed once somebody is inside. */
 static uint64_t flags_to_make(const struct spec *spec)
 {
+    static const enum namespace_kind kinds[] = {NAMESPACE_USER, NAMESPACE_PID, NAMESPACE_TIME};
     uint64_t flags = 0;
 
-    for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
-        if (spec_makes(spec, (enum namespace_kind)kind) && kind != NAMESPACE_CGROUP)
-            flags |= namespaces[kind].flag;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (spec_makes(spec, kinds[i]))
+            flags |= namespaces[kinds[i]].flag;
     return spec->time_offsets ? flags & ~(uint64_t)CLONE_NEWTIME : flags;
 }
 
