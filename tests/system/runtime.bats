@@ -2,7 +2,7 @@
 
 setup_file() {
     load lib
-    require root cgroup1 python3
+    require root python3
     DIR=$(mktemp -d /var/tmp/keg-runtime.XXXXXX)
     busybox_rootfs "$DIR/rootfs"
     payload=$(find "$KEG_BUILD" -type f -name payload -perm -1 | head -n 1)
