@@ -164,7 +164,7 @@ setup() {
         for i in 1 2 3 4; do keg ps -q & done
         wait
         grep -c "API listen" /run/keg/kegd.log
-        kill "$(cat /run/keg/keg.lock)"
+        kill -KILL "$(cat /run/keg/keg.lock)"
         true'
     [ "$output" = 1 ]
     [ -z "$stderr" ]
