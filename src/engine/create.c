@@ -133,10 +133,36 @@ static int read_networks(struct creation *cr, const json_t *body)
             return -1;
         json_object_set_new(cr->network_config, str_eq(name, "default") ? "bridge" : name, compact);
     }
+    if (str_eq(mode, "bridge") &&
+        *json_str_or(json_at(cr->network_config, "bridge.IPAMConfig"), "IPv4Address", ""))
+        return err_set(cr->err, ERR_INVALID,
+                       "invalid config for network bridge: invalid endpoint settings:\nuser specified IP "
+                       "address is supported on user defined networks only");
     if (json_object_size(cr->network_config) > 1 && (str_eq(mode, "host") || str_eq(mode, "none")))
         return err_set(cr->err, ERR_INVALID,
                        "conflicting options: a container with network mode %s cannot join networks", mode);
     return 0;
+}
+
+/* As much swap as memory, unless it is said; -1 is how clients say that they leave the swappiness alone. */
+static void fill_memory_defaults(json_t *host)
+{
+    int64_t limit = json_int_or(host, "Memory", 0);
+    if (limit > 0 && limit <= INT64_MAX / 2 && json_int_or(host, "MemorySwap", 0) == 0)
+        json_set_int(host, "MemorySwap", 2 * limit);
+    if (json_int_or(host, "MemorySwappiness", 0) == -1)
+        json_object_del(host, "MemorySwappiness");
+}
+
+/* Who sees the host's processes is under no SELinux label: shown as an option, as Docker does. */
+static void fill_label_option(json_t *host)
+{
+    if (!json_bool_or(host, "Privileged", false) && !str_eq(json_str(host, "PidMode"), "host") &&
+        !str_eq(json_str(host, "IpcMode"), "host"))
+        return;
+    if (!json_object_get(host, "SecurityOpt"))
+        json_object_set_new(host, "SecurityOpt", json_array());
+    json_array_append_new(json_object_get(host, "SecurityOpt"), json_string("label=disable"));
 }
 
 static void fill_defaults(struct creation *cr)
@@ -157,6 +183,8 @@ static void fill_defaults(struct creation *cr)
         json_set_str(host, "CgroupnsMode", o->cgroupns_mode);
     if (!json_object_get(host, "ShmSize"))
         json_set_int(host, "ShmSize", o->shm_size);
+    fill_memory_defaults(host);
+    fill_label_option(host);
 }
 
 static int read_request(struct creation *cr, const json_t *body)
@@ -174,6 +202,11 @@ static int read_request(struct creation *cr, const json_t *body)
     if (read_networks(cr, body) < 0)
         return -1;
     fill_defaults(cr);
+    const char *cwd = json_str_or(cr->config, "WorkingDir", "");
+    if (*cwd == '/') {
+        _cleanup_free_ char *clean = path_clean(cwd);
+        json_set_str(cr->config, "WorkingDir", clean);
+    }
     return 0;
 }
 
@@ -234,6 +267,8 @@ static int find_image_and_claim(struct creation *cr, const json_t *body)
 {
     const char *ref = json_str_or(body, "Image", "");
     int r = -1;
+    if (json_object_size(body) == 0)
+        return err_set(cr->err, ERR_INVALID, "config cannot be empty in order to create a container");
     if (!*ref)
         return err_set(cr->err, ERR_INVALID, "no image was named");
     engine_images_lock(cr->e);

@@ -187,7 +187,7 @@ static int check_config(const json_t *body, struct err *err)
     if (!json_is_object(body))
         return err_set(err, ERR_INVALID, "invalid JSON: the exec's definition must be an object");
     if (!json_is_array(cmd) || json_array_size(cmd) == 0)
-        return err_set(err, ERR_INVALID, "no exec command specified");
+        return err_set(err, ERR_INVALID, "No exec command specified");
     json_array_foreach (cmd, i, row) {
         if (!json_is_string(row))
             return err_set(err, ERR_INVALID, "invalid JSON: Cmd must be a list of strings");
@@ -212,7 +212,8 @@ static int check_running(struct container *c, struct err *err)
     enum container_status status = c->state.status;
     pthread_mutex_unlock(&c->lock);
     if (status == CONTAINER_PAUSED)
-        return err_set(err, ERR_CONFLICT, "container %s is paused, unpause the container before exec", c->id);
+        return err_set(err, ERR_CONFLICT, "Container %s is paused, unpause the container before exec",
+                       c->name);
     if (status != CONTAINER_RUNNING)
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
     return 0;

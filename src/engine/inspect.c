@@ -76,15 +76,25 @@ static void add_file(json_t *json, const char *key, struct container *c, const c
 
 static void add_files(json_t *json, struct container *c, const struct container_state *s)
 {
-    bool started = s->started_at != 0;
+    const json_t *driver = json_object_get(c->host_config, "LogConfig");
+    bool started = s->started_at != 0, logged = started && !str_eq(json_str(driver, "Type"), "none");
     _cleanup_free_ char *log = container_log_path(c);
     add_file(json, "ResolvConfPath", c, NETFILE_RESOLV, started);
     add_file(json, "HostnamePath", c, NETFILE_HOSTNAME, started);
     add_file(json, "HostsPath", c, NETFILE_HOSTS, started);
-    json_set_str(json, "LogPath", started ? log : "");
+    json_set_str(json, "LogPath", logged ? log : "");
 }
 
-static json_t *driver_json(struct container *c)
+/* The merged view is mounted nowhere but in the container; this is the way to it from here. */
+static void add_merged(json_t *data, const struct container_state *s)
+{
+    char path[64] = "";
+    if (s->pid > 0)
+        snprintf(path, sizeof(path), "/proc/%d/root", s->pid);
+    json_set_str(data, "MergedDir", path);
+}
+
+static json_t *driver_json(struct container *c, const struct container_state *s)
 {
     struct storage_rootfs rootfs = {0};
     json_t *driver = json_object(), *data = json_object();
@@ -92,6 +102,7 @@ static json_t *driver_json(struct container *c)
         _cleanup_free_ char *lower = strv_join(rootfs.lower, ":");
         json_set_str(data, "ID", c->id);
         json_set_str(data, "LowerDir", lower);
+        add_merged(data, s);
         json_set_str(data, "UpperDir", rootfs.upper);
         json_set_str(data, "WorkDir", rootfs.work ? rootfs.work : "");
     }
@@ -153,7 +164,7 @@ static json_t *inspect_json(struct container *c, const struct container_snapshot
         json_object_set_new(host, "ReadonlyPaths", json_null());
     }
     json_object_set_new(json, "HostConfig", host);
-    json_object_set_new(json, "GraphDriver", driver_json(c));
+    json_object_set_new(json, "GraphDriver", driver_json(c, &s->state));
     json_object_set_new(json, "Mounts", mounts_shown(s->mounts));
     json_object_set_new(json, "Config", fields_expand(config_fields, s->config));
     json_object_set_new(json, "NetworkSettings", network_json(c, s));
@@ -187,7 +198,7 @@ static int rename_locked(struct container *c, const char *name, struct err *err)
         return err_set(err, ERR_INVALID, "Renaming a container with the same name as its current name");
     _cleanup_free_ char *old = xstrdup(c->name);
     if (containers_rename(c->engine, c, name, err) < 0)
-        return -1;
+        return err_wrap(err, "Error when allocating new name");
     _cleanup_json_ json_t *record = container_to_json(c);
     if (db_put(c->engine->db, DB_CONTAINERS, c->id, c->name, record, DB_SYNCED, err) < 0) {
         containers_rename(c->engine, c, old, NULL);
@@ -204,8 +215,10 @@ int engine_container_rename(struct engine *e, const char *ref, const char *name,
     if (str_empty(name))
         return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
-    if (!c || container_check_name(name, &bare, err) < 0)
+    if (!c)
         return -1;
+    if (container_check_name(name, &bare, err) < 0)
+        return err_wrap(err, "Error when allocating new name");
     pthread_mutex_lock(&c->operation);
     int r = rename_locked(c, bare, err);
     pthread_mutex_unlock(&c->operation);

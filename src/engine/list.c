@@ -18,6 +18,39 @@ struct row {
     struct container_snapshot s;
 };
 
+/* ---- ports ---- */
+
+static json_t *port_rows(const struct row *row)
+{
+    json_t *rows = json_array();
+    const json_t *endpoint, *port;
+    const char *key;
+    json_t *ignored, *shown = endpoints_ports(row->s.config, row->s.endpoints);
+    size_t i, j;
+    json_array_foreach (row->s.endpoints, i, endpoint)
+        json_array_foreach (json_object_get(endpoint, "Ports"), j, port) {
+            const char *ip = json_str_or(port, "HostIP", "");
+            json_t *p = json_object();
+            json_set_str(p, "IP", *ip ? ip : "0.0.0.0");
+            json_set_int(p, "PrivatePort", json_int_or(port, "ContainerPort", 0));
+            json_set_int(p, "PublicPort", json_int_or(port, "HostPort", 0));
+            json_set_str(p, "Type", json_str_or(port, "Protocol", ""));
+            json_array_append_new(rows, p);
+        }
+    json_object_foreach (shown, key, ignored) {
+        uint16_t number;
+        char protocol[8];
+        if (!json_is_null(ignored) || container_parse_port(key, &number, protocol, NULL) < 0)
+            continue;
+        json_t *p = json_object();
+        json_set_int(p, "PrivatePort", number);
+        json_set_str(p, "Type", protocol);
+        json_array_append_new(rows, p);
+    }
+    json_decref(shown);
+    return rows;
+}
+
 /* ---- filters ---- */
 
 struct list_filters {
@@ -103,23 +136,39 @@ static bool match_ancestor(const struct row *row, const json_t *filters)
     return false;
 }
 
-/* "80", "80/tcp": ports that are exposed, or published. */
-static bool match_ports(const struct row *row, const json_t *filters, const char *key)
+/* "80", "80/udp", "80-90/tcp" against a port. */
+static bool port_in(const char *range, uint16_t port, const char *protocol)
 {
-    const char *value, *port;
-    json_t *ignored;
-    bool publish = str_eq(key, "publish");
-    const json_t *ports = publish ? json_object_get(row->s.host_config, "PortBindings")
-                                  : json_object_get(row->s.config, "ExposedPorts");
+    unsigned first = 0, last = 0;
+    char wanted[8] = "tcp";
+    int n = sscanf(range, "%5u-%5u/%7s", &first, &last, wanted);
+    if (n < 2)
+        last = sscanf(range, "%5u/%7s", &first, wanted) > 0 ? first : 0;
+    return port >= first && port <= last && str_eq(wanted, protocol);
+}
+
+/* Ports that are open inside, and ports of the host; what doesn't run has neither. */
+static bool match_ports(const json_t *rows, const json_t *filters, const char *key, const char *member)
+{
+    const char *value;
+    const json_t *row;
+    size_t j;
     if (!filters_has(filters, key))
         return true;
     for (size_t i = 0; (value = filters_value(filters, key, i)); i++)
-        json_object_foreach ((json_t *)ports, port, ignored) {
-            const char *rest = str_after(port, value);
-            if (rest && (*rest == '\0' || str_eq(rest, "/tcp")))
+        json_array_foreach (rows, j, row)
+            if (port_in(value, (uint16_t)json_int_or(row, member, 0), json_str_or(row, "Type", "")))
                 return true;
-        }
     return false;
+}
+
+static bool match_published(const struct row *row, const json_t *filters)
+{
+    if (!filters_has(filters, "expose") && !filters_has(filters, "publish"))
+        return true;
+    _cleanup_json_ json_t *rows = port_rows(row);
+    return match_ports(rows, filters, "expose", "PrivatePort") &&
+           match_ports(rows, filters, "publish", "PublicPort");
 }
 
 static bool row_matches(const struct row *row, const struct list_filters *f, bool all)
@@ -133,8 +182,7 @@ static bool row_matches(const struct row *row, const struct list_filters *f, boo
         return false;
     return filters_match_exact(filters, "status", status) && match_exited(row, filters) &&
            match_name(row, filters) && match_id(row, filters) && match_network(row, filters) &&
-           match_volume(row, filters) && match_ancestor(row, filters) &&
-           match_ports(row, filters, "expose") && match_ports(row, filters, "publish") &&
+           match_volume(row, filters) && match_ancestor(row, filters) && match_published(row, filters) &&
            filters_match_exact(filters, "health", "none") &&
            filters_match_labels(filters, "label", json_object_get(row->s.config, "Labels"));
 }
@@ -155,7 +203,17 @@ static int check_filters(struct engine *e, const json_t *filters, struct list_fi
         for (size_t j = 0; j < ARRAY_SIZE(statuses); j++)
             known = known || str_eq(statuses[j], value);
         if (!known)
-            return err_set(err, ERR_INVALID, "invalid filter 'status=%.64s'", value);
+            return err_set(
+                err, ERR_INVALID,
+                "invalid filter 'status=%.64s': invalid value for state (%.64s): must be one of created, "
+                "running, paused, restarting, removing, exited, dead",
+                value, value);
+    }
+    for (size_t i = 0; (value = filters_value(filters, "exited", i)); i++) {
+        char *end;
+        strtol(value, &end, 10);
+        if (!*value || *end)
+            return err_set(err, ERR_INVALID, "invalid filter 'exited=%.64s': not a number", value);
     }
     const struct {
         const char *key;
@@ -188,37 +246,6 @@ static char *command_text(const json_t *config)
             buf_printf(&text, "%s%s%s%s", text.len ? " " : "", quoted ? "'" : "", s, quoted ? "'" : "");
         }
     return xstrdup(buf_str(&text));
-}
-
-static json_t *port_rows(const struct row *row)
-{
-    json_t *rows = json_array();
-    const json_t *endpoint, *port;
-    const char *key;
-    json_t *ignored, *shown = endpoints_ports(row->s.config, row->s.endpoints);
-    size_t i, j;
-    json_array_foreach (row->s.endpoints, i, endpoint)
-        json_array_foreach (json_object_get(endpoint, "Ports"), j, port) {
-            const char *ip = json_str_or(port, "HostIP", "");
-            json_t *p = json_object();
-            json_set_str(p, "IP", *ip ? ip : "0.0.0.0");
-            json_set_int(p, "PrivatePort", json_int_or(port, "ContainerPort", 0));
-            json_set_int(p, "PublicPort", json_int_or(port, "HostPort", 0));
-            json_set_str(p, "Type", json_str_or(port, "Protocol", ""));
-            json_array_append_new(rows, p);
-        }
-    json_object_foreach (shown, key, ignored) {
-        uint16_t number;
-        char protocol[8];
-        if (!json_is_null(ignored) || container_parse_port(key, &number, protocol, NULL) < 0)
-            continue;
-        json_t *p = json_object();
-        json_set_int(p, "PrivatePort", number);
-        json_set_str(p, "Type", protocol);
-        json_array_append_new(rows, p);
-    }
-    json_decref(shown);
-    return rows;
 }
 
 static json_t *row_json(const struct row *row, int64_t now)

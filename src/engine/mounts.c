@@ -169,8 +169,11 @@ static int add_from(struct preparation *p, const char *text)
         return err_set(p->err, ERR_INVALID, "invalid volumes-from specification: %.256s", text);
     _cleanup_free_ char *ref = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
     _cleanup_container_ struct container *other = containers_find(p->c->engine, ref, p->err);
-    if (!other)
+    if (!other) { /* clients take "not found" for the image */
+        if (p->err && p->err->kind == ERR_NOT_FOUND)
+            p->err->kind = ERR_INVALID;
         return -1;
+    }
     _cleanup_snapshot_ struct container_snapshot s = {0};
     container_snapshot(other, &s);
     json_t *m;

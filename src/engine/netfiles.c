@@ -175,6 +175,8 @@ int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct 
         const char *ip = json_str_or(endpoint, "IPAddress", "");
         if (*ip && *hostname && *domain)
             buf_printf(&out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
+        else if (*ip && strchr(hostname, '.'))
+            buf_printf(&out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
         else if (*ip && *hostname)
             buf_printf(&out, "%s\t%s\n", ip, hostname);
     }

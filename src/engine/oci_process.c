@@ -201,11 +201,12 @@ static json_t *process_build(const struct oci_input *in, struct process_parts *p
     _cleanup_json_ json_t *args = parts->args, *process = json_object(), *rlimits = NULL;
     _cleanup_strv_ char **groups = json_strv(in->host_config, "GroupAdd");
     _cleanup_(oci_user_finish) struct oci_user user = {0};
-    uint64_t capabilities = capability_available();
+    uint64_t capabilities;
     if (oci_user_lookup(in->rootfs, parts->user_spec, groups, &user, err) < 0 ||
-        (!parts->privileged && oci_capabilities(in->host_config, &capabilities, err) < 0) ||
-        !(rlimits = process_rlimits(in, err)))
+        oci_capabilities(in->host_config, &capabilities, err) < 0 || !(rlimits = process_rlimits(in, err)))
         return NULL;
+    if (parts->privileged)
+        capabilities = capability_available();
     json_set_bool(process, "terminal", parts->tty);
     json_object_set_new(process, "user", process_user(&user));
     json_object_set(process, "args", args);

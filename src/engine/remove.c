@@ -45,7 +45,7 @@ int container_remove_locked(struct container *c, bool anonymous_volumes, struct 
     if ((!c->auto_remove && container_save(c, err) < 0) || remove_places(c, err) < 0) {
         set_removing(c, false);
         container_notify(c, MOMENT_EXITED, err ? err->message : NULL);
-        return err_wrap(err, "cannot remove container \"/%s\"", c->name);
+        return err_wrap(err, "cannot remove container \"%s\"", c->name);
     }
     container_drop_pending(c);
     execs_forget(c);

@@ -184,10 +184,10 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
 {
     int number = SIGKILL, stop = 0;
     if (!str_empty(signal) && signal_parse(signal, &number, err) < 0)
-        return -1;
+        return err_wrap(err, "cannot kill container: %s", ref);
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     if (!c)
-        return -1;
+        return err_wrap(err, "cannot kill container: %s", ref);
     if (!container_status_runs(status_of(c))) {
         not_running(c, err);
         return err_wrap(err, "cannot kill container: %s", ref);
@@ -239,7 +239,7 @@ int engine_container_pause(struct engine *e, const char *ref, struct err *err)
         return -1;
     enum container_status status = status_of(c);
     if (status == CONTAINER_PAUSED)
-        return err_set(err, ERR_CONFLICT, "container %s is already paused", c->id);
+        return err_set(err, ERR_CONFLICT, "Container %s is already paused", c->id);
     if (status != CONTAINER_RUNNING)
         return not_running(c, err);
     if (freeze(c, true, err) < 0)
@@ -255,7 +255,7 @@ int engine_container_unpause(struct engine *e, const char *ref, struct err *err)
     if (!c)
         return -1;
     if (status_of(c) != CONTAINER_PAUSED)
-        return err_set(err, ERR_CONFLICT, "container %s is not paused", c->id);
+        return err_set(err, ERR_CONFLICT, "Container %s is not paused", c->id);
     if (thaw(c, err) < 0)
         return err_wrap(err, "cannot unpause container %s", c->id);
     container_save(c, NULL);

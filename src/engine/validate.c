@@ -1,10 +1,14 @@
 /* One function per subject, and the list of them at the end. */
 #include "engine/validate.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/logs.h"
@@ -154,43 +158,68 @@ static int check_cpu(const struct subject *s, struct err *err)
         return invalid(err, "Conflicting options: Nano CPUs and CPU Period cannot both be set");
     if (nano > 0 && quota > 0)
         return invalid(err, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
-    if (nano < 0 || nano > cpus * 1000000000LL)
+    if (nano < 0 || (nano > 0 && nano < 10000000) || nano > cpus * 1000000000LL)
         return err_set(err, ERR_INVALID,
-                       "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
-                       cpus);
-    if (nano > 0 && nano < 10000000)
-        return err_set(err, ERR_INVALID,
-                       "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
+                       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
                        cpus);
     if (period != 0 && (period < 1000 || period > 1000000))
         return invalid(
             err, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
     if (quota > 0 && quota < 1000)
         return invalid(err, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
-    if (json_int_or(s->host, "CpuShares", 0) < 0)
-        return invalid(err, "invalid CPU shares: must not be negative");
+    int64_t shares = json_int_or(s->host, "CpuShares", 0);
+    if (shares < 0)
+        return err_set(err, ERR_INVALID, "invalid CPU shares (%lld): value must be a positive integer",
+                       (long long)shares);
     return 0;
 }
 
-static bool is_cpu_list(const char *text)
+/* "0-3,5": its last number in ret_last, -1 for an empty list; false: no list. */
+static bool read_cpu_list(const char *text, int64_t *ret_last)
 {
-    return strspn(text, "0123456789,-") == strlen(text);
+    *ret_last = -1;
+    while (*text) {
+        char *end;
+        long long number = strtoll(text, &end, 10);
+        if (end == text || *text < '0' || *text > '9' || (*end && *end != ',' && *end != '-'))
+            return false;
+        *ret_last = number > *ret_last ? number : *ret_last;
+        text = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+/* A list of processors or memory nodes, and the kernel's list of those that are there. */
+static int check_cpu_list(const struct subject *s, const char *member, const char *title, const char *online,
+                          const char *plural, struct err *err)
+{
+    const char *text = json_str_or(s->host, member, "");
+    _cleanup_(buf_finish) struct buf there = BUF_INIT(4096);
+    int64_t last, last_there;
+    if (!read_cpu_list(text, &last))
+        return err_set(err, ERR_INVALID, "Invalid value %.128s for cpuset %s: invalid format: %.128s", text,
+                       title, text);
+    if (last < 0 || file_read(AT_FDCWD, online, &there) < 0)
+        return 0;
+    _cleanup_free_ char *available = xstrndup(buf_str(&there), strcspn(buf_str(&there), "\n"));
+    if (read_cpu_list(available, &last_there) && last > last_there)
+        return err_set(err, ERR_INVALID, "Requested %s are not available - requested %.128s, available: %s",
+                       plural, text, available);
+    return 0;
 }
 
 static int check_other_resources(const struct subject *s, struct err *err)
 {
     int64_t weight = json_int_or(s->host, "BlkioWeight", 0), adj = json_int_or(s->host, "OomScoreAdj", 0);
-    const char *cpus = json_str_or(s->host, "CpusetCpus", ""), *mems = json_str_or(s->host, "CpusetMems", "");
     const char *parent = json_str_or(s->host, "CgroupParent", "");
     if (weight != 0 && (weight < 10 || weight > 1000))
         return invalid(err, "Range of blkio weight is from 10 to 1000");
     if (adj < -1000 || adj > 1000)
         return err_set(err, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
                        (long long)adj);
-    if (!is_cpu_list(cpus))
-        return err_set(err, ERR_INVALID, "Invalid value %.128s for cpuset cpus", cpus);
-    if (!is_cpu_list(mems))
-        return err_set(err, ERR_INVALID, "Invalid value %.128s for cpuset mems", mems);
+    if (check_cpu_list(s, "CpusetCpus", "cpus", "/sys/devices/system/cpu/online", "CPUs", err) < 0 ||
+        check_cpu_list(s, "CpusetMems", "mems", "/sys/devices/system/node/online", "memory nodes", err) < 0)
+        return -1;
     if (strstr(parent, "..") || str_ends(parent, ".slice"))
         return err_set(err, ERR_INVALID, "invalid cgroup parent: %.128s", parent);
     return 0;
@@ -199,21 +228,24 @@ static int check_other_resources(const struct subject *s, struct err *err)
 /* ---- namespaces ---- */
 
 struct mode_row {
-    const char *member, *title;
+    const char *member, *before, *after; /* what is said around a wrong value */
     const char *const *values;
     bool container_too; /* "container:x" */
 };
 
 static const struct mode_row modes[] = {
-    {"PidMode", "PID", (const char *const[]){"host", NULL}, true},
-    {"IpcMode", "IPC", (const char *const[]){"none", "private", "shareable", "host", NULL}, true},
-    {"UTSMode", "UTS", (const char *const[]){"host", NULL}, false},
-    {"CgroupnsMode", "cgroup namespace", (const char *const[]){"private", "host", NULL}, false},
-    {"UsernsMode", "userns", (const char *const[]){"host", NULL}, false},
-    {"Isolation", "isolation", (const char *const[]){"default", NULL}, false},
-    {"Runtime", "runtime", (const char *const[]){"runc", "keg", "keg-runtime", "io.containerd.runc.v2", NULL},
+    {"PidMode", "invalid PID mode: ", "", (const char *const[]){"host", NULL}, true},
+    {"IpcMode", "invalid IPC mode: ", "", (const char *const[]){"none", "private", "shareable", "host", NULL},
+     true},
+    {"UTSMode", "invalid UTS mode: ", "", (const char *const[]){"host", NULL}, false},
+    {"CgroupnsMode", "invalid cgroup namespace mode: ", "", (const char *const[]){"private", "host", NULL},
      false},
-    {"VolumeDriver", "volume driver", (const char *const[]){"local", NULL}, false},
+    {"UsernsMode", "invalid userns mode: ", "", (const char *const[]){"host", NULL}, false},
+    {"Isolation", "invalid isolation (", "): linux only supports 'default'",
+     (const char *const[]){"default", NULL}, false},
+    {"Runtime", "unknown or invalid runtime name: ", "",
+     (const char *const[]){"runc", "keg", "keg-runtime", "io.containerd.runc.v2", NULL}, false},
+    {"VolumeDriver", "plugin \"", "\" not found", (const char *const[]){"local", NULL}, false},
 };
 
 static int check_modes(const struct subject *s, struct err *err)
@@ -226,11 +258,42 @@ static int check_modes(const struct subject *s, struct err *err)
         for (const char *const *v = m->values; *v && !good; v++)
             good = str_eq(*v, value);
         if (!good)
-            return err_set(err, ERR_INVALID, "invalid %s mode: %.128s", m->title, value);
+            return err_set(err, ERR_INVALID, "%s%.128s%s", m->before, value, m->after);
     }
+    return 0;
+}
+
+static bool has_any(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_array_size(value) + json_object_size(value) > 0 || *json_str_or(object, key, "");
+}
+
+/* What belongs to a namespace that is another's cannot be chosen. */
+static int check_conflicts(const struct subject *s, struct err *err)
+{
     const char *network = json_str_or(s->host, "NetworkMode", "");
-    if (str_eq(str_after(network, "container:"), ""))
+    const char *other = str_after(network, "container:");
+    bool has_hostname = has_any(s->config, "Hostname"), has_ports = has_any(s->host, "PortBindings");
+    if (str_eq(json_str(s->host, "UTSMode"), "host") && has_hostname)
+        return invalid(err, "conflicting options: hostname and the UTS mode");
+    if (str_eq(network, "host") && has_ports)
+        json_array_append_new(s->warnings,
+                              json_string("Published ports are discarded when using host network mode"));
+    if (!other)
+        return 0;
+    if (!*other)
         return invalid(err, "invalid network mode: container name or ID is missing");
+    if (has_hostname)
+        return invalid(err, "conflicting options: hostname and the network mode");
+    if (has_any(s->host, "Dns"))
+        return invalid(err, "conflicting options: dns and the network mode");
+    if (has_any(s->host, "ExtraHosts"))
+        return invalid(err, "conflicting options: custom host-to-IP mapping and the network mode");
+    if (has_any(s->config, "MacAddress"))
+        return invalid(err, "conflicting options: mac-address and the network mode");
+    if (has_ports || json_bool_or(s->host, "PublishAllPorts", false))
+        return invalid(err, "conflicting options: port publishing and the container type network mode");
     return 0;
 }
 
@@ -285,8 +348,8 @@ int container_validate(const struct engine_options *options, const json_t *confi
                        json_t *warnings, struct err *err)
 {
     static int (*const checks[])(const struct subject *s, struct err *err) = {
-        check_process,         check_hostname, check_health,  check_ports, check_memory,   check_cpu,
-        check_other_resources, check_modes,    check_restart, check_log,   check_security,
+        check_process,         check_hostname, check_health,    check_ports,   check_memory, check_cpu,
+        check_other_resources, check_modes,    check_conflicts, check_restart, check_log,    check_security,
     };
     const struct subject s = {
         .options = options, .config = config, .host = host_config, .warnings = warnings};

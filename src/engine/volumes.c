@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/internal.h"
 #include "volume/volume.h"
@@ -14,7 +15,7 @@
 
 struct engine_volumes {
     pthread_mutex_t lock; /* outside the database's */
-    json_t *rows;         /* {name: {"CreatedAt" (ns),"Labels","Options"}} */
+    json_t *rows;         /* {name: {"CreatedAt" (ns),"Labels","Options","Removing" while it is}} */
     json_t *uses;         /* {name: {container id: true}} */
 };
 
@@ -24,6 +25,30 @@ static int volumes_load_row(void *arg, const char *key, const char *name _unused
 {
     json_object_set(arg, key, value);
     return 0;
+}
+
+static bool volume_has_row(void *arg, const char *name)
+{
+    return json_object_get(arg, name) != NULL;
+}
+
+static int volume_drop(struct engine *e, const char *name, struct err *err);
+
+/* Finishes what an earlier kegd began: removals, and directories that were made but not recorded. */
+static void volumes_recover(struct engine *e)
+{
+    const char *name;
+    json_t *row;
+    void *next;
+    struct err err = {0};
+
+    json_object_foreach_safe (e->volumes->rows, next, name, row) {
+        _cleanup_free_ char *copy = xstrdup(name);
+
+        if (json_object_get(row, "Removing") && volume_drop(e, copy, &err) < 0)
+            log_warn("%s", err.message);
+    }
+    volume_directories_sweep(e->options.data_root, volume_has_row, e->volumes->rows);
 }
 
 int engine_volumes_open(struct engine *e, struct err *err)
@@ -36,6 +61,7 @@ int engine_volumes_open(struct engine *e, struct err *err)
     e->volumes = v;
     if (db_each(e->db, DB_VOLUMES, volumes_load_row, v->rows, err) < 0)
         return err_wrap(err, "cannot read the volumes");
+    volumes_recover(e);
     return 0;
 }
 
@@ -234,12 +260,20 @@ int engine_volume_users(struct engine *e, const char *name)
 
 /* ---- removal ---- */
 
-/* With the lock held. The row goes first: a directory without one is never shown, and made anew by the next create. */
+/* With the lock held. The row says so first and goes last, so that a removal that was cut short is finished by the next
+ * kegd. */
 static int volume_drop(struct engine *e, const char *name, struct err *err)
 {
-    if (db_delete(e->db, DB_VOLUMES, name, DB_SYNCED, err) < 0 ||
-        volume_directory_remove(e->options.data_root, name, err) < 0)
+    json_t *row = json_object_get(e->volumes->rows, name);
+    enum db_durability durability = volume_is_anonymous(row) ? DB_LAZY : DB_SYNCED;
+
+    json_set_bool(row, "Removing", true);
+    if (db_put(e->db, DB_VOLUMES, name, NULL, row, durability, err) < 0 ||
+        volume_directory_remove(e->options.data_root, name, err) < 0 ||
+        db_delete(e->db, DB_VOLUMES, name, durability, err) < 0) {
+        json_object_del(row, "Removing");
         return err_wrap(err, "remove %s", name);
+    }
     json_object_del(e->volumes->rows, name);
     volume_event(e, "destroy", name);
     return 0;
