@@ -156,8 +156,9 @@ static void open_all(struct reader *r)
 /* The offset at which the last *lines lines of fd begin; *lines is what is still missing, 0 when all were found. */
 static off_t seek_lines(int fd, int64_t *lines, char *block)
 {
-    off_t end = lseek(fd, 0, SEEK_END), at = end;
+    off_t at = lseek(fd, 0, SEEK_END);
     int64_t missing = *lines;
+    bool ended = false; /* the newline that ends the last line was found; what follows it isn't a line yet */
     while (at > 0) {
         size_t len = (size_t)MIN_OF(at, (off_t)BLOCK);
         ssize_t n = pread(fd, block, len, at - (off_t)len);
@@ -166,8 +167,10 @@ static off_t seek_lines(int fd, int64_t *lines, char *block)
         const char *p = block + n;
         while ((p = memrchr(block, '\n', (size_t)(p - block)))) {
             off_t position = at - (off_t)len + (p - block);
-            if (position == end - 1) /* ends the last line */
+            if (!ended) {
+                ended = true;
                 continue;
+            }
             if (--missing == 0) {
                 *lines = 0;
                 return position + 1;
@@ -175,7 +178,7 @@ static off_t seek_lines(int fd, int64_t *lines, char *block)
         }
         at -= (off_t)len;
     }
-    *lines = end > 0 ? missing - 1 : missing;
+    *lines = ended ? missing - 1 : missing;
     return 0;
 }
 
