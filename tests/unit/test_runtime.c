@@ -349,7 +349,7 @@ static void test_failures_leave_nothing(void **state)
     } cases[] = {
         {"process.args", "[\"nope\"]", ERR_NO_PROGRAM},
         {"process.args", "[\"/low\"]", ERR_CANNOT_INVOKE},
-        {"process.cwd", "\"/low\"", ERR_SYSTEM},
+        {"process.cwd", "\"/low\"", ERR_CANNOT_INVOKE},
         {"process.rlimits", "[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]", ERR_SYSTEM},
         {"mounts.x", "{\"destination\":\"/x\",\"source\":\"/nowhere\",\"options\":[\"bind\"]}", ERR_SYSTEM},
         {"mounts.x", "{\"destination\":\"/x\",\"type\":\"nosuchfs\",\"source\":\"x\"}", ERR_SYSTEM},

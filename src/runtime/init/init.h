@@ -56,6 +56,8 @@ int process_set_affinity(const char *cpus, struct err *err);
 int process_set_identity(const struct spec_process *p, struct err *err);
 /* The working directory, which is proven to be inside the root. */
 int process_set_directory(const struct spec_process *p, struct err *err);
+/* What an errno means, in Go's wording, which Docker's clients look for: strerror()'s in small letters. Returns out. */
+const char *process_reason(int errnum, char *out, size_t size);
 /* HOME, when the environment lacks it, from the root's /etc/passwd. *ret_env is a NULL-terminated copy of
  * env. */
 void process_make_env(const struct spec_process *p, char ***ret_env);

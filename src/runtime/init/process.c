@@ -89,11 +89,13 @@ int process_set_directory(const struct spec_process *p, struct err *err)
 {
     _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_close_ int fd = root < 0 ? -errno : path_open_in_root(root, p->cwd, O_PATH | O_DIRECTORY, 0);
-    char cwd[4096];
+    char cwd[4096], text[100];
     int result = fd < 0 ? fd : fchdir(fd) < 0 ? -errno : 0;
 
-    if (result < 0)
-        return err_errno(err, result, "chdir to cwd (\"%s\") set in config.json failed", p->cwd);
+    if (result < 0) /* the exit status is as if the program were missing, or couldn't be executed */
+        return err_set(err, result == -ENOENT ? ERR_NO_PROGRAM : ERR_CANNOT_INVOKE,
+                       "chdir to cwd (\"%s\") set in config.json failed: %s", p->cwd,
+                       process_reason(-result, text, sizeof(text)));
     if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || *cwd != '/')
         return err_set(err, ERR_INVALID, "the working directory \"%s\" is outside of the container's root",
                        p->cwd);

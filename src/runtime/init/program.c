@@ -66,10 +66,9 @@ void process_make_env(const struct spec_process *p, char ***ret_env)
         *ret_env = xcalloc(1, sizeof(char *));
 }
 
-/* Docker's clients look for Go's wording, which is strerror()'s in small letters. */
-static const char *reason(int errnum, char *out, size_t size)
+const char *process_reason(int errnum, char *out, size_t size)
 {
-    snprintf(out, size, "%s", errnum == EISDIR ? "is a directory" : strerror(errnum));
+    snprintf(out, size, "%s", errnum == EISDIR ? "is a directory: permission denied" : strerror(errnum));
     if (*out >= 'A' && *out <= 'Z')
         *out = (char)(*out + ('a' - 'A'));
     return out;
@@ -90,7 +89,8 @@ static int not_invoked(const char *name, int errnum, struct err *err)
 {
     char text[100];
 
-    return err_set(err, ERR_CANNOT_INVOKE, "exec: \"%s\": %s", name, reason(-errnum, text, sizeof(text)));
+    return err_set(err, ERR_CANNOT_INVOKE, "exec: \"%s\": %s", name,
+                   process_reason(-errnum, text, sizeof(text)));
 }
 
 int process_find_program(const struct spec_process *p, struct err *err, char **ret_program)
@@ -105,7 +105,7 @@ int process_find_program(const struct spec_process *p, struct err *err, char **r
 
         if (result == -ENOENT || result == -ENOTDIR)
             return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": stat %s: %s", name, name,
-                           reason(-result, text, sizeof(text)));
+                           process_reason(-result, text, sizeof(text)));
         if (result < 0)
             return not_invoked(name, result, err);
         *ret_program = xstrdup(name);
@@ -141,7 +141,7 @@ int process_execute(const struct spec_process *p, const char *program, char *con
             return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
     execve(program, (char *const *)p->args, env);
     errnum = errno;
-    reason(errnum, text, sizeof(text));
+    process_reason(errnum, text, sizeof(text));
     if (errnum == ENOENT) /* it was there a moment ago: its interpreter is not */
         return err_set(err, ERR_NO_PROGRAM, "exec %s: %s", program, text);
     return err_set(err, ERR_CANNOT_INVOKE, "exec %s: %s", program, text);

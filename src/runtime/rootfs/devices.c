@@ -38,7 +38,8 @@ static bool same_device(int fd, const struct spec_device *d)
            (d->type == S_IFIFO || st.st_rdev == makedev((unsigned)d->major, (unsigned)d->minor));
 }
 
-/* The host's node of the same path, when it is the same device. */
+/* The host's node of the same path, when it is the same device. A read-only mount: what is written to a device doesn't
+ * mind, but mode and owner of the host's node stay as they are. */
 static int bind_node(struct rootfs *r, const struct spec_device *d, struct err *err)
 {
     _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, d->path, /* recursive= */ false), target = -EBADF,
@@ -52,8 +53,12 @@ static int bind_node(struct rootfs *r, const struct spec_device *d, struct err *
     target = rootfs_open_target(r, d->path, /* directory= */ false, /* plain= */ true, err);
     if (target < 0)
         return -1;
-    mounted = mount_place(&(struct mount_request){
-        .tree = tree, .propagation = MS_PRIVATE, .target = target, .root = r->root, .path = d->path});
+    mounted = mount_place(&(struct mount_request){.tree = tree,
+                                                  .set = MOUNT_ATTR_RDONLY,
+                                                  .propagation = MS_PRIVATE,
+                                                  .target = target,
+                                                  .root = r->root,
+                                                  .path = d->path});
     return mounted < 0 ? err_errno(err, mounted, "bind %s", d->path) : 0;
 }
 
@@ -139,7 +144,8 @@ int rootfs_make_devices(struct rootfs *r, struct err *err)
         result = make_device(r, &r->spec->devices[i], dev, err);
     umask(mask);
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(links); i++)
-        result = make_link(dev, links[i].name, links[i].to, err);
+        if (!str_eq(links[i].name, "core") || faccessat(r->procfs, "kcore", F_OK, 0) == 0)
+            result = make_link(dev, links[i].name, links[i].to, err);
     return result;
 }
 

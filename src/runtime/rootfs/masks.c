@@ -1,5 +1,6 @@
-/* maskedPaths and readonlyPaths. What covers a file is the host's null device, checked on the descriptor that
- * is mounted; what covers a directory is one empty read-only tmpfs. */
+/* maskedPaths and readonlyPaths. What covers a file is the container's null device (the host's, where it has none),
+ * checked on the descriptor that is mounted, on a read-only mount, so that its mode can't be changed by way of it; what
+ * covers a directory is one empty read-only tmpfs. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,26 +17,36 @@ struct covers {
     int empty; /* the tmpfs, made when first needed */
 };
 
-static int open_null(struct err *err)
+static bool is_null(int fd)
 {
-    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
     struct stat st;
 
-    if (tree < 0 || fstat(tree, &st) < 0)
-        return err_errno(err, tree < 0 ? tree : errno, "open /dev/null");
-    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-        return err_set(err, ERR_SYSTEM, "the host's /dev/null is not the null device");
-    return take_fd(&tree);
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+static int open_null(const struct rootfs *r, struct err *err)
+{
+    _cleanup_close_ int own = path_open_in_root(r->root, "/dev/null", O_PATH | O_NOFOLLOW, 0), tree = -EBADF;
+
+    tree = is_null(own) ? mount_tree_open(own, "", /* recursive= */ false)
+                        : mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
+    if (tree < 0)
+        return err_errno(err, tree, "open /dev/null");
+    return is_null(tree) ? take_fd(&tree) : err_set(err, ERR_SYSTEM, "/dev/null is not the null device");
 }
 
 static int cover_file(struct rootfs *r, const char *path, int target, struct err *err)
 {
-    _cleanup_close_ int tree = open_null(err), mounted = -EBADF;
+    _cleanup_close_ int tree = open_null(r, err), mounted = -EBADF;
 
     if (tree < 0)
         return -1;
-    mounted = mount_place(&(struct mount_request){
-        .tree = tree, .propagation = MS_PRIVATE, .target = target, .root = r->root, .path = path});
+    mounted = mount_place(&(struct mount_request){.tree = tree,
+                                                  .set = MOUNT_ATTR_RDONLY,
+                                                  .propagation = MS_PRIVATE,
+                                                  .target = target,
+                                                  .root = r->root,
+                                                  .path = path});
     return mounted < 0 ? err_errno(err, mounted, "mask %s", path) : 0;
 }
 
