@@ -144,6 +144,24 @@ static void set_endpoints(struct container *c, json_t *endpoints)
     json_decref(old);
 }
 
+/* Which networks they were stays known when the container has ended. */
+static void note_network_ids(struct container *c)
+{
+    json_t *config = json_deep_copy(c->network_config);
+    const json_t *row;
+    size_t i;
+    json_array_foreach (c->endpoints, i, row) {
+        json_t *asked = json_object_get(config, json_str_or(row, "Network", ""));
+        if (asked)
+            json_object_set(asked, "NetworkID", json_object_get(row, "NetworkID"));
+    }
+    pthread_mutex_lock(&c->lock);
+    json_t *old = c->network_config;
+    c->network_config = config;
+    pthread_mutex_unlock(&c->lock);
+    json_decref(old);
+}
+
 /* ---- attach ---- */
 
 /* Joins one network and appends its row. Ports are published through the first. */
@@ -196,6 +214,8 @@ int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
     set_endpoints(c, rows);
     if (r < 0)
         endpoints_detach(c);
+    else
+        note_network_ids(c);
     return r;
 }
 
@@ -274,22 +294,41 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
     return shown;
 }
 
-json_t *endpoints_networks(const json_t *network_config, const json_t *endpoints)
+/* What resolves to the container in a network that users made: its name, its short id, its aliases. */
+static json_t *dns_names(const struct container *c, const struct container_snapshot *s, const json_t *asked)
+{
+    json_t *names = json_array();
+    const json_t *alias;
+    size_t i;
+    json_array_append_new(names, json_string(s->name));
+    json_array_foreach (json_object_get(asked, "Aliases"), i, alias)
+        json_array_append(names, (json_t *)alias);
+    json_array_append_new(names, json_stringn(c->id, 12));
+    return names;
+}
+
+json_t *endpoints_networks(const struct container *c, const struct container_snapshot *s)
 {
     static const char *const members[] = {"NetworkID", "EndpointID",  "Gateway",
                                           "IPAddress", "IPPrefixLen", "MacAddress"};
+    static const char *const predefined[] = {"bridge", "host", "none"};
     json_t *shown = json_object(), *asked;
     const char *key;
-    json_object_foreach ((json_t *)network_config, key, asked) {
+    json_object_foreach (s->network_config, key, asked) {
         json_t *settings = fields_expand(endpoint_fields, asked);
         const json_t *endpoint;
         size_t i, j;
-        json_array_foreach (endpoints, i, endpoint) {
+        bool users = true;
+        for (i = 0; i < ARRAY_SIZE(predefined); i++)
+            users = users && !str_eq(predefined[i], key);
+        json_array_foreach (s->endpoints, i, endpoint) {
             if (!str_eq(json_str(endpoint, "Network"), key))
                 continue;
             for (j = 0; j < ARRAY_SIZE(members); j++)
                 json_object_set(settings, members[j], json_object_get(endpoint, members[j]));
         }
+        if (users && s->state.started_at)
+            json_object_set_new(settings, "DNSNames", dns_names(c, s, asked));
         json_object_set_new(shown, key, settings);
     }
     return shown;

@@ -19,6 +19,6 @@ void endpoints_restore(struct container *c);
 /* Docker's NetworkSettings.Ports: {"80/tcp":[{"HostIp","HostPort"}],"443/tcp":null}. A new object. */
 json_t *endpoints_ports(const json_t *config, const json_t *endpoints);
 /* Docker's NetworkSettings.Networks: what was asked for with what is up. A new object. */
-json_t *endpoints_networks(const json_t *network_config, const json_t *endpoints);
+json_t *endpoints_networks(const struct container *c, const struct container_snapshot *s);
 
 #endif

@@ -136,7 +136,7 @@ static json_t *network_json(struct container *c, const struct container_snapshot
     json_set_int(json, "GlobalIPv6PrefixLen", 0);
     json_set_int(json, "IPPrefixLen", json_int_or(first, "IPPrefixLen", 0));
     json_set_str(json, "IPv6Gateway", "");
-    json_object_set_new(json, "Networks", endpoints_networks(s->network_config, s->endpoints));
+    json_object_set_new(json, "Networks", endpoints_networks(c, s));
     return json;
 }
 

@@ -268,7 +268,7 @@ static json_t *row_json(const struct row *row, int64_t now)
     json_set_str(json, "Status", status);
     json_set_str(mode, "NetworkMode", json_str_or(row->s.host_config, "NetworkMode", "bridge"));
     json_object_set_new(json, "HostConfig", mode);
-    json_object_set_new(networks, "Networks", endpoints_networks(row->s.network_config, row->s.endpoints));
+    json_object_set_new(networks, "Networks", endpoints_networks(c, &row->s));
     json_object_set_new(json, "NetworkSettings", networks);
     json_object_set_new(json, "Mounts", mounts_shown(row->s.mounts));
     return json;
