@@ -231,11 +231,39 @@ static void exec_event(struct container *c, const char *action, const char *id, 
     container_event(c, full, "execID", id, NULL);
 }
 
+static json_t *compose_process(struct container *c, const json_t *exec_config, struct err *err)
+{
+    struct storage_rootfs rootfs = {0};
+    _cleanup_snapshot_ struct container_snapshot s = {0};
+    if (storage_container_rootfs(c->engine->storage, c->id, &rootfs, err) < 0)
+        return NULL;
+    container_snapshot(c, &s);
+    struct oci_input input = {
+        .options = &c->engine->options,
+        .config = s.config,
+        .host_config = s.host_config,
+        .rootfs = &rootfs,
+        .hostname = json_str_or(s.config, "Hostname", ""),
+    };
+    json_t *process = oci_compose_exec(&input, exec_config, err);
+    storage_rootfs_finish(&rootfs);
+    return process;
+}
+
+/* A user who isn't there is told now: the start has no status to tell it with. */
+static int check_user(struct container *c, const json_t *config, struct err *err)
+{
+    if (!*json_str_or(config, "User", ""))
+        return 0;
+    _cleanup_json_ json_t *process = compose_process(c, config, err);
+    return process ? 0 : -1;
+}
+
 int engine_exec_create(struct engine *e, const char *ref, const json_t *body, json_t **ret, struct err *err)
 {
     char id[2 * EXEC_ID_BYTES + 1];
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
-    if (!c || check_config(body, err) < 0 || check_running(c, err) < 0)
+    if (!c || check_config(body, err) < 0 || check_running(c, err) < 0 || check_user(c, body, err) < 0)
         return -1;
     random_hex(id, EXEC_ID_BYTES);
     pthread_mutex_lock(&e->execs->lock);
@@ -291,25 +319,6 @@ static void note_exec(struct engine *e, const char *id, int pid, int failed_code
     pthread_mutex_unlock(&e->execs->lock);
 }
 
-static json_t *compose_process(struct container *c, const struct exec *ex, struct err *err)
-{
-    struct storage_rootfs rootfs = {0};
-    _cleanup_snapshot_ struct container_snapshot s = {0};
-    if (storage_container_rootfs(c->engine->storage, c->id, &rootfs, err) < 0)
-        return NULL;
-    container_snapshot(c, &s);
-    struct oci_input input = {
-        .options = &c->engine->options,
-        .config = s.config,
-        .host_config = s.host_config,
-        .rootfs = &rootfs,
-        .hostname = json_str_or(s.config, "Hostname", ""),
-    };
-    json_t *process = oci_compose_exec(&input, ex->config, err);
-    storage_rootfs_finish(&rootfs);
-    return process;
-}
-
 static json_t *start_request(const struct exec *ex, const struct engine_exec_start_options *o,
                              const struct engine_stream *stream)
 {
@@ -343,8 +352,8 @@ int engine_exec_start_check(struct engine *e, const char *exec_id, const struct 
     (void)o;
     if (get_exec(e, exec_id, &ex, err) < 0)
         return -1;
-    int tty = json_bool_or(ex.config, "Tty", false);
-    json_decref(ex.config);
+    _cleanup_json_ json_t *config = ex.config;
+    int tty = json_bool_or(config, "Tty", false);
     _cleanup_container_ struct container *c = containers_find(e, ex.container, err);
     if (!c || check_running(c, err) < 0)
         return -1;
@@ -358,7 +367,7 @@ int engine_exec_start_check(struct engine *e, const char *exec_id, const struct 
 static int run_exec(struct container *c, const struct exec *ex, const struct engine_exec_start_options *o,
                     const struct engine_stream *stream, struct err *err)
 {
-    _cleanup_json_ json_t *process = compose_process(c, ex, err), *ok = NULL;
+    _cleanup_json_ json_t *process = compose_process(c, ex->config, err), *ok = NULL;
     _cleanup_json_ json_t *request = process ? start_request(ex, o, stream) : NULL;
     _cleanup_close_ int memfd = process ? monitor_memfd(process, err) : -EBADF;
     if (memfd < 0)
@@ -376,12 +385,12 @@ static int exit_code_of(const struct err *err)
     return err->kind == ERR_NO_PROGRAM ? 127 : 126;
 }
 
-/* The client reads the stream, not the reply: the error goes there, framed like output on stderr. */
+/* The client reads the stream, not the reply: the error goes there, framed like output, as Docker does. */
 static void tell_stream(const struct exec *ex, const struct engine_stream *stream, const char *message)
 {
     char text[1200];
     int n = snprintf(text, sizeof(text), "%s\r\n", message);
-    unsigned char head[8] = {2, 0, 0, 0, 0, 0, (unsigned char)(n >> 8), (unsigned char)n};
+    unsigned char head[8] = {1, 0, 0, 0, 0, 0, (unsigned char)(n >> 8), (unsigned char)n};
     if (!json_bool_or(ex->config, "Tty", false))
         fd_write_full(stream->fd, head, sizeof(head));
     fd_write_full(stream->fd, text, (size_t)n);

@@ -42,6 +42,7 @@ struct start {
     char *cgroup, *init;
     struct monitor *monitor;
     bool attached; /* to networks */
+    bool network_failed;
     struct err *err;
 };
 
@@ -186,6 +187,7 @@ static void handle_network(struct start *s, const int *fds, size_t nfds)
         r = netfiles_add_addresses(c, c->endpoints, &why) < 0 || container_save(c, &why) < 0 ? -1 : 0;
     }
     if (r < 0) {
+        s->network_failed = true;
         json_t *error = json_object();
         json_set_str(error, "kind", err_kind_name(why.kind));
         json_set_int(error, "errno", why.errnum);
@@ -283,8 +285,9 @@ static int start_run(struct start *s)
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||
         namespaces_resolve(c, &s->names, s->err) < 0)
         return -1;
-    if (talk(s, &ok) < 0)
-        return err_wrap(s->err, "failed to create task for container");
+    if (talk(s, &ok) < 0) /* what the monitor or the runtime said needs a subject; the rest names its own */
+        return s->monitor && !s->network_failed ? err_wrap(s->err, "failed to create task for container")
+                                                : -1;
     note_started(s, ok);
     return 0;
 }
