@@ -39,6 +39,7 @@ END
 #: on a terminal that changes its size
 onterm run --rm -it --hostname hh busybox sh <<'END'
 expect / #
+wait 0.5
 size 101 33
 wait 0.5
 send stty size\r
@@ -65,6 +66,7 @@ onterm attach cc <<'END'
 wait 0.3
 send echo $A\r
 expect kept
+expect / #
 send exit 4\r
 END
 t ps -a --format '{{.Names}} {{.Status}}'
