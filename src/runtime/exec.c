@@ -118,8 +118,8 @@ static _noreturn_ void exec_run(struct exec *x)
     _exit(err_kind_exit_code(err.kind));
 }
 
-/* Its own first, then the container's, as runc has it; and Docker's "privileged": all that the container may
- * have. */
+/* Its own first, then the container's, as runc has it. Docker's "privileged" is under no filter; its capabilities are
+ * the process's own. */
 static int prepare(struct exec *x, struct err *err)
 {
     const struct spec *spec = x->container->spec;
@@ -133,12 +133,8 @@ static int prepare(struct exec *x, struct err *err)
         p->capabilities = spec->process.capabilities;
     if (p->oom_score_adj == INT64_MIN && spec->has_process)
         p->oom_score_adj = spec->process.oom_score_adj;
-    if (x->options->privileged) {
-        uint64_t all = spec->process.capabilities.bounding;
-
-        p->capabilities = (struct capability_sets){.bounding = all, .permitted = all, .effective = all};
+    if (x->options->privileged)
         return 0;
-    }
     if (!spec->seccomp)
         return 0;
     x->filter =

@@ -71,7 +71,7 @@ struct runtime_exec_options {
     const json_t *process; /* OCI process object, complete */
     int stdio[3];
     unsigned preserve_fds;
-    bool privileged; /* all of the container's bounding set, no seccomp */
+    bool privileged; /* under no seccomp filter; the capabilities are the process's own */
     const char *seccomp_cache_dir;
 };
 
