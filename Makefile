@@ -49,6 +49,7 @@ asan:
 	@meson test -C $(BUILD)-asan --suite unit --print-errorlogs
 
 install: all
+	@meson setup --reconfigure $(BUILD) --prefix=$(PREFIX) >/dev/null
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 clean:
