@@ -16,7 +16,7 @@
 #include "cli/demux.h"
 #include "cli/terminal.h"
 
-enum { PIECE = 32 * 1024, KEYS_MAX = 16 };
+enum { PIECE = 32 * 1024, KEYS_MAX = 16, RETRIES = 50, RETRY_MS = 100 };
 
 /* The signals that are passed on to the container; SIGWINCH resizes its terminal. */
 static const struct {
@@ -264,12 +264,10 @@ enum session_end session_run(struct session *s, struct err *err)
     return end;
 }
 
-int session_wait(struct session *s, struct http *wait, struct err *err)
+/* Waits for the answer, passing signals on meanwhile. */
+static int await_exit(struct session *s, struct http *wait, struct buf *ret_body, struct err *err)
 {
-    _cleanup_(buf_finish) struct buf body = BUF_INIT(1024 * 1024);
-    _cleanup_json_ json_t *answer = NULL;
     _cleanup_close_ int signals = open_signals();
-    const char *failure;
 
     while (!http_pending(wait)) {
         struct pollfd polled[] = {{http_fd(wait), POLLIN, 0}, {signals, POLLIN, 0}};
@@ -281,8 +279,44 @@ int session_wait(struct session *s, struct http *wait, struct err *err)
         if (polled[0].revents)
             break;
     }
-    if (http_read_all(wait, &body, err) < 0)
-        return -1;
+    return http_read_all(wait, ret_body, err);
+}
+
+/* The daemon that was asked has gone: the next one knows the exit as well, once it is there. */
+static int ask_again(struct session *s, struct buf *ret_body)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    struct client_request request = {.method = "POST", .url = &url};
+
+    url_path(&url, "/containers/", s->id, "/wait", NULL);
+    for (int i = 0; i < RETRIES; i++) {
+        struct err why = {0};
+        _cleanup_(http_free_p) struct http *wait = client_open(s->cli, &request, &why);
+
+        if (wait && await_exit(s, wait, ret_body, &why) == 0)
+            return 0;
+        if (why.kind == ERR_NOT_FOUND)
+            return -1;
+        buf_reset(ret_body);
+        poll(NULL, 0, RETRY_MS);
+    }
+    return -1;
+}
+
+int session_wait(struct session *s, struct http *wait, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf body = BUF_INIT(1024 * 1024);
+    _cleanup_json_ json_t *answer = NULL;
+    struct err why = {0};
+    const char *failure;
+
+    if (await_exit(s, wait, &body, &why) < 0) {
+        buf_reset(&body);
+        if (ask_again(s, &body) < 0) {
+            *err = why;
+            return -1;
+        }
+    }
     answer = json_parse(buf_str(&body), body.len, "the daemon's answer", err);
     failure = json_str(json_object_get(answer, "Error"), "Message");
     if (failure && *failure)

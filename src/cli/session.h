@@ -29,7 +29,8 @@ void session_prepare(void);
 /* Tells the daemon our terminal's size. Failures don't matter. */
 void session_resize(const struct session *s);
 enum session_end session_run(struct session *s, struct err *err);
-/* Reads the answer of a wait call (sent by session_send_wait()), forwarding signals meanwhile. The exit code, or -1. */
+/* Reads the answer of a wait call, forwarding signals meanwhile. When the daemon goes before it has answered, asks the next
+ * one. The exit code, or -1. */
 int session_wait(struct session *s, struct http *wait, struct err *err);
 
 /* "ctrl-p,ctrl-q" → bytes; "" gives the default. The number of bytes, or -1. */

@@ -57,6 +57,24 @@ int volume_directory_remove(const char *data_root, const char *name, struct err 
     return r < 0 ? err_errno(err, r, "cannot remove volume %s at %s", name, path) : 0;
 }
 
+void volume_directories_sweep(const char *data_root, bool (*known)(void *arg, const char *name), void *arg)
+{
+    _cleanup_free_ char *path = xasprintf("%s/volumes", data_root);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        _cleanup_free_ char *data = xasprintf("%s/_data", entry->d_name);
+
+        if (!volume_name_is_valid(entry->d_name) || known(arg, entry->d_name))
+            continue;
+        unlinkat(dirfd(dir), data, AT_REMOVEDIR);
+        unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 static int64_t tree_size(int parent, const char *name)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -52,6 +52,8 @@ int volume_name_check(const char *name, struct err *err);
 int volume_directory_create(const char *data_root, const char *name, char **ret_path, struct err *err);
 /* Removes it with all it holds; a missing one is success. */
 int volume_directory_remove(const char *data_root, const char *name, struct err *err);
+/* Removes the directories that `known` doesn't know and that hold nothing: their creation was cut short. */
+void volume_directories_sweep(const char *data_root, bool (*known)(void *arg, const char *name), void *arg);
 /* Bytes used below it (as du), or -1. */
 int64_t volume_directory_size(const char *data_root, const char *name);
 

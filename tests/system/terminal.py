@@ -7,6 +7,7 @@
     size 100 40         changes the window: columns, rows
     wait 0.2            seconds
     kill TERM           sends a signal to the command
+    shell COMMAND       runs something beside it
     END
 
 At the end of the script the command has 10 seconds (TERMINAL_TIMEOUT) to end. Writes what the terminal showed, carriage
@@ -20,6 +21,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -84,6 +86,8 @@ def play(terminal, script):
             terminal.read(float(rest))
         elif verb == "kill":
             os.kill(terminal.pid, getattr(signal, "SIG" + rest))
+        elif verb == "shell":
+            subprocess.run(rest, shell=True, check=False, timeout=LIMIT)
         elif verb:
             raise ValueError(f"terminal.py: no verb {verb!r}")
 
