@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -45,8 +46,22 @@ static int send_signal(struct container *c, int number, struct err *err)
     return 0;
 }
 
+/* Whether it sits in sigwait: it takes what it waits for, and shows it neither as caught nor as blocked meanwhile. */
+static bool waits_for_signals(int pid)
+{
+    enum { COMPAT = 177, COMPAT_TIME64 = 421 }; /* of 32-bit programs */
+    char path[64], *end;
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
+    snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+    if (file_read(AT_FDCWD, path, &text) < 0)
+        return true;
+    long number = strtol(buf_str(&text), &end, 10);
+    return end != buf_str(&text) &&
+           (number == SYS_rt_sigtimedwait || number == COMPAT || number == COMPAT_TIME64);
+}
+
 /* Whether the container's first process will take notice of a signal: the kernel drops what PID 1 of a pid namespace
- * neither catches nor blocks (for signalfd or sigwait). When in doubt: yes. */
+ * neither catches nor blocks (for signalfd) nor waits for. When in doubt: yes. */
 static bool will_notice(struct container *c, int number)
 {
     char path[64];
@@ -64,7 +79,7 @@ static bool will_notice(struct container *c, int number)
         return true;
     uint64_t mask =
         strtoull(caught + strlen("SigCgt:"), NULL, 16) | strtoull(blocked + strlen("SigBlk:"), NULL, 16);
-    return mask & (UINT64_C(1) << (number - 1));
+    return (mask & (UINT64_C(1) << (number - 1))) || waits_for_signals(pid);
 }
 
 static int thaw(struct container *c, struct err *err);
