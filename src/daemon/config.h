@@ -41,7 +41,7 @@ struct config {
     char **labels;
     bool init, no_new_privileges;
     bool live_restore;
-    int64_t shutdown_timeout; /* s; what waits for containers has nothing to wait for: they go on running */
+    int64_t shutdown_timeout; /* s; for requests under way: containers go on running */
 };
 
 void config_init(struct config *c); /* the defaults */

@@ -216,6 +216,27 @@ static void daemon_reload(int argc, char *const *argv)
     log_info("configuration reloaded: log level %s", log_level_name(log_get_level()));
 }
 
+/* Nothing that is under way may keep kegd from ending: what is half-done is found and finished at the next start, as
+ * after a kill. */
+static void daemon_give_up(int number _unused_)
+{
+    static const char line[] = "kegd: not everything ended in time: leaving\n";
+
+    (void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+    _exit(0);
+}
+
+/* From here on a further signal, or the time that --shutdown-timeout gives, ends it at once. */
+static void daemon_limit_shutdown(const struct config *c, const sigset_t *signals)
+{
+    signal(SIGALRM, daemon_give_up);
+    signal(SIGTERM, daemon_give_up);
+    signal(SIGINT, daemon_give_up);
+    if (c->shutdown_timeout > 0)
+        alarm((unsigned)MIN_OF(c->shutdown_timeout, (int64_t)3600));
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+}
+
 static void daemon_wait(const sigset_t *signals, int argc, char *const *argv)
 {
     int number;
@@ -240,6 +261,7 @@ static int daemon_serve(const struct config *c, struct engine *engine, const sig
         daemon_notify("READY=1");
         daemon_wait(signals, argc, argv);
         daemon_notify("STOPPING=1");
+        daemon_limit_shutdown(c, signals);
     }
     for (char **host = hosts; *host && r == 0; host++)
         listen_remove(*host);

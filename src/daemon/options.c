@@ -54,7 +54,7 @@ const struct option_row option_rows[] = {
     {"init", 0, "init", OPTION_BOOL, AT(init), NULL, "Run an init in each container that forwards signals and reaps processes"},
     {"no-new-privileges", 0, "no-new-privileges", OPTION_BOOL, AT(no_new_privileges), NULL, "Set no-new-privileges for new containers"},
     {"live-restore", 0, "live-restore", OPTION_BOOL, AT(live_restore), NULL, "Keep containers running without the daemon (always true)"},
-    {"shutdown-timeout", 0, "shutdown-timeout", OPTION_INT, AT(shutdown_timeout), "SECONDS", "Accepted for compatibility: containers outlive the daemon (default 15)"},
+    {"shutdown-timeout", 0, "shutdown-timeout", OPTION_INT, AT(shutdown_timeout), "SECONDS", "How long requests under way may keep the daemon from ending (default 15)"},
 
     {"add-runtime", 0, "runtimes", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"authorization-plugin", 0, "authorization-plugins", OPTION_UNSUPPORTED, 0, NULL, NULL},

@@ -254,7 +254,11 @@ int engine_events(struct engine *e, const struct engine_events_options *o, const
     if (c.self.fd < 0)
         return err_errno(err, errno, "make an eventfd");
     cursor_open(&c);
-    int r = cursor_run(e, &c, sink, err);
+    int r = sink->write(sink->arg, "", 0); /* the client learns that it listens now */
+    if (r == 0)
+        r = cursor_run(e, &c, sink, err);
+    else
+        err_set(err, ERR_CANCELLED, "the client has gone");
     cursor_close(&c);
     return r;
 }

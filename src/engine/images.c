@@ -305,6 +305,7 @@ static int images_match_prefix(struct engine *e, const char *ref, struct images_
 
 int images_match(struct engine *e, const char *ref, struct images_match *ret, struct err *err)
 {
+    _cleanup_reference_ struct reference parsed = {0};
     int r;
 
     *ret = (struct images_match){0};
@@ -313,6 +314,9 @@ int images_match(struct engine *e, const char *ref, struct images_match *ret, st
     if (!digest_valid(ref) && images_match_name(e, ref, ret))
         return 0;
     r = images_match_prefix(e, ref, ret, err);
+    if (r > 0 && !digest_valid(ref) && strspn(ref, "0123456789abcdef") != strlen(ref) &&
+        reference_parse(ref, &parsed, err) < 0)
+        return -1; /* says what is wrong with the name */
     return r > 0 ? images_not_found(ref, err) : r;
 }
 

@@ -246,6 +246,8 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
         image_finish(&images[i]);
     }
     free(images);
+    if (r < 0)
+        images_sweep(e, NULL, NULL, NULL); /* parts of what couldn't be loaded */
     return r < 0 ? transfer_fail(&t, err) : 0;
 }
 

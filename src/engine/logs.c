@@ -444,6 +444,7 @@ int engine_container_logs(struct engine *e, const char *ref, const struct engine
     if (o->follow && !w)
         return -1;
     _cleanup_free_ char *path = container_log_path(c);
+    sink->write(sink->arg, "", 0); /* the response begins, even if there is nothing to tell yet */
     const struct log_reader_options options = {
         .path = path, .framed = !c->tty, .logs = *o, .end_fd = w ? container_wait_fd(w) : -1};
     int r = log_read(e, &options, sink, err);

@@ -156,10 +156,8 @@ static json_t *networks_default_options(struct engine *e, const char *bridge)
                                 OPTION_BRIDGE "host_binding_ipv4", "0.0.0.0", OPTION_BRIDGE "name", bridge);
     char mtu[16];
 
-    if (e->options.mtu) {
-        snprintf(mtu, sizeof(mtu), "%d", e->options.mtu);
-        json_set_str(options, "com.docker.network.driver.mtu", mtu);
-    }
+    snprintf(mtu, sizeof(mtu), "%d", e->options.mtu ? e->options.mtu : 1500);
+    json_set_str(options, "com.docker.network.driver.mtu", mtu);
     return options;
 }
 

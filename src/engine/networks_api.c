@@ -1,4 +1,5 @@
 /* Networks as the API sees them: create, remove, list, inspect, prune. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,8 +22,8 @@ static int networks_check_name(struct engine *e, const char *name, struct err *e
         return err_set(err, ERR_INVALID, "invalid name: name is empty");
     if (networks_is_predefined(name) || str_eq(name, "default"))
         return err_set(err, ERR_FORBIDDEN, "operation is not permitted on predefined %s network ", name);
-    if (strpbrk(name, "/ \t\n") || strlen(name) > 255)
-        return err_set(err, ERR_INVALID, "invalid name: \"%s\" has blanks or slashes, or is too long", name);
+    if (strlen(name) > 255)
+        return err_set(err, ERR_INVALID, "invalid name: it is too long");
     for (const struct network_entry *n = e->networks->first; n; n = n->next)
         if (str_eq(n->name, name))
             return err_set(err, ERR_CONFLICT, "network with name %s already exists", name);
@@ -74,6 +75,29 @@ static int networks_check_features(const json_t *body, struct err *err)
         networks_has(json_array_get(config, 0), "AuxAddress"))
         return err_set(err, ERR_NOT_IMPLEMENTED, "auxiliary addresses are not implemented by keg yet");
     return 0;
+}
+
+static bool networks_is_subnet(const char *text)
+{
+    _cleanup_free_ char *address = xstrndup(text, strcspn(text, "/"));
+    const char *slash = strchr(text, '/');
+    struct in_addr parsed;
+    uint32_t prefix;
+
+    return slash && str_to_u32(slash + 1, &prefix) == 0 && prefix <= 32 &&
+           inet_pton(AF_INET, address, &parsed) == 1;
+}
+
+static int networks_check_subnet(const json_t *body, struct err *err)
+{
+    const char *subnet = json_str(json_array_get(json_at(body, "IPAM.Config"), 0), "Subnet");
+
+    if (str_empty(subnet) || networks_is_subnet(subnet))
+        return 0;
+    if (strchr(subnet, ':'))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "IPv6 subnets are not implemented by keg yet: %s", subnet);
+    return err_set(err, ERR_INVALID,
+                   "invalid network config:\ninvalid subnet %s: invalid CIDR block notation", subnet);
 }
 
 /* The members of IPAM.Config that say something, as a new array; NULL when nothing was asked for. */
@@ -140,7 +164,8 @@ int engine_network_create(struct engine *e, const json_t *body, json_t **ret, st
         driver = "bridge";
     pthread_mutex_lock(&e->networks->lock);
     if (networks_check_name(e, json_str(body, "Name"), err) == 0 &&
-        networks_check_driver(e, driver, err) == 0 && networks_check_features(body, err) == 0)
+        networks_check_driver(e, driver, err) == 0 && networks_check_features(body, err) == 0 &&
+        networks_check_subnet(body, err) == 0)
         n = networks_make(e, body, driver, err);
     if (n) {
         networks_event(e, n, "create");
@@ -245,6 +270,16 @@ static bool networks_match(struct engine *e, const struct network_entry *n, cons
            (!dangling || networks_is_dangling(e, n) == *dangling);
 }
 
+static int networks_check_type(const json_t *filters, struct err *err)
+{
+    const char *type;
+
+    for (size_t i = 0; (type = filters_value(filters, "type", i)); i++)
+        if (!str_eq(type, "builtin") && !str_eq(type, "custom"))
+            return err_set(err, ERR_INVALID, "invalid filter: 'type'='%s'", type);
+    return 0;
+}
+
 int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
 {
     static const char *const allowed[] = {"dangling", "driver", "id", "label", "name", "scope", "type", NULL};
@@ -252,7 +287,7 @@ int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, s
     bool dangling;
 
     if (filters_check(filters, allowed, err) < 0 ||
-        filters_bool(filters, "dangling", false, &dangling, err) < 0)
+        filters_bool(filters, "dangling", false, &dangling, err) < 0 || networks_check_type(filters, err) < 0)
         return -1;
     list = json_array();
     pthread_mutex_lock(&e->networks->lock);

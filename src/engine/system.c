@@ -37,8 +37,9 @@ json_t *engine_version(void)
     json_array_append_new(
         components,
         system_component("Engine",
-                         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "ApiVersion", ENGINE_API_VERSION, "Arch",
-                                   host.architecture, "Experimental", "false", "KernelVersion",
+                         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ApiVersion",
+                                   ENGINE_API_VERSION, "Arch", host.architecture, "BuildTime", "",
+                                   "Experimental", "false", "GitCommit", "", "GoVersion", "", "KernelVersion",
                                    kernel.release, "MinAPIVersion", ENGINE_API_VERSION_MIN, "Os", "linux")));
     json_array_append_new(components, system_component("keg-runtime", json_object()));
     json_object_set_new(version, "Platform", json_pack("{s:s}", "Name", "keg"));
@@ -116,6 +117,8 @@ static void system_add_limits(json_t *info)
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         json_set_bool(info, rows[i].member, cgroup_has_controller(rows[i].controller));
+    if (mode != CGROUP_MODE_UNIFIED)
+        json_set_bool(info, "KernelMemoryTCP", cgroup_has_controller("memory"));
     json_set_bool(info, "OomKillDisable", mode != CGROUP_MODE_UNIFIED && cgroup_has_controller("memory"));
     json_set_str(info, "CgroupDriver", mode == CGROUP_MODE_NONE ? "none" : "cgroupfs");
     json_set_str(info, "CgroupVersion", mode == CGROUP_MODE_UNIFIED ? "2" : "1");
@@ -212,6 +215,10 @@ static json_t *system_registries(const struct engine *e)
                 configs, *host,
                 json_pack("{s:[], s:s, s:b, s:b}", "Mirrors", "Name", *host, "Official", 0, "Secure", 0));
     }
+    if (json_array_size(mirrors) == 0) {
+        json_decref(mirrors);
+        mirrors = json_null();
+    }
     return json_pack("{s:o, s:o, s:o}", "IndexConfigs", configs, "InsecureRegistryCIDRs", networks, "Mirrors",
                      mirrors);
 }
@@ -263,7 +270,8 @@ static void system_add_warnings(json_t *info)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!json_bool_or(info, rows[i].member, false))
             json_array_append_new(warnings, json_string(rows[i].text));
-    json_object_set_new(info, "Warnings", warnings);
+    json_object_set(info, "Warnings", json_array_size(warnings) ? warnings : json_null());
+    json_decref(warnings);
 }
 
 int engine_info(struct engine *e, json_t **ret, struct err *err _unused_)

@@ -139,8 +139,8 @@ static int volume_check_new(const char *name, const char *driver, const json_t *
 }
 
 /* With the lock held. */
-static int volume_make(struct engine *e, const char *name, const json_t *labels, bool anonymous,
-                       struct err *err)
+static int volume_make(struct engine *e, const char *name, const json_t *options, const json_t *labels,
+                       bool anonymous, struct err *err)
 {
     _cleanup_free_ char *path = NULL;
     json_t *row, *all = labels ? json_deep_copy(labels) : NULL;
@@ -153,9 +153,10 @@ static int volume_make(struct engine *e, const char *name, const json_t *labels,
     row = json_object();
     json_set_int(row, "CreatedAt", clock_now());
     json_object_set_new(row, "Labels", all ? all : json_null());
-    json_object_set_new(row, "Options", json_null());
+    json_object_set_new(row, "Options", json_is_object(options) ? json_object() : json_null());
     if (volume_directory_create(e->options.data_root, name, &path, err) < 0 ||
         db_put(e->db, DB_VOLUMES, name, NULL, row, anonymous ? DB_LAZY : DB_SYNCED, err) < 0) {
+        volume_directories_sweep(e->options.data_root, volume_has_row, e->volumes->rows);
         json_decref(row);
         return err_wrap(err, "create %s", name);
     }
@@ -182,7 +183,7 @@ int engine_volume_ensure(struct engine *e, const char *name, const char *driver,
         return -1;
     pthread_mutex_lock(&e->volumes->lock);
     if (!json_object_get(e->volumes->rows, name)) {
-        r = volume_make(e, name, labels, anonymous, err);
+        r = volume_make(e, name, options, labels, anonymous, err);
         created = r == 0;
     }
     pthread_mutex_unlock(&e->volumes->lock);
