@@ -104,7 +104,10 @@ int runtime_start(struct runtime_container *c, struct err *err)
         return -1;
     c->started = true;
     state = state_json(c, "running");
-    return hooks_run(&c->spec->hooks[HOOK_POSTSTART], "poststart", state, err);
+    if (hooks_run(&c->spec->hooks[HOOK_POSTSTART], "poststart", state, err) == 0)
+        return 0;
+    pidfd_signal(c->pidfd, SIGKILL); /* OCI runtime.md, "Lifecycle", step 9 */
+    return -1;
 }
 
 int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err)

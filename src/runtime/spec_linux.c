@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/path.h"
@@ -133,6 +134,11 @@ static int personality_parse(const json_t *json, struct spec *spec, struct err *
                : 0;
 }
 
+static bool selinux_enabled(void)
+{
+    return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
 /* Members that ask for something keg doesn't do: refused rather than passed over. */
 static int refuse_unsupported(const json_t *json, struct err *err)
 {
@@ -151,6 +157,8 @@ static int validate(const struct spec *spec, struct err *err)
 {
     const struct spec_namespace *user = &spec->namespaces[NAMESPACE_USER];
 
+    if (!str_empty(spec->mount_label) && selinux_enabled())
+        return err_set(err, ERR_NOT_IMPLEMENTED, "linux.mountLabel is not supported");
     if (spec_makes(spec, NAMESPACE_USER) && (!spec->uid_count || !spec->gid_count))
         return spec_error(err, "linux.namespaces", "a new user namespace needs uidMappings and gidMappings");
     if (!user->wanted && (spec->uid_count || spec->gid_count))

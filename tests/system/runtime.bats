@@ -564,6 +564,44 @@ c['hooks']['startContainer'] = [{'path': '/bin/touch', 'args': ['touch', '/tmp/s
     must_fail 1 'only procfs'
 }
 
+@test "mount targets that are swapped for symlinks while containers start lead nowhere outside" {
+    mkdir -p "$BUNDLE/vol/dir/sub" "$BUNDLE/sentinel" "$BUNDLE/other"
+    ln -s "$BUNDLE/sentinel" "$BUNDLE/vol/link"
+    echo mounted >"$BUNDLE/other/file"
+    python3 - "$BUNDLE/vol/dir" "$BUNDLE/vol/link" <<'SWAP' &
+import ctypes, sys, time
+libc = ctypes.CDLL(None)
+a, b = (s.encode() for s in sys.argv[1:])
+end = time.time() + 60
+while time.time() < end:
+    for i in range(1000):
+        libc.syscall(316, -100, a, -100, b, 2)
+SWAP
+    local swapper=$! i
+    config "c['mounts'] += [{'destination': '/vol', 'source': '$BUNDLE/vol', 'options': ['bind']}, {'destination': '/vol/dir/sub/deep/er', 'source': '$BUNDLE/other', 'options': ['bind']}, {'destination': '/vol/dir/t', 'type': 'tmpfs', 'source': 'tmpfs'}]"
+    sh_args 'grep -c sentinel /proc/self/mountinfo; ls /vol >/dev/null'
+    for i in $(seq 60); do
+        run rt run --bundle "$BUNDLE" "$ID"
+        [ -z "$(ls -A "$BUNDLE/sentinel")" ] || break
+        [ "$status" != 0 ] || [ "${lines[0]}" = 0 ] || break
+        ! grep -q "$BUNDLE/sentinel" /proc/self/mountinfo || break
+    done
+    kill $swapper
+    wait $swapper || :
+    rm -rf "$DIR/rootfs/vol"
+    [ "$i" = 60 ]
+    [ -z "$(ls -A "$BUNDLE/sentinel")" ]
+}
+
+@test "a failing poststart hook stops the container" {
+    config "c['hooks'] = {'poststart': [{'path': '/bin/false'}]}"
+    args 'sleep 60'
+    rt create --bundle "$BUNDLE" "$ID" >/dev/null 2>&1
+    run rt start "$ID"
+    must_fail 1 'poststart hook /bin/false'
+    eventually is_stopped
+}
+
 @test "a working directory through /proc/self/fd is refused, in run and in exec" {
     local n
     for n in 0 3 5 7 9 12 20; do

@@ -147,7 +147,7 @@ int command_features(struct request *request, struct err *err)
                   capability_mask_to_json(capability_all()), "cgroup", "v1", 1, "v2", 1, "systemd", 0,
                   "systemdUser", 0, "rdma", 1, "seccomp", "enabled", 1, "actions", seccomp_known_actions(),
                   "operators", seccomp_known_operators(), "archs", seccomp_known_architectures(),
-                  "knownFlags", seccomp_known_flags(), "apparmor", "enabled", 1, "selinux", "enabled", 1,
+                  "knownFlags", seccomp_known_flags(), "apparmor", "enabled", 1, "selinux", "enabled", 0,
                   "mountExtensions", "idmap", "enabled", 1, "annotations", "org.opencontainers.runc.version",
                   "", "potentiallyUnsafeConfigAnnotations");
     if (!features)
