@@ -80,4 +80,4 @@ q run -d --name pub -p 18500:80 busybox sh -c 'echo published >/tmp/index.html; 
 until_true curl -sf http://127.0.0.1:18500/
 x curl -s --max-time 3 http://127.0.0.1:18500/
 x curl -s --max-time 3 http://192.0.2.2:18500/
-t run --rm busybox wget -T 3 -qO- http://$gateway:18500/
+t run --rm busybox wget -qO- http://$gateway:18500/
