@@ -1,14 +1,18 @@
 /* Answers: documents through libmicrohttpd, streams and hand-overs straight to the socket. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/internal.h"
 #include "api/trim.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -188,10 +192,24 @@ static void reply_detach(int fd)
         log_debug("cannot detach a connection: %m");
 }
 
+/* Some clients (docker-py) read the header through a buffer and then go on with the bare socket: what arrives in one
+ * piece with the header is lost to them. So the client gets a moment to take the header first: usually some 50 us, never
+ * more than 20 ms. */
+static void reply_wait_for_reader(int fd)
+{
+    const struct timespec step = {.tv_nsec = 20000};
+    int64_t deadline = clock_monotonic() + 20 * 1000000;
+    int unread;
+
+    while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0 && clock_monotonic() < deadline)
+        nanosleep(&step, NULL);
+}
+
 static void reply_hand_over(struct request *r, int fd, const void *input, size_t len)
 {
     struct engine_stream stream = {.fd = fd, .input = input, .input_len = len};
 
+    reply_wait_for_reader(fd);
     r->reply.hijacked(r, &stream);
     reply_detach(fd);
 }
