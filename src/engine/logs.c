@@ -27,6 +27,7 @@ enum {
     LINE_MAX_BYTES = 16 * 1024 * 1024, /* of one line of the file */
     FILES_MAX = 1000,
     HEADER = 8,
+    NEXT_ATTEMPTS = 100, /* rotations that come in between */
 };
 
 /* ---- settings ---- */
@@ -134,16 +135,19 @@ static bool is_open(const struct reader *r, ino_t inode)
     return false;
 }
 
+/* A rotation renames the oldest file first, so for a moment one number in the row is free. */
+enum { GAP_MAX = 2 };
+
 static void open_all(struct reader *r)
 {
-    for (size_t n = 0; n < FILES_MAX; n++) {
+    for (size_t n = 0, gap = 0; n < FILES_MAX && gap < GAP_MAX; n++) {
         _cleanup_free_ char *path = log_name(r, n);
         struct log_file file;
-        int error = open_log(path, &file);
-        if (error < 0 && n == 0)
-            continue; /* between rename and creation */
-        if (error < 0)
-            return;
+        if (open_log(path, &file) < 0) {
+            gap++;
+            continue;
+        }
+        gap = 0;
         if (is_open(r, file.inode))
             close(file.fd);
         else
@@ -302,26 +306,50 @@ static int read_file(struct reader *r, int fd)
 
 /* ---- follow ---- */
 
-/* Whether the file being read isn't the newest any more; then *ret is the one that follows it. */
-static bool next_file(struct reader *r, struct log_file *ret)
+static bool is_at(const struct reader *r, size_t n, ino_t inode)
 {
-    ino_t current = r->files[0].inode;
-    for (size_t n = 0; n < FILES_MAX; n++) {
+    _cleanup_free_ char *path = log_name(r, n);
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_ino == inode;
+}
+
+/* The number that the file being read has now, or -1; *ret_last: the highest there is. */
+static int find_number(const struct reader *r, size_t *ret_last)
+{
+    *ret_last = 0;
+    for (size_t n = 0, gap = 0; n < FILES_MAX && gap < GAP_MAX; n++) {
         _cleanup_free_ char *path = log_name(r, n);
         struct stat st;
         if (stat(path, &st) < 0) {
-            if (n == 0)
-                continue;
-            break;
-        }
-        if (st.st_ino != current)
+            gap++;
             continue;
-        if (n == 0)
-            return false;
-        _cleanup_free_ char *younger = log_name(r, n - 1);
-        return open_log(younger, ret) == 0;
+        }
+        gap = 0;
+        *ret_last = n;
+        if (st.st_ino == r->files[0].inode)
+            return (int)n;
     }
-    return open_log(r->o->path, ret) == 0; /* ours was removed */
+    return -1;
+}
+
+/* Opens the file that follows the one being read. False when there is none yet. */
+static bool next_file(struct reader *r, struct log_file *ret)
+{
+    for (int attempt = 0; attempt < NEXT_ATTEMPTS; attempt++) {
+        size_t last;
+        int number = find_number(r, &last);
+        if (number == 0)
+            return false;
+        /* Ours was removed: what is left is all younger. */
+        _cleanup_free_ char *path = log_name(r, number < 0 ? last : (size_t)number - 1);
+        if (open_log(path, ret) < 0)
+            continue;
+        /* The older is renamed first: if ours is still in its place, so was the younger when it was opened. */
+        if (number < 0 || is_at(r, (size_t)number, r->files[0].inode))
+            return true;
+        close(ret->fd);
+    }
+    return false;
 }
 
 static int advance(struct reader *r)

@@ -48,6 +48,14 @@ void container_notify(struct container *c, enum container_moment moment, const c
     pthread_mutex_unlock(&c->lock);
 }
 
+static bool wait_is_done(struct engine_wait *w)
+{
+    pthread_mutex_lock(&w->c->lock);
+    bool done = w->done;
+    pthread_mutex_unlock(&w->c->lock);
+    return done;
+}
+
 static struct engine_wait *wait_new(struct container *c, enum wait_condition condition, struct err *err)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -102,9 +110,9 @@ int engine_container_wait_finish(struct engine_wait *w, int client_fd, json_t **
 {
     struct engine *e = w->c->engine;
     int r = 0;
-    while (r >= 0 && !w->done)
+    while (r >= 0 && !wait_is_done(w))
         r = engine_wait_readable(e, w->fd, client_fd, -1, err);
-    if (w->done) {
+    if (wait_is_done(w)) { /* from here on nothing changes it */
         r = 0;
         *ret = json_object();
         json_set_int(*ret, "StatusCode", w->exit_code);
@@ -136,7 +144,7 @@ int container_wait_ended(struct container *c, int timeout_ms)
         if (n >= 0 || errno != EINTR)
             break;
     }
-    bool ended = w->done;
+    bool ended = wait_is_done(w);
     container_wait_free(w);
     return ended;
 }
