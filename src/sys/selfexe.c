@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "sys/mount.h"
+#include "sys/selfexe_entry.h"
 
 enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
@@ -30,6 +32,14 @@ bool selfexe_is_protected(void)
     if (seals >= 0 && (seals & SEALS) == SEALS)
         return true;
     return fstatvfs(fd, &st) == 0 && st.f_flag & ST_RDONLY;
+}
+
+bool selfexe_command_clones(const char *command)
+{
+    for (const char *word = SELFEXE_CLONING_COMMANDS; *word; word += strlen(word) + 1)
+        if (strcmp(word, command) == 0)
+            return true;
+    return false;
 }
 
 /* When the last descriptor of a detached mount is closed, which execve() does, nobody can make it writable any more. */

@@ -9,6 +9,8 @@
 
 /* Whether /proc/self/exe can't be written: a sealed memfd or a read-only mount. */
 bool selfexe_is_protected(void);
+/* Whether a command of keg-runtime's clones processes for a container, so that it has to be protected. */
+bool selfexe_command_clones(const char *command);
 /* Executes this program again, from a detached read-only copy of its mount (one system call and an exec; nothing is
  * copied), or from a sealed memfd where that can't be had. Returns at once if there is nothing to do; comes back with
  * -errno only when nothing worked. */

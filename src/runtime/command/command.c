@@ -103,27 +103,25 @@ static const struct command {
     const char *name, *arguments, *summary;
     const struct option *options;
     size_t option_count;
-    bool needs_id, clones; /* clones: makes processes for a container, so must not run from a writable file */
+    bool needs_id;
     command_run run;
     int failure; /* the exit status of an error, where it isn't 1 */
 } commands[] = {
-    {"create", "ID", "make a container; its program waits", OPTIONS(create_options), true, true,
-     command_create},
-    {"start", "ID", "let a created container's program go", NULL, 0, true, false, command_start},
-    {"run", "ID", "create, start and wait", OPTIONS(run_options), true, true, command_run_container},
-    {"exec", "ID COMMAND [ARG...]", "one more process in a container", OPTIONS(exec_options), true, true,
+    {"create", "ID", "make a container; its program waits", OPTIONS(create_options), true, command_create},
+    {"start", "ID", "let a created container's program go", NULL, 0, true, command_start},
+    {"run", "ID", "create, start and wait", OPTIONS(run_options), true, command_run_container},
+    {"exec", "ID COMMAND [ARG...]", "one more process in a container", OPTIONS(exec_options), true,
      command_exec, 255},
-    {"kill", "ID [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, false, command_kill},
-    {"delete", "ID", "remove what is left of a container", OPTIONS(delete_options), true, false,
-     command_delete},
-    {"state", "ID", "print a container's state", NULL, 0, true, false, command_state},
-    {"list", "", "list containers", OPTIONS(list_options), false, false, command_list},
-    {"ps", "ID", "list a container's processes", OPTIONS(ps_options), true, false, command_ps},
-    {"pause", "ID", "freeze all processes", NULL, 0, true, false, command_pause},
-    {"resume", "ID", "thaw them", NULL, 0, true, false, command_resume},
-    {"update", "ID", "change limits", OPTIONS(update_options), true, false, command_update},
-    {"spec", "", "write a config.json to start from", OPTIONS(spec_options), false, false, command_spec},
-    {"features", "", "print what this runtime can do", NULL, 0, false, false, command_features},
+    {"kill", "ID [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, command_kill},
+    {"delete", "ID", "remove what is left of a container", OPTIONS(delete_options), true, command_delete},
+    {"state", "ID", "print a container's state", NULL, 0, true, command_state},
+    {"list", "", "list containers", OPTIONS(list_options), false, command_list},
+    {"ps", "ID", "list a container's processes", OPTIONS(ps_options), true, command_ps},
+    {"pause", "ID", "freeze all processes", NULL, 0, true, command_pause},
+    {"resume", "ID", "thaw them", NULL, 0, true, command_resume},
+    {"update", "ID", "change limits", OPTIONS(update_options), true, command_update},
+    {"spec", "", "write a config.json to start from", OPTIONS(spec_options), false, command_spec},
+    {"features", "", "print what this runtime can do", NULL, 0, false, command_features},
 };
 
 static const struct command *find_command(const char *name)
@@ -274,7 +272,7 @@ static int dispatch(struct request *request, const struct command *command, char
         return err_set(
             err, ERR_NOT_IMPLEMENTED,
             "--systemd-cgroup is not supported: use the cgroupfs driver of the program that calls this one");
-    if (command->clones) {
+    if (selfexe_command_clones(command->name)) {
         int result = selfexe_protect(argv);
 
         if (result < 0)
