@@ -68,7 +68,7 @@ static int check_removable(struct container *c, bool force, struct err *err)
     if (!container_status_runs(status) || force)
         return 0;
     return err_set(err, ERR_CONFLICT,
-                   "cannot remove container \"/%s\": container is %s: %sstop the container before "
+                   "cannot remove container \"%s\": container is %s: %sstop the container before "
                    "removing or force remove",
                    c->name, container_status_name(status),
                    status == CONTAINER_PAUSED ? "unpause and then " : "");

@@ -79,8 +79,10 @@ static int reserve_one(struct network *n, struct network_endpoint *e, struct net
                            p.host_port);
         r = bind_holder(&p);
         if (r < 0 && !restoring)
-            return err_errno(err, r, "failed to bind host port for %s:%u:%s:%u/%s", shown, p.host_port, e->ip,
-                             p.container_port, port->protocol);
+            return err_set(err, r == -EADDRINUSE ? ERR_CONFLICT : ERR_SYSTEM,
+                           "failed to bind host port for %s:%u:%s:%u/%s: %s", shown, p.host_port, e->ip,
+                           p.container_port, port->protocol,
+                           r == -EADDRINUSE ? "address already in use" : strerror(-r));
     }
     port->host_port = p.host_port;
     *ret = p;

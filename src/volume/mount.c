@@ -6,6 +6,9 @@
 #include "base/str.h"
 #include "volume/volume.h"
 
+/* What Docker shows of a volume that was mounted by name without options. */
+#define NAMED_VOLUME_MODE "z"
+
 static const char *const propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
 
 void volume_mount_finish(struct volume_mount *m)
@@ -29,16 +32,13 @@ static const char *find_propagation(const char *name)
     return NULL;
 }
 
-static int set_destination(struct volume_mount *m, const char *text, const char *spec, struct err *err)
+static int set_destination(struct volume_mount *m, const char *text, struct err *err)
 {
     if (!path_is_absolute(text))
-        return err_set(err, ERR_INVALID,
-                       "invalid volume specification: '%s': invalid mount path: '%s' must be absolute", spec,
-                       text);
+        return err_set(err, ERR_INVALID, "invalid mount path: '%s' mount path must be absolute", text);
     m->destination = path_clean(text);
     if (str_eq(m->destination, "/"))
-        return err_set(err, ERR_INVALID, "invalid volume specification: '%s': destination can't be '/'",
-                       spec);
+        return err_set(err, ERR_INVALID, "invalid specification: destination can't be '/'");
     return 0;
 }
 
@@ -69,14 +69,13 @@ static int apply_bind_option(struct volume_mount *m, const char *option)
     return 0;
 }
 
-static int parse_bind_options(struct volume_mount *m, const char *spec, struct err *err)
+static int parse_bind_options(struct volume_mount *m, struct err *err)
 {
     _cleanup_strv_ char **options = strv_split(m->mode, ',');
 
     for (char **o = options; *o; o++)
         if (**o && apply_bind_option(m, *o) < 0)
-            return err_set(err, ERR_INVALID, "invalid volume specification: '%s': invalid mode: %s", spec,
-                           m->mode);
+            return err_set(err, ERR_INVALID, "invalid mode: %s", m->mode);
     m->read_only_recursive = m->read_only;
     return 0;
 }
@@ -92,14 +91,15 @@ int volume_mount_parse_bind(const char *text, struct volume_mount *ret, struct e
         return err_set(err, ERR_INVALID, "invalid volume specification: '%s'", text);
     m.type = source && path_is_absolute(source) ? VOLUME_MOUNT_BIND : VOLUME_MOUNT_VOLUME;
     m.create_source = m.type == VOLUME_MOUNT_BIND;
-    m.mode = xstrdup(n == 3 ? parts[2] : "");
-    if (set_destination(&m, parts[n > 1 ? 1 : 0], text, err) < 0)
-        return -1;
+    m.mode = xstrdup(n == 3 ? parts[2] : source && m.type == VOLUME_MOUNT_VOLUME ? NAMED_VOLUME_MODE : "");
+    if (set_destination(&m, parts[n > 1 ? 1 : 0], err) < 0)
+        return err_wrap(err, "invalid volume specification: '%s': invalid mount config for type \"%s\"", text,
+                        m.type == VOLUME_MOUNT_BIND ? "bind" : "volume");
     if (source)
         m.source = m.type == VOLUME_MOUNT_BIND ? path_clean(source) : xstrdup(source);
     if (source && m.type == VOLUME_MOUNT_VOLUME && volume_name_check(source, err) < 0)
-        return -1;
-    if (parse_bind_options(&m, text, err) < 0)
+        return err_wrap(err, "create %s", source);
+    if (parse_bind_options(&m, err) < 0)
         return -1;
     *ret = m;
     m = (struct volume_mount){0};
@@ -138,8 +138,10 @@ static int parse_volume_json(const json_t *json, struct volume_mount *m, struct 
 
     if (!str_empty(source)) {
         if (volume_name_check(source, err) < 0)
-            return -1;
+            return err_wrap(err, "create %s", source);
         m->source = xstrdup(source);
+        free(m->mode);
+        m->mode = xstrdup(NAMED_VOLUME_MODE);
     }
     m->no_copy = json_bool_or(options, "NoCopy", false);
     m->labels = json_incref(json_object_get(options, "Labels"));
@@ -190,16 +192,10 @@ int volume_mount_parse_json(const json_t *json, struct volume_mount *ret, struct
     if (str_empty(target))
         return err_set(err, ERR_INVALID,
                        "invalid mount config for type \"%s\": field Target must not be empty", type);
-    if (!path_is_absolute(target) || strchr(target, '\n'))
-        return err_set(
-            err, ERR_INVALID,
-            "invalid mount config for type \"%s\": invalid mount path: '%s' mount path must be absolute",
-            type, target);
-    m.destination = path_clean(target);
-    if (str_eq(m.destination, "/"))
-        return err_set(
-            err, ERR_INVALID,
-            "invalid mount config for type \"%s\": invalid specification: destination can't be '/'", type);
+    if (strchr(target, '\n'))
+        return err_set(err, ERR_INVALID, "invalid mount path: it holds a line break");
+    if (set_destination(&m, target, err) < 0)
+        return err_wrap(err, "invalid mount config for type \"%s\"", type);
     m.read_only = json_bool_or(json, "ReadOnly", false);
     for (size_t i = 0; i < ARRAY_SIZE(json_types); i++) {
         if (!str_eq(json_types[i].name, type))
@@ -213,7 +209,7 @@ int volume_mount_parse_json(const json_t *json, struct volume_mount *ret, struct
     }
     if (str_eq(type, "npipe") || str_eq(type, "cluster") || str_eq(type, "image"))
         return err_set(err, ERR_NOT_IMPLEMENTED, "mounts of type \"%s\" are not there yet", type);
-    return err_set(err, ERR_INVALID, "mount type unknown: \"%s\"", type);
+    return err_set(err, ERR_INVALID, "invalid mount config for type \"%s\": mount type unknown", type);
 }
 
 int volume_mount_parse_tmpfs(const char *destination, const char *options, struct volume_mount *ret,
@@ -222,7 +218,7 @@ int volume_mount_parse_tmpfs(const char *destination, const char *options, struc
     _cleanup_volume_mount_ struct volume_mount m = {
         .type = VOLUME_MOUNT_TMPFS, .propagation = "rprivate", .mode = xstrdup(options ? options : "")};
 
-    if (set_destination(&m, destination, destination, err) < 0)
+    if (set_destination(&m, destination, err) < 0)
         return -1;
     m.tmpfs_options = xstrdup(options ? options : "");
     *ret = m;
