@@ -247,7 +247,7 @@ static int64_t dir_size(int parent, const char *name, int depth)
             continue;
         if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (S_ISREG(st.st_mode))
+        if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
             sum += st.st_size;
         else if (S_ISDIR(st.st_mode) && depth < SIZE_DEPTH_MAX)
             sum += dir_size(fd, entry->d_name, depth + 1);

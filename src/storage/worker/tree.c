@@ -530,6 +530,9 @@ int tree_add(struct tree *t, const struct tar_entry *e, struct tar_reader *reade
         return add_file(t, e, parent, &path, reader, err);
     case TAR_HARDLINK:
         return add_link(t, e, parent, &path, err);
+    case TAR_SYMLINK:
+        t->size += (int64_t)strlen(e->link); /* as a file system counts it */
+        return add_special(e, parent, &path, err);
     default:
         return add_special(e, parent, &path, err);
     }
