@@ -67,11 +67,22 @@ static void trim_ipv4s(json_t *networks)
     trim_each(networks, trim_ipv4);
 }
 
+static void trim_container_count(json_t *image)
+{
+    json_set_int(image, "Containers", -1);
+}
+
+static void trim_container_counts(json_t *images)
+{
+    trim_each(images, trim_container_count);
+}
+
 static const struct {
     const char *pattern;
     unsigned below; /* versions before this one */
     void (*change)(json_t *answer);
 } rows[] = {
+    {"/images/json", 1051, trim_container_counts},
     {"/images/json", 1044, trim_virtual_sizes},
     {"/images/json", 1043, trim_nones},
     {"/images/{name*}/json", 1044, trim_virtual_size},

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/container.h"
 #include "engine/endpoints.h"
+#include "engine/images.h"
 #include "engine/mounts.h"
 #include "engine/validate.h"
 #include "storage/storage.h"
@@ -16,6 +17,12 @@
 struct row {
     struct container *c;
     struct container_snapshot s;
+};
+
+/* Neighbours in a list often have the same image: the last look-up of a name. */
+struct list_memo {
+    const char *ref, *id; /* the containers' own, for as long as the list is made */
+    bool is_named;
 };
 
 /* ---- ports ---- */
@@ -248,7 +255,19 @@ static char *command_text(const json_t *config)
     return xstrdup(buf_str(&text));
 }
 
-static json_t *row_json(const struct row *row, int64_t now)
+/* The image as it was named, or its id once the name means another. */
+static const char *image_text(struct list_memo *memo, const struct container *c)
+{
+    if (!str_eq(memo->ref, c->image_ref) || !str_eq(memo->id, c->image_id))
+        *memo = (struct list_memo){
+            .ref = c->image_ref,
+            .id = c->image_id,
+            .is_named = engine_image_is_named(c->engine, c->image_ref, c->image_id),
+        };
+    return memo->is_named ? c->image_ref : c->image_id;
+}
+
+static json_t *row_json(const struct row *row, int64_t now, struct list_memo *memo)
 {
     const struct container *c = row->c;
     _cleanup_free_ char *command = command_text(row->s.config), *slashed = xasprintf("/%s", row->s.name);
@@ -258,7 +277,7 @@ static json_t *row_json(const struct row *row, int64_t now)
     json_t *mode = json_object();
     json_set_str(json, "Id", c->id);
     json_object_set_new(json, "Names", json_pack("[s]", slashed));
-    json_set_str(json, "Image", c->image_ref);
+    json_set_str(json, "Image", image_text(memo, c));
     json_set_str(json, "ImageID", c->image_id);
     json_set_str(json, "Command", command);
     json_set_int(json, "Created", c->created / CLOCK_NS_PER_S);
@@ -287,6 +306,7 @@ int engine_container_list(struct engine *e, const struct engine_list_options *o,
                           struct err *err)
 {
     struct list_filters f;
+    struct list_memo memo = {0};
     if (check_filters(e, o->filters, &f, err) < 0)
         return -1;
     int64_t now = clock_now();
@@ -297,7 +317,7 @@ int engine_container_list(struct engine *e, const struct engine_list_options *o,
         struct row row = {.c = *c};
         container_snapshot(*c, &row.s);
         if (row_matches(&row, &f, all)) {
-            json_t *json = row_json(&row, now);
+            json_t *json = row_json(&row, now, &memo);
             if (o->size)
                 add_sizes(e, *c, json);
             json_array_append_new(list, json);
