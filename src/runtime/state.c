@@ -113,16 +113,18 @@ static int load(struct runtime_container *c, struct err *err)
 struct runtime_container *runtime_open(const char *state_dir, struct err *err)
 {
     _cleanup_(runtime_container_free_p) struct runtime_container *c = container_new(NULL);
+    _cleanup_free_ char *path = NULL;
     struct stat st;
 
-    if (stat(state_dir, &st) < 0) {
+    c->state_dir = xstrdup(state_dir);
+    path = path_join(state_dir, STATE_FILE);
+    if (stat(path, &st) < 0) {
         if (errno == ENOENT)
             err_set(err, ERR_NOT_FOUND, "container does not exist");
         else
-            err_errno(err, errno, "open %s", state_dir);
+            err_errno(err, errno, "open %s", path);
         return NULL;
     }
-    c->state_dir = xstrdup(state_dir);
     if (load(c, err) < 0)
         return NULL;
     c->pidfd = pidfd_from_pid(c->pid);

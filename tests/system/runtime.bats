@@ -393,6 +393,15 @@ is_stopped() { [ "$(status)" = stopped ]; }
     no_leftovers
 }
 
+@test "what a create that was killed has left is deleted with force" {
+    mkdir -p "$ROOT/$ID"
+    touch "$ROOT/$ID/config.json"
+    run rt state "$ID"
+    must_fail 1 'does not exist'
+    rt delete --force "$ID"
+    no_leftovers
+}
+
 @test "an id that is taken, an id that is none" {
     args 'sleep 60'
     create_start

@@ -201,7 +201,7 @@ int command_delete(struct request *request, struct err *err)
     if (c)
         return destroy(request, c, request->force, err);
     if (request->force && opening.kind == ERR_NOT_FOUND) {
-        rmdir(directory); /* what a create that was killed has left */
+        (void)path_remove_all(AT_FDCWD, directory); /* what a create that was killed has left */
         return 0;
     }
     if (err)
