@@ -252,6 +252,7 @@ struct engine *engine_close(struct engine *e)
     if (e->interrupt_fd >= 0)
         engine_interrupt(e);
     e->watcher = watcher_free(e->watcher);
+    engine_dismantle(e);
     if (e->volumes)
         engine_volumes_close(e);
     if (e->networks)

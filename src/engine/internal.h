@@ -58,6 +58,9 @@ struct engine {
  * ERR_CANCELLED. */
 int engine_wait_readable(struct engine *e, int fd, int client_fd, int timeout_ms, struct err *err);
 
+/* dismantle.c: called by engine_close(). */
+void engine_dismantle(struct engine *e);
+
 /* ---- what images.c, networks.c, volumes.c ask about containers ---- */
 
 /* One container, as others need to know it. Everything is borrowed for the call. */

@@ -71,6 +71,9 @@ int nat_sync(struct network_host *h, struct err *err);
 int nat_change_ports(struct network_host *h, const struct nat_port *ports, size_t count, bool add,
                      struct err *err);
 
+/* Removes the table. No lock held. */
+int nat_remove(struct network_host *h, struct err *err);
+
 /* ports.c: lock held for all. */
 /* Reserves every port of the endpoint (numbers chosen for 0), or none. */
 int ports_reserve(struct network *n, struct network_endpoint *e, bool restoring, struct err *err);
@@ -80,6 +83,8 @@ size_t ports_release(struct network *n, const char *container_id, struct nat_por
 
 /* link.c: links by rtnetlink. 0 or -errno. */
 int link_bridge_ensure(const struct network *n);
+/* Removes the bridge if this instance made it; one that was there before, by whatever hand, stays. */
+int link_bridge_remove(const struct network *n);
 int link_veth_create(const struct network *n, const struct network_endpoint *e, int netns_fd);
 int link_configure_inside(const struct network_endpoint *e, int inner);
 int link_delete(const char *name);

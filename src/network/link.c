@@ -191,6 +191,51 @@ int link_delete(const char *name)
     return r == -ENODEV ? 0 : r;
 }
 
+static bool alias_is_ours(const struct network_host *h, const struct rtattr *alias)
+{
+    char ours[64];
+
+    bridge_alias(h, ours);
+    return alias && strlen(ours) <= RTA_PAYLOAD(alias) &&
+           strncmp(RTA_DATA(alias), ours, RTA_PAYLOAD(alias)) == 0;
+}
+
+struct alias_question {
+    const struct network_host *host;
+    bool ours;
+};
+
+static int check_alias(const struct nlmsghdr *message, void *arg)
+{
+    struct alias_question *q = arg;
+    const struct rtattr *a[IFLA_IFALIAS + 1];
+
+    netlink_attributes(message, sizeof(struct ifinfomsg), a, IFLA_IFALIAS);
+    q->ours = alias_is_ours(q->host, a[IFLA_IFALIAS]);
+    return 0;
+}
+
+int link_bridge_remove(const struct network *n)
+{
+    _cleanup_close_ int fd = netlink_open();
+    struct alias_question q = {.host = n->host};
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+    struct netlink request = NETLINK_INIT;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    netlink_begin(&request, RTM_GETLINK, 0, &info, sizeof(info));
+    netlink_put_str(&request, IFLA_IFNAME, n->bridge);
+    netlink_end(&request);
+    r = netlink_query(&request, fd, check_alias, &q);
+    if (r == -ENODEV || (r == 0 && !q.ours))
+        return 0;
+    if (r == 0)
+        r = netlink_link_delete(fd, n->bridge);
+    return r == -ENODEV ? 0 : r;
+}
+
 struct link_row {
     int index, master;
     char name[IFNAMSIZ];
@@ -209,7 +254,6 @@ static int add_link(const struct nlmsghdr *message, void *arg)
     const struct ifinfomsg *info = NLMSG_DATA(message);
     const struct rtattr *a[IFLA_IFALIAS + 1];
     struct link_row row = {.index = info->ifi_index};
-    char alias[64];
 
     netlink_attributes(message, sizeof(*info), a, IFLA_IFALIAS);
     if (!a[IFLA_IFNAME])
@@ -217,10 +261,7 @@ static int add_link(const struct nlmsghdr *message, void *arg)
     snprintf(row.name, sizeof(row.name), "%s", (const char *)RTA_DATA(a[IFLA_IFNAME]));
     if (a[IFLA_MASTER])
         memcpy(&row.master, RTA_DATA(a[IFLA_MASTER]), sizeof(row.master));
-    bridge_alias(list->host, alias);
-    row.ours = a[IFLA_IFALIAS] &&
-               strncmp(RTA_DATA(a[IFLA_IFALIAS]), alias, RTA_PAYLOAD(a[IFLA_IFALIAS])) == 0 &&
-               strlen(alias) <= RTA_PAYLOAD(a[IFLA_IFALIAS]);
+    row.ours = alias_is_ours(list->host, a[IFLA_IFALIAS]);
     list->rows = xreallocarray(list->rows, list->count + 1, sizeof(*list->rows));
     list->rows[list->count++] = row;
     return 0;

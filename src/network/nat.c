@@ -170,3 +170,17 @@ int nat_change_ports(struct network_host *h, const struct nat_port *ports, size_
     pthread_mutex_unlock(&h->nft_lock);
     return r;
 }
+
+int nat_remove(struct network_host *h, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(256);
+    int r;
+
+    if (!h->nat)
+        return 0;
+    buf_printf(&b, "table ip %s\ndelete table ip %s\n", h->tag, h->tag);
+    pthread_mutex_lock(&h->nft_lock);
+    r = run(&b, err);
+    pthread_mutex_unlock(&h->nft_lock);
+    return r;
+}

@@ -94,6 +94,19 @@ int network_host_settle(struct network_host *h, struct err *err)
     return 0;
 }
 
+int network_host_dismantle(struct network_host *h, struct err *err)
+{
+    int result = nat_remove(h, err), r;
+
+    for (struct network *n = h->networks; n; n = n->next) {
+        departures_finish(h->departures, n, 0);
+        r = link_bridge_remove(n);
+        if (r < 0 && result == 0)
+            result = err_errno(err, r, "cannot remove bridge %s", n->bridge);
+    }
+    return result;
+}
+
 static int read_addresses(struct network *n, const struct network_definition *d, struct err *err)
 {
     uint32_t given = 0;
@@ -227,7 +240,7 @@ struct network *network_create(struct network_host *h, const struct network_defi
     else if (h->settled)
         r = nat_sync(h, err);
     if (r < 0) {
-        link_delete(n->bridge);
+        link_bridge_remove(n);
         unlink_network(n);
         network_free(n);
         return NULL;
@@ -248,7 +261,7 @@ int network_remove(struct network *n, struct err *err)
         return err_set(err, ERR_CONFLICT, "error while removing network: network %s has active endpoints",
                        n->name);
     departures_finish(h->departures, n, 0);
-    r = link_delete(n->bridge);
+    r = link_bridge_remove(n);
     if (r < 0)
         return err_errno(err, r, "cannot remove bridge %s", n->bridge);
     unlink_network(n);

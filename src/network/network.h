@@ -38,6 +38,10 @@ DEFINE_CLEANUP_PTR(struct network_host, network_host_free)
  */
 int network_host_settle(struct network_host *h, struct err *err);
 
+/* Takes every bridge and the table away, at the end of a life in which nothing is attached any more; the next life makes
+ * them again. Goes on after an error, reports the first. */
+int network_host_dismantle(struct network_host *h, struct err *err);
+
 struct network_definition {
     const char *id; /* 64 hexadecimal characters */
     const char *name;
