@@ -15,6 +15,7 @@
 #include "engine/container.h"
 #include "engine/fields.h"
 #include "engine/images.h"
+#include "engine/kernel_limits.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
 #include "engine/validate.h"
@@ -202,6 +203,7 @@ static int read_request(struct creation *cr, const json_t *body)
     if (read_networks(cr, body) < 0)
         return -1;
     fill_defaults(cr);
+    kernel_limits_adapt(cr->host_config, cr->warnings);
     const char *cwd = json_str_or(cr->config, "WorkingDir", "");
     if (*cwd == '/') {
         _cleanup_free_ char *clean = path_clean(cwd);

@@ -3,13 +3,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "base/json.h"
-#include "base/path.h"
 #include "base/str.h"
+#include "engine/kernel_limits.h"
 #include "engine/oci.h"
-#include "sys/cgroup.h"
 
 struct resource_row {
     const char *docker, *group, *oci;
@@ -78,27 +76,13 @@ static int add_throttle(json_t *resources, const json_t *host_config, const stru
     return 0;
 }
 
-/* A v1 kernel may count memory but no swap; the limit then holds for memory alone. */
-static bool swap_is_counted(void)
-{
-    size_t count;
-    const struct cgroup_hierarchy *h = cgroup_hierarchies(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (h[i].v2 || !str_eq(h[i].name, "memory"))
-            continue;
-        _cleanup_free_ char *path = path_join(h[i].mountpoint, "memory.memsw.limit_in_bytes");
-        return access(path, F_OK) == 0;
-    }
-    return true;
-}
-
 static void add_memory_extras(json_t *resources, const json_t *host_config)
 {
     int64_t limit = json_int_or(host_config, "Memory", 0), swap = json_int_or(host_config, "MemorySwap", 0);
     const json_t *swappiness = json_object_get(host_config, "MemorySwappiness");
     if (limit > 0 && swap == 0) /* as much swap as memory */
         json_set_int(group_of(resources, "memory"), "swap", 2 * limit);
-    if ((limit > 0 || swap != 0) && !swap_is_counted())
+    if ((limit > 0 || swap != 0) && !kernel_has_limit("memory", "memory.memsw.limit_in_bytes"))
         json_object_del(group_of(resources, "memory"), "swap");
     if (json_integer_value(swappiness) >= 0 && json_is_integer(swappiness))
         json_set_int(group_of(resources, "memory"), "swappiness", json_integer_value(swappiness));

@@ -232,7 +232,7 @@ restart_kegd() {
 @test "rm: running ones only by force" {
     keg run -d --name aa --network none busybox sleep 100 >/dev/null
     run keg rm aa
-    [[ $output == *'cannot remove container "/aa": container is running: stop the container before removing or force remove'* ]]
+    [[ $output == *'cannot remove container "aa": container is running: stop the container before removing or force remove'* ]]
     keg rm -f aa
     run keg inspect aa
     [ "$status" != 0 ]
