@@ -11,9 +11,8 @@
 enum {
     SERVER_BODY_MAX = 16 * 1024 * 1024, /* of a JSON body */
     SERVER_POOL_SIZE = 64 * 1024,       /* of a connection: its head must fit */
-    SERVER_STACK_SIZE =
-        512 * 1024, /* of a thread: jansson's deepest nesting fits; untouched pages cost nothing */
-    SERVER_IDLE_TIMEOUT_S = 300, /* of a connection between requests, or with half of one */
+    SERVER_STACK_SIZE = 512 * 1024,     /* of a thread: untouched pages cost nothing */
+    SERVER_IDLE_TIMEOUT_S = 300,        /* of a connection between requests, or with half of one */
     SERVER_UPLOAD_PIPE_SIZE = 1024 * 1024,
 };
 

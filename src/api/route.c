@@ -82,6 +82,8 @@ int route_decode(struct request *r, const char *data, size_t len, struct err *er
         return 0;
     if (route_check_type(r, err) < 0)
         return -1;
+    if (json_is_too_deep(data, len))
+        return err_set(err, ERR_INVALID, "invalid JSON: nested more than %d levels deep", JSON_DEPTH_MAX);
     r->body = json_loadb(data, len, 0, &error);
     if (!r->body)
         return route_json_error(&error, data, len, err);

@@ -6,11 +6,36 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+bool json_is_too_deep(const char *text, size_t len)
+{
+    int depth = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '[' || c == '{') && ++depth > JSON_DEPTH_MAX)
+            return true;
+        else if (!quoted && (c == ']' || c == '}'))
+            depth--;
+    }
+    return false;
+}
+
 json_t *json_parse(const char *text, size_t len, const char *what, struct err *err)
 {
     json_error_t error;
-    json_t *json = json_loadb(text, len, JSON_ALLOW_NUL, &error); /* jansson stops at 2,048 levels */
+    json_t *json;
 
+    if (json_is_too_deep(text, len)) {
+        err_set(err, ERR_INVALID, "%s: invalid JSON: nested more than %d levels deep", what, JSON_DEPTH_MAX);
+        return NULL;
+    }
+    json = json_loadb(text, len, JSON_ALLOW_NUL, &error);
     if (!json)
         err_set(err, ERR_INVALID, "%s: invalid JSON at line %d, column %d: %s", what, error.line, error.column,
                 error.text);

@@ -16,7 +16,12 @@ static inline void json_decref_p(json_t **json)
 }
 #define _cleanup_json_ _cleanup_(json_decref_p)
 
-/* Parses untrusted text of `len` bytes (jansson stops at 2,048 levels); duplicate keys keep the last. `what` names
+/* More brackets open at once than JSON_DEPTH_MAX: parsing, copying and printing recurse, and a thread's stack is small.
+ * For text that isn't parsed by json_parse(), which asks this itself. */
+enum { JSON_DEPTH_MAX = 256 };
+bool json_is_too_deep(const char *text, size_t len);
+
+/* Parses untrusted text of `len` bytes, at most JSON_DEPTH_MAX levels; duplicate keys keep the last. `what` names
  * it in the error (ERR_INVALID). NULL on failure. */
 json_t *json_parse(const char *text, size_t len, const char *what, struct err *err);
 /* Reads and parses a regular file of at most `max` bytes. */

@@ -140,6 +140,23 @@ static void test_base64(void **state)
     }
 }
 
+static void test_depth(void **state)
+{
+    static const struct {
+        const char *text;
+        bool deep;
+    } rows[] = {{"[[[1]]]", false}, {"{\"a\":\"[[[[\\\"[[[\"}", false}, {"", false}, {"\"\\", false}};
+    char text[4 * JSON_DEPTH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_int_equal(json_is_too_deep(rows[i].text, strlen(rows[i].text)), rows[i].deep);
+    memset(text, '[', sizeof(text));
+    assert_false(json_is_too_deep(text, JSON_DEPTH_MAX));
+    assert_true(json_is_too_deep(text, JSON_DEPTH_MAX + 1));
+    assert_null(json_parse(text, JSON_DEPTH_MAX + 1, "x", NULL));
+}
+
 static void test_trimming(void **state)
 {
     _cleanup_json_ json_t *list =
@@ -169,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_booleans),       cmocka_unit_test(test_versions),
         cmocka_unit_test(test_version_prefix), cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_base64),         cmocka_unit_test(test_trimming),
+        cmocka_unit_test(test_depth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
