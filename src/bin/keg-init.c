@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +54,11 @@ static bool reap(pid_t program, int *ret_code)
 
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
             return ended;
+        if (info.si_code == CLD_TRAPPED) { /* it made us its tracer, unasked */
+            int stop = info.si_status & 0x7f;
+            ptrace(PTRACE_DETACH, info.si_pid, NULL, (void *)(long)(stop == SIGTRAP ? 0 : stop));
+            continue;
+        }
         if (info.si_pid != program)
             continue;
         *ret_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "monitor/monitor.h"
+#include "sys/pidfd.h"
 
 enum {
     RECORDS_MAX = 400, /* so that the state fits into a packet */
@@ -269,7 +270,7 @@ void monitor_execs_end(struct monitor *m)
         if (!r->running)
             continue;
         kill(r->pid, SIGKILL);
-        while (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0 &&
+        while (process_wait_end(P_PID, (id_t)r->pid, /* hang= */ false, &info) == 0 && info.si_pid == 0 &&
                clock_monotonic() < deadline)
             poll(NULL, 0, 1);
         monitor_exec_ended(m, r->pid, info.si_pid ? monitor_exit_code(&info) : 128 + SIGKILL);

@@ -22,6 +22,7 @@
 #include "monitor/protocol.h"
 #include "monitor/scratch.h"
 #include "sys/cgroup.h"
+#include "sys/pidfd.h"
 
 #define OOM_SCORE_FILE "/proc/self/oom_score_adj"
 #define OOM_SCORE_OWN  "-999"
@@ -41,7 +42,8 @@ static int detach_from_parent(void)
             return -errno;
     if (null > 2)
         close(null);
-    setsid(); /* fails only for a session's leader: fine */
+    prctl(PR_SET_NAME, "keg-monitor"); /* otherwise it is called as the descriptor that was executed */
+    setsid();                          /* fails only for a session's leader: fine */
     umask(0022);
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
@@ -156,9 +158,8 @@ static void reap_rest(void)
 {
     siginfo_t info;
 
-    do
-        info.si_pid = 0;
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid);
+    while (process_wait_end(P_ALL, 0, /* hang= */ false, &info) == 0 && info.si_pid)
+        ;
 }
 
 static void remove_container(struct monitor *m)
@@ -250,9 +251,9 @@ static void children_ready(struct loop_source *source, _unused_ uint32_t events)
         ;
     note_oom(m);
     for (;;) {
-        siginfo_t info = {0};
+        siginfo_t info;
 
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        if (process_wait_end(P_ALL, 0, /* hang= */ false, &info) < 0 || info.si_pid == 0)
             break;
         if (info.si_pid == m->pid)
             init_code = monitor_exit_code(&info);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,16 +41,36 @@ int pidfd_wait_exit(int pidfd, int timeout_ms)
     return n < 0 ? -errno : n;
 }
 
+/* The signal it stopped for is its own affair; that of a trap isn't one. */
+static void let_go(const siginfo_t *stopped)
+{
+    long signal = (stopped->si_status & 0x7f) == SIGTRAP ? 0 : stopped->si_status & 0x7f;
+
+    ptrace(PTRACE_DETACH, stopped->si_pid, NULL, (void *)signal);
+}
+
+int process_wait_end(idtype_t type, id_t id, bool hang, siginfo_t *ret)
+{
+    for (;;) {
+        *ret = (siginfo_t){0};
+        if (waitid(type, id, ret, WEXITED | (hang ? 0 : WNOHANG)) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        if (ret->si_code != CLD_TRAPPED && ret->si_code != CLD_STOPPED)
+            return 0;
+        let_go(ret);
+    }
+}
+
 int pidfd_reap(int pidfd, bool hang, int *ret_status)
 {
-    siginfo_t info = {0};
-    int r;
+    siginfo_t info;
+    int r = process_wait_end((idtype_t)P_PIDFD, (id_t)pidfd, hang, &info);
 
-    do
-        r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | (hang ? 0 : WNOHANG));
-    while (r < 0 && errno == EINTR);
     if (r < 0)
-        return -errno;
+        return r;
     if (info.si_pid == 0)
         return -EAGAIN;
     if (ret_status)

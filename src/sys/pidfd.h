@@ -2,15 +2,21 @@
 #ifndef KEG_SYS_PIDFD_H
 #define KEG_SYS_PIDFD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 
 /* pidfd_open(2); the process needs not be a child. */
 int pidfd_from_pid(pid_t pid);
 int pidfd_signal(int pidfd, int signal);
 /* 1 when the process has ended, 0 when `timeout_ms` have passed (-1: no limit). */
 int pidfd_wait_exit(int pidfd, int timeout_ms);
+/* waitid(2) for ends alone. A child can make its parent its tracer, unasked (PTRACE_TRACEME), and then waitid() tells its
+ * stops as well, whatever was asked for: such a child is let go on and passed over. ret->si_pid is 0 when `hang` is
+ * false and nothing has ended. */
+int process_wait_end(idtype_t type, id_t id, bool hang, siginfo_t *ret);
 /* Reaps a child and gives its wait status in the form of waitpid(2). -EAGAIN when `hang` is false and it
  * lives. */
 int pidfd_reap(int pidfd, bool hang, int *ret_status);
