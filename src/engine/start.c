@@ -282,6 +282,7 @@ static int start_run(struct start *s)
     struct container *c = s->c;
     _cleanup_json_ json_t *ok = NULL;
     if (mounts_check_sources(c->mounts, s->err) < 0 ||
+        storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||
         namespaces_resolve(c, &s->names, s->err) < 0)
         return -1;

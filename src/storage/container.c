@@ -17,6 +17,8 @@
  * of its own. Its target also tells people where to look. */
 #define BASE_PREFIX "../../layers/"
 
+enum { WORK_MODE = 0711 };
+
 static int check_id(const char *id, struct err *err)
 {
     size_t len = strlen(id);
@@ -137,7 +139,7 @@ static int make_upper(struct storage *s, int dir, const char *top, struct err *e
         upper = openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (upper < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
         return err_errno(err, errno, "cannot make the writable layer");
-    return mkdirat(dir, "work", 0711) < 0 ? err_errno(err, errno, "cannot make overlay's work directory") : 0;
+    return mkdirat(dir, "work", WORK_MODE) < 0 ? err_errno(err, errno, "cannot make overlay's work directory") : 0;
 }
 
 static int make_layers(struct storage *s, int dir, const char *id, const char *top, struct err *err)
@@ -175,6 +177,21 @@ int storage_container_create(struct storage *s, const char *id, const char *top,
         r = (struct storage_rootfs){};
     }
     return 0;
+}
+
+int storage_container_renew(struct storage *s, const char *id, struct err *err)
+{
+    _cleanup_close_ int dir = open_container(s, id, err);
+    int r;
+
+    if (dir < 0)
+        return -1;
+    if (faccessat(dir, "work/work/incompat", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    r = tree_remove(dir, "work");
+    if (r == 0 && mkdirat(dir, "work", WORK_MODE) < 0)
+        r = -errno;
+    return r < 0 ? err_errno(err, r, "cannot make overlay's work directory anew") : 0;
 }
 
 int storage_container_remove(struct storage *s, const char *id, struct err *err)

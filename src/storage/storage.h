@@ -188,6 +188,9 @@ void storage_rootfs_finish(struct storage_rootfs *r);
  * all its containers. ERR_CONFLICT: exists; ERR_NOT_FOUND: no such layer. `ret` may be NULL; finish it. */
 int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
                              struct err *err);
+/* Before the layers of a container that is at rest are mounted anew: takes away what a mount with "volatile" left, which
+ * the kernel would refuse. */
+int storage_container_renew(struct storage *s, const char *id, struct err *err);
 /* Where the layers of a container are; reads one small file. ERR_NOT_FOUND. */
 int storage_container_rootfs(struct storage *s, const char *id, struct storage_rootfs *ret, struct err *err);
 /* Removes the writable layer (which must not be mounted); DATA/containers/<id> itself when that leaves it
