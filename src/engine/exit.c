@@ -57,8 +57,12 @@ static void give_back(struct container *c, const struct exit_report *report)
         container_clean_cgroups(c);
     endpoints_detach(c);
     namespaces_release(c);
-    _cleanup_free_ char *run = container_run_path(c, NULL);
     execs_container_ended(c);
+}
+
+static void remove_run_directory(struct container *c)
+{
+    _cleanup_free_ char *run = container_run_path(c, NULL);
     path_remove_all(AT_FDCWD, run);
 }
 
@@ -142,12 +146,14 @@ void container_exited(struct container *c, const struct exit_report *original)
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
-    bool restarts = wants_restart(c, report.exit_code);
+    bool restarts = wants_restart(c, report.exit_code),
+         removes = c->auto_remove && !c->keep_once && !c->removing;
+    if (!removes) /* else it goes with the rest */
+        remove_run_directory(c);
     note_ended(c, &report, restarts);
     container_notify(c, restarts ? MOMENT_RESTARTING : MOMENT_EXITED, NULL);
     struct err err = {0};
-    if (c->auto_remove && !c->keep_once && !c->removing &&
-        container_remove_locked(c, /* anonymous_volumes= */ true, &err) < 0)
+    if (removes && container_remove_locked(c, /* anonymous_volumes= */ true, &err) < 0)
         log_error("container %.12s: %s", c->id, err.message);
     pthread_mutex_unlock(&c->operation);
     if (restarts)

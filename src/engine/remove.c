@@ -1,5 +1,5 @@
 /* Removing a container. Its record says so first, so that a removal that was cut short is finished at the next start;
- * the record goes last. */
+ * the record goes last. With containers that remove themselves it goes first. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,24 +37,40 @@ static int remove_places(struct container *c, struct err *err)
     return 0;
 }
 
-int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err)
+/* From here on nobody finds it. */
+static int forget(struct container *c, bool anonymous_volumes, struct err *err)
 {
     struct engine *e = c->engine;
-    enum db_durability durability = c->auto_remove ? DB_LAZY : DB_SYNCED;
-    set_removing(c, true);
-    if ((!c->auto_remove && container_save(c, err) < 0) || remove_places(c, err) < 0) {
-        set_removing(c, false);
-        container_notify(c, MOMENT_EXITED, err ? err->message : NULL);
-        return err_wrap(err, "cannot remove container \"%s\"", c->name);
-    }
     container_drop_pending(c);
     execs_forget(c);
     mounts_release(c, anonymous_volumes);
-    int r = db_delete(e->db, DB_CONTAINERS, c->id, durability, err);
+    int r = db_delete(e->db, DB_CONTAINERS, c->id, c->auto_remove ? DB_LAZY : DB_SYNCED, err);
     containers_remove(e, c);
     container_event(c, "destroy", NULL);
     container_notify(c, MOMENT_REMOVED, NULL);
     return r;
+}
+
+/* One that removes itself was never promised to be kept: who waits for it needn't wait for its files. Should kegd die
+ * in between, they are swept at the next start, as they have no record. */
+static int remove_itself(struct container *c, bool anonymous_volumes, struct err *err)
+{
+    if (forget(c, anonymous_volumes, err) < 0)
+        return -1;
+    return remove_places(c, err);
+}
+
+int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err)
+{
+    set_removing(c, true);
+    if (c->auto_remove)
+        return remove_itself(c, anonymous_volumes, err);
+    if (container_save(c, err) < 0 || remove_places(c, err) < 0) {
+        set_removing(c, false);
+        container_notify(c, MOMENT_EXITED, err ? err->message : NULL);
+        return err_wrap(err, "cannot remove container \"%s\"", c->name);
+    }
+    return forget(c, anonymous_volumes, err);
 }
 
 static int check_removable(struct container *c, bool force, struct err *err)
