@@ -100,8 +100,14 @@ int route_volumes_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
-        engine_volume_prune(r->engine, filters, &ret, err) < 0)
+    if (request_query_json(r, "filters", &filters, err) < 0)
+        return -1;
+    if (r->version < 1042) { /* named ones were not spared then */
+        if (!filters)
+            filters = json_object();
+        json_object_set_new(filters, "all", json_pack("[s]", "true"));
+    }
+    if (engine_volume_prune(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }

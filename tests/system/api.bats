@@ -337,6 +337,9 @@ db.execute("DELETE FROM images"); db.execute("DELETE FROM image_names"); db.comm
     [ "$(api POST /volumes/prune | jq -r '.VolumesDeleted | index("named")')" = null ]
     [ "$(status GET "/volumes/$anonymous")" = 404 ]
     [ "$(status GET /volumes/named)" = 200 ]
+    post_json /volumes/create '{"Name":"older"}'
+    [ "$(api POST /v1.41/volumes/prune | jq -r '.VolumesDeleted | index("older") != null')" = true ]
+    post_json /volumes/create '{"Name":"named"}'
     [ "$(api POST '/volumes/prune?filters=%7B%22all%22:%5B%22true%22%5D%7D' | jq -r '.VolumesDeleted | index("named") != null')" = true ]
 }
 
