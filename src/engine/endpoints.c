@@ -11,88 +11,13 @@
 #include "base/str.h"
 #include "engine/fields.h"
 #include "engine/networks.h"
-#include "engine/validate.h"
+#include "engine/published.h"
 #include "network/network.h"
-
-enum { PORTS_MAX = 65536 };
 
 bool endpoints_wanted(const struct container *c)
 {
     const char *mode = json_str_or(c->host_config, "NetworkMode", "bridge");
     return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_starts(mode, "container:");
-}
-
-/* ---- ports ---- */
-
-struct port_list {
-    struct network_port *ports;
-    size_t count;
-};
-
-static void ports_add(struct port_list *l, const char *protocol, uint16_t inside, const char *host_ip,
-                      uint16_t host)
-{
-    if (l->count >= PORTS_MAX)
-        return;
-    l->ports = xreallocarray(l->ports, l->count + 1, sizeof(*l->ports));
-    struct network_port *p = &l->ports[l->count++];
-    *p = (struct network_port){.host_port = host, .container_port = inside};
-    snprintf(p->protocol, sizeof(p->protocol), "%s", protocol);
-    snprintf(p->host_ip, sizeof(p->host_ip), "%s", str_eq(host_ip, "0.0.0.0") ? "" : host_ip);
-}
-
-static int ports_wanted(const struct container *c, struct port_list *l, struct err *err)
-{
-    const json_t *bindings = json_object_get(c->host_config, "PortBindings"), *binding;
-    const char *key;
-    json_t *value;
-    char protocol[8];
-    uint16_t inside;
-    size_t i;
-    json_object_foreach ((json_t *)bindings, key, value) {
-        if (container_parse_port(key, &inside, protocol, err) < 0)
-            return -1;
-        json_array_foreach (value, i, binding) {
-            uint32_t host = 0;
-            str_to_u32(json_str_or(binding, "HostPort", ""), &host);
-            ports_add(l, protocol, inside, json_str_or(binding, "HostIp", ""), (uint16_t)host);
-        }
-    }
-    if (!json_bool_or(c->host_config, "PublishAllPorts", false))
-        return 0;
-    json_object_foreach (json_object_get(c->config, "ExposedPorts"), key, value) {
-        if (json_array_size(json_object_get(bindings, key)) > 0)
-            continue;
-        if (container_parse_port(key, &inside, protocol, err) < 0)
-            return -1;
-        ports_add(l, protocol, inside, "", 0);
-    }
-    return 0;
-}
-
-static json_t *ports_to_json(const struct network_endpoint *e)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < e->port_count; i++) {
-        const struct network_port *p = &e->ports[i];
-        json_t *row = json_object();
-        json_set_str(row, "Protocol", p->protocol);
-        json_set_str(row, "HostIP", p->host_ip);
-        json_set_int(row, "HostPort", p->host_port);
-        json_set_int(row, "ContainerPort", p->container_port);
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
-static void ports_from_json(const json_t *list, struct port_list *ret)
-{
-    const json_t *row;
-    size_t i;
-    json_array_foreach (list, i, row) {
-        ports_add(ret, json_str_or(row, "Protocol", "tcp"), (uint16_t)json_int_or(row, "ContainerPort", 0),
-                  json_str_or(row, "HostIP", ""), (uint16_t)json_int_or(row, "HostPort", 0));
-    }
 }
 
 /* ---- one endpoint ---- */
@@ -116,15 +41,15 @@ static json_t *endpoint_to_json(const char *key, const char *network_id, const s
     json_set_str(row, "IPAddress", e->ip);
     json_set_int(row, "IPPrefixLen", e->prefix);
     json_set_str(row, "Gateway", e->gateway);
-    json_object_set_new(row, "Ports", ports_to_json(e));
+    json_object_set_new(row, "Ports", published_to_json(e));
     return row;
 }
 
 /* `ports` is filled and must outlive *ret. */
-static void endpoint_from_json(const struct container *c, const json_t *row, struct port_list *ports,
+static void endpoint_from_json(const struct container *c, const json_t *row, struct published *ports,
                                struct network_endpoint *ret)
 {
-    ports_from_json(json_object_get(row, "Ports"), ports);
+    published_from_json(json_object_get(row, "Ports"), ports);
     *ret = (struct network_endpoint){
         .prefix = (int)json_int_or(row, "IPPrefixLen", 0), .ports = ports->ports, .port_count = ports->count};
     copy_text(ret->container_id, sizeof(ret->container_id), c->id);
@@ -164,13 +89,31 @@ static void note_network_ids(struct container *c)
 
 /* ---- attach ---- */
 
+/* Of a range of host ports the first free one is taken. */
+static int attach_with_ports(struct network *n, struct network_endpoint *e, struct published *ports,
+                             int netns, int inner, struct err *err)
+{
+    const struct network_endpoint asked = *e;
+    struct err why = {0};
+    do {
+        *e = asked;
+        e->ports = ports->ports;
+        e->port_count = ports->count;
+        if (network_attach(n, e, netns, inner, &why) == 0)
+            return 0;
+    } while (published_move_on(ports, &why));
+    if (err)
+        *err = why;
+    return -1;
+}
+
 /* Joins one network and appends its row. Ports are published through the first. */
 static int attach_one(struct container *c, const char *key, const json_t *asked, int netns, int inner,
                       json_t *rows, struct err *err)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
     struct network_endpoint e = {.ports = NULL};
-    struct port_list ports = {0};
+    struct published ports = {0};
     size_t index = json_array_size(rows);
     if (engine_network_find(c->engine, key, &n, err) < 0)
         return err_wrap(err, "failed to set up container networking");
@@ -178,17 +121,15 @@ static int attach_one(struct container *c, const char *key, const json_t *asked,
         return err_set(err, ERR_INVALID,
                        "conflicting options: cannot attach both user-defined and non-user-defined "
                        "network-modes");
-    int r = index == 0 ? ports_wanted(c, &ports, err) : 0;
+    int r = index == 0 ? published_wanted(c, &ports, err) : 0;
     const char *mac =
         json_str_or(asked, "MacAddress", index == 0 ? json_str_or(c->config, "MacAddress", "") : "");
     copy_text(e.container_id, sizeof(e.container_id), c->id);
     snprintf(e.interface, sizeof(e.interface), "eth%u", (unsigned)index % 1000);
     copy_text(e.mac, sizeof(e.mac), mac);
     copy_text(e.ip, sizeof(e.ip), json_str_or(json_object_get(asked, "IPAMConfig"), "IPv4Address", ""));
-    e.ports = ports.ports;
-    e.port_count = ports.count;
     if (r == 0)
-        r = network_attach(n.network, &e, netns, inner, err);
+        r = attach_with_ports(n.network, &e, &ports, netns, inner, err);
     if (r == 0) {
         json_array_append_new(rows, endpoint_to_json(key, n.id, &e));
         engine_network_connected(c->engine, n.id, &e, c->name, /* quiet= */ false);
@@ -198,7 +139,7 @@ static int attach_one(struct container *c, const char *key, const json_t *asked,
                  "endpoint %s",
                  c->name);
     }
-    free(ports.ports);
+    published_finish(&ports);
     return r;
 }
 
@@ -222,7 +163,7 @@ int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
 static void detach_one(struct container *c, const json_t *row)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
-    struct port_list ports = {0};
+    struct published ports = {0};
     struct network_endpoint e;
     struct err err = {0};
     const char *id = json_str_or(row, "NetworkID", "");
@@ -231,7 +172,7 @@ static void detach_one(struct container *c, const json_t *row)
     if (engine_network_find(c->engine, id, &n, NULL) == 0 && n.network &&
         network_detach(n.network, &e, &err) < 0)
         log_debug("container %.12s: leave network %s: %s", c->id, n.name, err.message);
-    free(ports.ports);
+    published_finish(&ports);
 }
 
 void endpoints_detach(struct container *c)
@@ -250,7 +191,7 @@ void endpoints_restore(struct container *c)
     size_t i;
     json_array_foreach (c->endpoints, i, row) {
         _cleanup_engine_network_ struct engine_network n = {0};
-        struct port_list ports = {0};
+        struct published ports = {0};
         struct network_endpoint e;
         struct err err = {0};
         endpoint_from_json(c, row, &ports, &e);
@@ -260,7 +201,7 @@ void endpoints_restore(struct container *c)
                      json_str_or(row, "Network", ""), err.message);
         else
             engine_network_connected(c->engine, n.id, &e, c->name, /* quiet= */ true);
-        free(ports.ports);
+        published_finish(&ports);
     }
 }
 

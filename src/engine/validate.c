@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/logs.h"
 #include "engine/oci.h"
+#include "engine/published.h"
 #include "engine/signals.h"
 
 struct subject {
@@ -97,7 +98,7 @@ static int check_ports(const struct subject *s, struct err *err)
     const char *key;
     json_t *bindings;
     const json_t *binding;
-    uint16_t port;
+    uint16_t port, first, last;
     char protocol[8];
     size_t i;
     json_object_foreach (json_object_get(s->config, "ExposedPorts"), key, bindings) {
@@ -108,15 +109,8 @@ static int check_ports(const struct subject *s, struct err *err)
         if (container_parse_port(key, &port, protocol, err) < 0)
             return -1;
         json_array_foreach (bindings, i, binding) {
-            const char *host = json_str_or(binding, "HostPort", "");
-            uint32_t number;
-            if (strchr(host, '-') && *host != '-')
-                return err_set(err, ERR_NOT_IMPLEMENTED,
-                               "a range of host ports for one container port is not supported "
-                               "yet: \"%.64s\"",
-                               host);
-            if (*host && (str_to_u32(host, &number) < 0 || number > 65535))
-                return err_set(err, ERR_INVALID, "invalid port specification: \"%.64s\"", host);
+            if (published_parse_host(json_str_or(binding, "HostPort", ""), &first, &last, err) < 0)
+                return -1;
         }
     }
     return 0;

@@ -187,6 +187,15 @@ restart_kegd() {
     eventually is_clean
 }
 
+@test "ports: the first free one of a range, and none when all are taken" {
+    for i in 1 2; do keg run -d --name "r$i" -p 18100-18101:80 busybox sleep 100 >/dev/null; done
+    [ "$(keg port r2)" = "80/tcp -> 0.0.0.0:18101" ]
+    run keg run --rm -p 18100-18101:80 busybox true
+    [[ $output == *"Bind for 0.0.0.0:18101 failed: port is already allocated"* ]]
+    run keg run --rm -p 18101-18100:80 busybox true
+    [ "$status" = 125 ]
+}
+
 # ---- ending ----
 
 @test "stop: a caught signal, an ignored one, and none" {
