@@ -51,6 +51,27 @@ static void look_for_result(struct container *c, struct exit_report *report)
     report->exit_code = LOST_CODE;
 }
 
+/* A lost connection is not a lost monitor: one that we were too slow for has let go of us. True when it is there, and its
+ * container runs; when that has ended meanwhile, the report is filled. */
+static bool still_there(struct container *c, struct exit_report *report)
+{
+    _cleanup_json_ json_t *state = NULL;
+    struct monitor *m = monitor_watch(c, &state, NULL);
+    if (!m)
+        return false;
+    if (str_eq(json_str(state, "status"), "stopped")) {
+        report->lost = false;
+        report->exit_code = (int)json_int_or(state, "exit_code", LOST_CODE);
+        report->oom_killed = json_bool_or(state, "oom_killed", false);
+        report->finished_at = json_int_or(state, "finished_at", report->finished_at);
+        monitor_free(m);
+        return false;
+    }
+    execs_restore(c, json_object_get(state, "execs"));
+    watcher_add(c->engine, m);
+    return true;
+}
+
 static void give_back(struct container *c, const struct exit_report *report)
 {
     if (report->lost)
@@ -143,14 +164,18 @@ void container_exited(struct container *c, const struct exit_report *original)
         pthread_mutex_unlock(&c->operation);
         return;
     }
+    if (report.lost && still_there(c, &report)) {
+        pthread_mutex_unlock(&c->operation);
+        return;
+    }
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
     bool restarts = wants_restart(c, report.exit_code),
          removes = c->auto_remove && !c->keep_once && !c->removing;
-    if (!removes) /* else it goes with the rest */
-        remove_run_directory(c);
     note_ended(c, &report, restarts);
+    if (!removes) /* else it goes with the rest; only now, because the exit code is there until the record has it */
+        remove_run_directory(c);
     container_notify(c, restarts ? MOMENT_RESTARTING : MOMENT_EXITED, NULL);
     struct err err = {0};
     if (removes && container_remove_locked(c, /* anonymous_volumes= */ true, &err) < 0)
