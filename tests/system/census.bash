@@ -8,25 +8,22 @@ keg_tag() {
 
 # Processes of this instance: kegd's children (zombies as well), whatever sits in its cgroups, monitors.
 census_processes() {
-    local status tag
+    local tag
     tag=$(keg_tag)
-    for status in /proc/[0-9]*/status; do
-        awk -v kegd="$KEGD_PID" '/^Name:/ { name = $2 } /^State:/ { state = $2 }
-            /^PPid:/ && $2 == kegd { print "process " name " " state " of kegd" }' "$status" 2>/dev/null || :
-    done
-    grep -l "/$tag/" /proc/[0-9]*/cgroup 2>/dev/null | wc -l | sed 's/^/processes in cgroups: /'
-    for status in /proc/[0-9]*/cwd; do readlink "$status"; done 2>/dev/null | grep "^$KEG_ROOT/run/containers/" | sed 's/^/monitor: /'
+    awk -v kegd="$KEGD_PID" '/^Name:/ { name = $2 } /^State:/ { state = $2 }
+        /^PPid:/ && $2 == kegd { print "process " name " " state " of kegd" }' /proc/[0-9]*/status 2>/dev/null || : # some go meanwhile
+    echo "processes in cgroups: $(grep -l "/$tag/" /proc/[0-9]*/cgroup 2>/dev/null | wc -l)"
+    readlink /proc/[0-9]*/cwd 2>/dev/null | grep "^$KEG_ROOT/run/containers/" | sed 's/^/monitor: /'
 }
 
-# Network namespaces that processes of this machine hold and whose holder has to do with this instance are seen as
-# processes; those that only kegd holds are seen as descriptors and mounts.
+# What kegd holds open: a namespace that nobody else holds would be here, or among the mounts.
 census_descriptors() {
-    local fd
-    for fd in "/proc/$KEGD_PID/fd"/*; do readlink "$fd"; done 2>/dev/null | sed 's/\[[0-9]*\]/[]/' | sort | uniq -c
+    readlink "/proc/$KEGD_PID/fd"/* 2>/dev/null | sed 's/\[[0-9]*\]/[]/' | sort | uniq -c
+    grep ^Threads: "/proc/$KEGD_PID/status"
 }
 
 census_disk() {
-    find "$KEG_ROOT/run" "$KEG_ROOT/data" -printf '%P %y\n' | grep -v '^keg.db-' | sort
+    find "$KEG_ROOT/run" "$KEG_ROOT/data" -printf '%P %y\n' | grep -Ev '^(keg.db-.*|volumes d)' | sort
     # everything that has a row
     keg ps -aq --no-trunc | sed 's/^/container /'
     keg images -aq --no-trunc | sed 's/^/image /'
@@ -34,39 +31,41 @@ census_disk() {
     keg network ls -q --no-trunc | sed 's/^/network /'
 }
 
+# census [another-kegd]: the whole; without what is in kegd itself when it is not the same process before and after.
 census() {
     local tag
     tag=$(keg_tag)
     echo "== mounts"
-    cut -d' ' -f5- /proc/self/mountinfo
+    cut -d' ' -f5- /proc/self/mountinfo | grep -v '^/tmp/'
     echo "== mounts of kegd"
-    cut -d' ' -f5- "/proc/$KEGD_PID/mountinfo"
+    cut -d' ' -f5- "/proc/$KEGD_PID/mountinfo" | grep -v '^/tmp/' # others' comings and goings
     echo "== links"
     ip -o link | awk -F': ' '{print $2}'
-    ip route
+    ip route | sed 's/ linkdown *$//; s/ *$//'
     echo "== nftables"
     nft list ruleset | sed 's/counter packets.*//'
     echo "== cgroups"
     find /sys/fs/cgroup -type d -path "*/$tag*"
     echo "== processes"
     census_processes
-    echo "== descriptors and threads of kegd"
-    census_descriptors
-    grep ^Threads: "/proc/$KEGD_PID/status"
+    if [ "${1:-}" != another-kegd ]; then
+        echo "== descriptors and threads of kegd"
+        census_descriptors
+    fi
     echo "== disk"
     census_disk
 }
 
-census_differs() { # file with the census before
-    ! census 2>&1 | diff "$1" - >"$1.diff"
+census_differs() { # file with the census before, as for census
+    ! census "${2:-}" 2>&1 | diff "$1" - >"$1.diff"
 }
 
-# Waits up to 5 s for the census to be as it was in file $1; shows what is different.
+# census_same FILE [another-kegd]: waits up to 5 s for the census to be as it was in the file; shows what is different.
 census_same() {
     local i
-    for i in $(seq 25); do
-        census_differs "$1" || return 0
-        sleep 0.2
+    for i in $(seq 15); do
+        census_differs "$@" || return 0
+        sleep 0.3
     done
     echo "this is different from before:" >&2
     cat "$1.diff" >&2
