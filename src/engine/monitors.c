@@ -123,6 +123,13 @@ static int spawn_program(const struct spawner *s, const char *directory, int soc
     return r;
 }
 
+static void set_timeouts(int sock)
+{
+    const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
+    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+}
+
 struct monitor *monitor_spawn(struct container *c, struct err *err)
 {
     _cleanup_free_ char *directory = container_run_path(c, NULL);
@@ -139,16 +146,10 @@ struct monitor *monitor_spawn(struct container *c, struct err *err)
         err_errno(err, r, "start keg-monitor");
         return NULL;
     }
+    set_timeouts(pair[0]); /* one that hangs while it starts a container keeps nobody for ever */
     /* Our child can't be reaped by anybody else, so the number is still its own. */
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     return monitor_new(c, pair[0], pidfd < 0 ? -EBADF : pidfd);
-}
-
-static void set_timeouts(int sock)
-{
-    const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
-    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 }
 
 static int connect_to(const struct container *c, struct err *err)
@@ -159,12 +160,6 @@ static int connect_to(const struct container *c, struct err *err)
         return err_set(err, ERR_UNAVAILABLE, "the monitor of container %.12s doesn't answer: %s", c->id,
                        strerror(-sock));
     return sock;
-}
-
-struct monitor *monitor_connect(struct container *c, struct err *err)
-{
-    int sock = connect_to(c, err);
-    return sock < 0 ? NULL : monitor_new(c, sock, -EBADF);
 }
 
 void monitor_bury(struct monitor *m)
@@ -246,7 +241,14 @@ int monitor_request(struct container *c, const json_t *request, const int *fds, 
     if (sock < 0)
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
     set_timeouts(sock);
-    return monitor_ask(sock, request, fds, nfds, ret_ok, err);
+    struct err why = {0};
+    if (monitor_ask(sock, request, fds, nfds, ret_ok, &why) == 0)
+        return 0;
+    if (why.kind == ERR_UNAVAILABLE || why.errnum == EPIPE) /* it ended just now */
+        return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
+    if (err)
+        *err = why;
+    return -1;
 }
 
 int monitor_memfd(const json_t *json, struct err *err)
@@ -257,4 +259,17 @@ int monitor_memfd(const json_t *json, struct err *err)
     if (r < 0 || lseek(fd, 0, SEEK_SET) < 0 || memfd_seal(fd) < 0)
         return err_errno(err, r < 0 ? r : errno, "pass a configuration to the monitor");
     return take_fd(&fd);
+}
+
+struct monitor *monitor_watch(struct container *c, json_t **ret_state, struct err *err)
+{
+    _cleanup_close_ int sock = connect_to(c, err);
+    if (sock < 0)
+        return NULL;
+    set_timeouts(sock);
+    _cleanup_json_ json_t *request = json_object();
+    json_set_str(request, "op", "watch");
+    if (monitor_ask(sock, request, NULL, 0, ret_state, err) < 0)
+        return NULL;
+    return monitor_new(c, take_fd(&sock), -EBADF);
 }

@@ -22,8 +22,9 @@ struct monitor *monitor_free(struct monitor *m);
 DEFINE_CLEANUP_PTR(struct monitor, monitor_free)
 /* Spawns one in RUN/containers/<id>, which must exist. */
 struct monitor *monitor_spawn(struct container *c, struct err *err);
-/* Connects to one that runs. ERR_UNAVAILABLE when nobody listens. */
-struct monitor *monitor_connect(struct container *c, struct err *err);
+/* Connects to one that runs and asks for its events; *ret_state is its state reply. ERR_UNAVAILABLE when nobody
+ * listens. */
+struct monitor *monitor_watch(struct container *c, json_t **ret_state, struct err *err);
 /* For one whose start failed: waits (bounded) until it has cleaned up and gone, and reaps it. */
 void monitor_bury(struct monitor *m);
 

@@ -52,21 +52,12 @@ int recover_load(struct engine *e, struct err *err)
 
 /* ---- those that ran ---- */
 
-static json_t *ask_watch(struct monitor *m, struct err *err)
-{
-    _cleanup_json_ json_t *request = json_object();
-    json_t *state = NULL;
-    json_set_str(request, "op", "watch");
-    return monitor_ask(m->sock, request, NULL, 0, &state, err) < 0 ? NULL : state;
-}
-
 /* True when the monitor answers and its container runs. */
 static bool take_up(struct container *c)
 {
-    struct err err = {0};
-    struct monitor *m = monitor_connect(c, &err);
-    _cleanup_json_ json_t *state = m ? ask_watch(m, &err) : NULL;
-    if (!state || !str_eq(json_str(state, "status"), "running")) {
+    _cleanup_json_ json_t *state = NULL;
+    struct monitor *m = monitor_watch(c, &state, NULL);
+    if (!m || !str_eq(json_str(state, "status"), "running")) {
         monitor_free(m);
         return false;
     }
