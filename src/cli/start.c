@@ -113,6 +113,10 @@ int daemon_start(const char *host, bool host_is_default, struct err *err)
         return err_set(err, ERR_UNAVAILABLE,
                        "Cannot connect to the keg daemon at %s, and there is no kegd beside keg to start",
                        host);
+    if (geteuid() != 0)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "Cannot connect to the keg daemon at %s. Is kegd running? (only root can start it)",
+                       host);
     if (spawn_detached(kegd, host_is_default ? NULL : host, &pid, err) < 0)
         return -1;
     while (clock_monotonic() < deadline) {
