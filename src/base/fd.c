@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,6 +125,13 @@ int file_replace(int dirfd, const char *path, const void *data, size_t len, mode
             return -errno;
     }
     return 0;
+}
+
+void fd_open_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* not close-on-exec: as a caller's */
+            _exit(EXIT_FAILURE);
 }
 
 int fd_set_nonblock(int fd, bool on)
@@ -250,7 +258,8 @@ int unix_listen(const char *path, int type, mode_t mode)
         return -errno;
     if (unlink(path) < 0 && errno != ENOENT)
         return -errno;
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0)
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, mode) < 0 ||
+        listen(fd, SOMAXCONN) < 0)
         return -errno;
     return take_fd(&fd);
 }

@@ -25,6 +25,9 @@ int file_write_at(int dirfd, const char *path, const char *value);
 /* Replaces a file by a new one: temporary name, write, optional fsync of file and directory, rename. */
 int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync);
 
+/* Opens /dev/null for those of descriptors 0, 1, 2 that are closed, so that nothing opened later takes their place and is
+ * read or written by mistake. For the beginning of a main(). */
+void fd_open_standard(void);
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 

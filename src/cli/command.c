@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -253,6 +254,7 @@ int keg_main(int argc, char **argv)
     enum log_level level;
     int code;
 
+    fd_open_standard();
     signal(SIGPIPE, SIG_IGN);
     if (args_parse(&global, &tables, /* interspersed= */ false, argc - 1, argv + 1, &err) < 0)
         return bad_options(NULL, "", &err);

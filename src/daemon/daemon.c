@@ -276,6 +276,7 @@ int daemon_run(const struct config *c, int argc, char *const *argv, struct err *
     sigset_t signals;
     int r;
 
+    fd_open_standard();
     daemon_prepare_log(c);
     daemon_prepare_process();
     sigemptyset(&signals);

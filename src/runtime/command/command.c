@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -310,7 +311,10 @@ int command_main(int argc, char **argv)
 {
     struct request request = {.root = "/run/keg-runtime"};
     struct err err = {0};
-    int result = argc > 0 ? run(&request, argv, &err) : 1;
+    int result;
+
+    fd_open_standard();
+    result = argc > 0 ? run(&request, argv, &err) : 1;
 
     if (result < 0)
         report(&request, err.message);
