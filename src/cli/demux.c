@@ -1,12 +1,23 @@
 /* Frames of a container's output. */
 #include "cli/demux.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cli/terminal.h"
 
 enum { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR, STREAM_SYSTEM };
+
+/* As programs do whose reader has gone: the terminal put back, and no word. */
+static void die_of_pipe(void)
+{
+    terminal_restore();
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+}
 
 static int emit(struct demux *d, int stream, const char *data, size_t len, struct err *err)
 {
@@ -18,6 +29,8 @@ static int emit(struct demux *d, int stream, const char *data, size_t len, struc
     if (!wanted)
         return 0;
     r = fd_write_full(stream == STREAM_STDERR ? STDERR_FILENO : STDOUT_FILENO, data, len);
+    if (r == -EPIPE)
+        die_of_pipe();
     return r < 0 ? err_errno(err, r, "write the container's output") : 0;
 }
 
