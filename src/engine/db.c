@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -114,6 +115,11 @@ struct db *db_open(const char *path, struct err *err)
     pthread_mutex_init(&db->lock, &attr);
     pthread_mutexattr_destroy(&attr);
 
+    /* environments of containers are nobody else's; WAL files take the mode over */
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        fchmod(fd, 0600);
+    close_fd(&fd); /* before SQLite has locks on it, which a close would drop */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         db_error(db, err, path);
