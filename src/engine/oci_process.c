@@ -26,20 +26,49 @@ static size_t env_find(const json_t *env, const char *key, size_t key_len)
     return SIZE_MAX;
 }
 
+/* The name of a row, up to its "="; the caller frees it. */
+static char *env_name(const json_t *row)
+{
+    const char *s = json_string_value(row);
+    return xstrndup(s, strcspn(s, "="));
+}
+
+/* Rows that go leave a null until the end, so that the places of the others stay. */
+static void env_put(json_t *target, json_t *places, json_t *row)
+{
+    _cleanup_free_ char *name = env_name(row);
+    const json_t *place = json_object_get(places, name);
+    bool sets = strchr(json_string_value(row), '=');
+    if (!sets && place) {
+        json_array_set_new(target, (size_t)json_integer_value(place), json_null());
+        json_object_del(places, name);
+    } else if (sets && place) {
+        json_array_set(target, (size_t)json_integer_value(place), row);
+    } else if (sets) {
+        json_object_set_new(places, name, json_integer((json_int_t)json_array_size(target)));
+        json_array_append(target, row);
+    }
+}
+
 void oci_env_apply(json_t *target, const json_t *rows)
 {
+    _cleanup_json_ json_t *places =
+        json_object(); /* of each name in target: a search each would be quadratic */
     size_t i;
     json_t *row;
-    json_array_foreach (rows, i, row) {
-        const char *s = json_string_value(row), *equals = strchr(s, '=');
-        size_t at = env_find(target, s, equals ? (size_t)(equals - s) : strlen(s));
-        if (!equals && at != SIZE_MAX)
-            json_array_remove(target, at);
-        else if (equals && at != SIZE_MAX)
-            json_array_set(target, at, row);
-        else if (equals)
-            json_array_append(target, row);
+    json_array_foreach (target, i, row) {
+        _cleanup_free_ char *name = env_name(row);
+        if (!json_object_get(places, name))
+            json_object_set_new(places, name, json_integer((json_int_t)i));
     }
+    json_array_foreach (rows, i, row)
+        env_put(target, places, row);
+    _cleanup_json_ json_t *kept = json_array();
+    json_array_foreach (target, i, row)
+        if (!json_is_null(row))
+            json_array_append(kept, row);
+    json_array_clear(target);
+    json_array_extend(target, kept);
 }
 
 static json_t *process_env(const struct oci_input *in, bool tty, const json_t *extra, const char *home)
