@@ -257,8 +257,14 @@ int engine_container_pause(struct engine *e, const char *ref, struct err *err)
         return err_set(err, ERR_CONFLICT, "Container %s is already paused", c->id);
     if (status != CONTAINER_RUNNING)
         return not_running(c, err);
-    if (freeze(c, true, err) < 0)
+    struct err why = {0};
+    if (freeze(c, true, &why) < 0) {
+        if (why.errnum == ENOENT) /* it ended just now */
+            return not_running(c, err);
+        if (err)
+            *err = why;
         return err_wrap(err, "cannot pause container %s", c->id);
+    }
     container_save(c, NULL);
     container_event(c, "pause", NULL);
     return 0;
