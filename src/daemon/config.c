@@ -1,8 +1,11 @@
 /* kegd's command line, its defaults and its help. */
 #include "daemon/config.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -101,6 +104,45 @@ static int config_parse_arguments(struct config *c, int argc, char *const *argv,
     return 0;
 }
 
+/* Options whose value is one of a few words. */
+static int config_check_words(const struct config *c, struct err *err)
+{
+    const struct {
+        const char *option, *value, *words[2];
+    } rows[] = {
+        {"log-format", c->log_format, {"text", "json"}},
+        {"log-driver", c->log_driver, {"json-file", "none"}},
+        {"default-ipc-mode", c->default_ipc_mode, {"private", "shareable"}},
+        {"default-cgroupns-mode", c->default_cgroupns_mode, {"private", "host"}},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value && !str_eq(rows[i].value, rows[i].words[0]) &&
+            !str_eq(rows[i].value, rows[i].words[1]))
+            return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\": say %s or %s",
+                           rows[i].value, rows[i].option, rows[i].words[0], rows[i].words[1]);
+    return 0;
+}
+
+static int config_check_dns(char *const *addresses, struct err *err)
+{
+    struct in6_addr any;
+
+    for (; addresses && *addresses; addresses++)
+        if (inet_pton(AF_INET, *addresses, &any) != 1 && inet_pton(AF_INET6, *addresses, &any) != 1)
+            return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--dns\": %s is not an ip address",
+                           *addresses, *addresses);
+    return 0;
+}
+
+/* A profile that can't be read would be found out by the first container. */
+static int config_check_seccomp(const char *profile, struct err *err)
+{
+    if (!profile || str_eq(profile, "builtin") || str_eq(profile, "unconfined") || access(profile, R_OK) == 0)
+        return 0;
+    return err_errno(err, errno, "--seccomp-profile: cannot read %s", profile);
+}
+
 /* What no single row can tell. */
 static int config_check(const struct config *c, struct err *err)
 {
@@ -110,8 +152,9 @@ static int config_check(const struct config *c, struct err *err)
         return err_set(err, ERR_INVALID, "--data-root and --exec-root must be absolute paths");
     if (log_level_from_name(c->log_level, &level) < 0)
         return err_set(err, ERR_INVALID, "invalid logging level: %s", c->log_level);
-    if (!str_eq(c->log_format, "text") && !str_eq(c->log_format, "json"))
-        return err_set(err, ERR_INVALID, "invalid log format: %s (text or json)", c->log_format);
+    if (config_check_words(c, err) < 0 || config_check_dns(c->dns, err) < 0 ||
+        config_check_seccomp(c->seccomp_profile, err) < 0)
+        return -1;
     if (!c->live_restore)
         return err_set(err, ERR_NOT_IMPLEMENTED,
                        "--live-restore=false is not supported: containers always outlive the daemon");

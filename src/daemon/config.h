@@ -50,7 +50,7 @@ void config_finish(struct config *c);
 
 /* Reads the command line, then the file that it names (a missing default file is none). ERR_INVALID, in
  * dockerd's words: unknown option, an option both on the command line and in the file, an unknown key, a
- * wrong value; ERR_NOT_IMPLEMENTED: what dockerd knows and keg doesn't. */
+ * wrong value (ERR_SYSTEM: a file that cannot be read); ERR_NOT_IMPLEMENTED: what dockerd knows and keg doesn't. */
 int config_load(struct config *c, int argc, char *const *argv, struct err *err);
 
 /* What --help prints; the caller frees. */
