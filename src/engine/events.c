@@ -16,7 +16,8 @@
 #include "engine/filters.h"
 #include "engine/internal.h"
 
-enum { EVENTS_RING = 1024, EVENT_TEXT_MAX = 1024 * 1024 };
+/* Labels may be large: so the ring is bounded in bytes, too. */
+enum { EVENTS_RING = 1024, EVENTS_BYTES = 4 * 1024 * 1024, EVENT_TEXT_MAX = 1024 * 1024 };
 
 struct event_entry {
     char *text; /* one JSON object */
@@ -32,6 +33,8 @@ struct events {
     pthread_mutex_t lock;
     struct event_entry ring[EVENTS_RING];
     uint64_t next; /* sequence number of the next event; it goes to ring[next % EVENTS_RING] */
+    uint64_t oldest;
+    size_t bytes;
     struct subscriber *subscribers;
 };
 
@@ -88,21 +91,37 @@ static json_t *event_json(const char *type, const char *action, const char *id, 
     return event;
 }
 
+/* Drops the oldest, with the lock held. */
+static void events_make_room(struct events *ev, size_t len)
+{
+    while (ev->oldest < ev->next &&
+           (ev->next - ev->oldest >= EVENTS_RING || ev->bytes + len > EVENTS_BYTES)) {
+        struct event_entry *slot = &ev->ring[ev->oldest++ % EVENTS_RING];
+        ev->bytes -= strlen(slot->text);
+        free(slot->text);
+        slot->text = NULL;
+    }
+}
+
 void events_add(struct events *ev, const char *type, const char *action, const char *id,
                 const json_t *attributes)
 {
     int64_t now = clock_now();
     _cleanup_json_ json_t *event = event_json(type, action, id, attributes, now);
     char *text = json_text(event);
+    if (text && strlen(text) > EVENT_TEXT_MAX && attributes) { /* better without its labels than not at all */
+        free(text);
+        events_add(ev, type, action, id, NULL);
+        return;
+    }
     if (!text)
         return;
     pthread_mutex_lock(&ev->lock);
-    struct event_entry *slot = &ev->ring[ev->next++ % EVENTS_RING];
-    char *old = slot->text;
-    *slot = (struct event_entry){.text = text, .time = now};
+    events_make_room(ev, strlen(text));
+    ev->ring[ev->next++ % EVENTS_RING] = (struct event_entry){.text = text, .time = now};
+    ev->bytes += strlen(text);
     events_wake(ev);
     pthread_mutex_unlock(&ev->lock);
-    free(old);
 }
 
 /* ---- filters ---- */
@@ -179,8 +198,7 @@ static bool cursor_collect(struct cursor *c, struct buf *out)
 {
     bool over = false;
     pthread_mutex_lock(&c->ev->lock);
-    if (c->ev->next - c->position > EVENTS_RING)
-        c->position = c->ev->next - EVENTS_RING;
+    c->position = MAX_OF(c->position, c->ev->oldest);
     for (; c->position < c->ev->next && !over && out->len < out->max / 2; c->position++) {
         const struct event_entry *entry = &c->ev->ring[c->position % EVENTS_RING];
         if (c->options->since && entry->time < c->options->since)
@@ -198,8 +216,7 @@ static bool cursor_collect(struct cursor *c, struct buf *out)
 static void cursor_open(struct cursor *c)
 {
     pthread_mutex_lock(&c->ev->lock);
-    uint64_t oldest = c->ev->next > EVENTS_RING ? c->ev->next - EVENTS_RING : 0;
-    c->position = c->options->since ? oldest : c->ev->next;
+    c->position = c->options->since ? c->ev->oldest : c->ev->next;
     c->self.next = c->ev->subscribers;
     c->ev->subscribers = &c->self;
     pthread_mutex_unlock(&c->ev->lock);

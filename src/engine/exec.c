@@ -15,7 +15,7 @@
 #include "engine/oci.h"
 #include "storage/storage.h"
 
-enum { EXEC_ID_BYTES = 32, KEPT_S = 300, GONE_CODE = 137 };
+enum { EXEC_ID_BYTES = 32, KEPT_S = 300, KEPT_MAX = 512, GONE_CODE = 137 };
 
 struct exec {
     char id[2 * EXEC_ID_BYTES + 1];
@@ -75,12 +75,14 @@ static struct exec *find_exec(struct execs *x, const char *id)
     return found;
 }
 
+/* All of a container's; or, with container NULL, what ended before that time or is not among the last KEPT_MAX. */
 static void drop_execs(struct execs *x, const char *container, int64_t ended_before)
 {
+    size_t ended = 0;
     for (struct exec **p = &x->first; *p;) {
         struct exec *ex = *p;
-        bool drop =
-            container ? str_eq(ex->container, container) : ex->ended_at && ex->ended_at < ended_before;
+        bool old = ex->ended_at && (ex->ended_at < ended_before || ++ended > KEPT_MAX);
+        bool drop = container ? str_eq(ex->container, container) : old;
         if (!drop) {
             p = &ex->next;
             continue;

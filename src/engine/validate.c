@@ -56,6 +56,9 @@ static int check_process(const struct subject *s, struct err *err)
 static int check_hostname(const struct subject *s, struct err *err)
 {
     const char *name = json_str_or(s->config, "Hostname", "");
+    const char *domain = json_str_or(s->config, "Domainname", "");
+    if (strlen(domain) > 64 || strpbrk(domain, " \t\r\n/"))
+        return err_set(err, ERR_INVALID, "invalid domain name format: %.80s", domain);
     if (strlen(name) > 64)
         return err_set(err, ERR_INVALID, "invalid hostname '%.80s': longer than 64 characters", name);
     for (const char *p = name; *p; p++)
