@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 static const char *const names[] = {"debug", "info", "warning", "error", "fatal"};
-static enum log_level threshold = LOG_LEVEL_INFO;
+static _Atomic enum log_level threshold = LOG_LEVEL_INFO; /* changed on reload, read by every thread */
 static int log_fd = STDERR_FILENO;
 static int log_json;
 
