@@ -73,6 +73,49 @@ int path_open_in_root(int root, const char *path, int flags, mode_t mode)
     }
 }
 
+/* The target of the symlink `path`, whose last name isn't followed; NULL when it is none, or missing. *ret_error tells
+ * the rest. */
+static char *link_target(int root, const char *path, int *ret_error)
+{
+    _cleanup_close_ int fd = path_open_in_root(root, path, O_PATH | O_NOFOLLOW, 0);
+    char target[4096];
+    ssize_t n;
+
+    *ret_error = fd < 0 && fd != -ENOENT ? fd : 0;
+    n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target)); /* ENOENT: no symlink */
+    if (n == (ssize_t)sizeof(target))
+        *ret_error = -ENAMETOOLONG;
+    return n <= 0 || *ret_error ? NULL : xstrndup(target, (size_t)n);
+}
+
+char *path_resolve_in_root(int root, const char *path, int *ret_error)
+{
+    enum { LINKS_MAX = 40 };
+    _cleanup_free_ char *done = xstrdup("/"), *rest = xstrdup(path);
+    int links = 0;
+
+    *ret_error = 0;
+    while (*rest) {
+        size_t slash = strcspn(rest, "/");
+        _cleanup_free_ char *name = xstrndup(rest, slash), *next = path_join(done, name);
+        _cleanup_free_ char *tail = xstrdup(rest + slash + (rest[slash] == '/'));
+        _cleanup_free_ char *clean = path_clean(next);
+        _cleanup_free_ char *target = str_eq(name, "..") ? NULL : link_target(root, clean, ret_error);
+
+        free(rest);
+        if (target && ++links > LINKS_MAX)
+            *ret_error = -ELOOP;
+        rest = target ? path_join(target, tail) : take_ptr(&tail);
+        if (*ret_error < 0)
+            return NULL;
+        if (target && !path_is_absolute(target))
+            continue;
+        free(done);
+        done = target ? xstrdup("/") : take_ptr(&clean);
+    }
+    return take_ptr(&done);
+}
+
 int path_mkdir_in_root(int root, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
     _cleanup_strv_ char **parts = strv_split(path, '/');

@@ -20,6 +20,10 @@ static inline bool path_is_absolute(const char *path)
 /* Opens `path` below the directory `root` as if root were "/": symlinks and ".." cannot leave it
  * (openat2 with RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). O_CLOEXEC is added. Descriptor or -errno. */
 int path_open_in_root(int root, const char *path, int flags, mode_t mode);
+/* `path` with the symlinks in it replaced, also where what they lead to is missing: what is made under this name is found
+ * under `path`. Only text: whoever renames in between changes what it leads to, so it is opened as any other path, by the
+ * functions here. NULL with *ret_error (-ELOOP, -errno) when it can't be told. The caller frees it. */
+char *path_resolve_in_root(int root, const char *path, int *ret_error);
 /* Makes every missing directory of `path` below `root` (resolved likewise) and opens the last one O_PATH. New ones
  * get `mode` and belong to uid:gid. */
 int path_mkdir_in_root(int root, const char *path, mode_t mode, uid_t uid, gid_t gid);

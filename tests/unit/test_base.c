@@ -116,6 +116,32 @@ static void test_paths(void **state)
     }
 }
 
+static void check_resolve(int root)
+{
+    static const char *const links[][2] = {
+        {"/gone/file", "dangling"}, {"../../dangling", "etc/twice"}, {"loop", "loop"}};
+    static const char *const cases[][2] = {{"/dangling", "/gone/file"},
+                                           {"etc/twice/x", "/gone/file/x"},
+                                           {"/relative/twice", "/gone/file"},
+                                           {"/relative/../new", "/new"},
+                                           {"../..//etc/./passwd", "/etc/passwd"},
+                                           {"/", "/"}};
+    int error;
+
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+        assert_int_equal(symlinkat(links[i][0], root, links[i][1]), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *path = path_resolve_in_root(root, cases[i][0], &error);
+
+        assert_non_null(path);
+        assert_string_equal(path, cases[i][1]);
+    }
+    assert_null(path_resolve_in_root(root, "loop/x", &error));
+    assert_int_equal(error, -ELOOP);
+    assert_null(path_resolve_in_root(root, "etc/passwd/x", &error));
+    assert_int_equal(error, -ENOTDIR);
+}
+
 static void test_paths_stay_in_their_root(void **state)
 {
     char dir[] = "/tmp/keg-unit-XXXXXX", text[16] = "";
@@ -147,6 +173,7 @@ static void test_paths_stay_in_their_root(void **state)
     assert_int_equal(fstat(made, &a), 0);
     assert_int_equal(fstat(outside, &b), 0);
     assert_int_equal(a.st_ino, b.st_ino);
+    check_resolve(root);
     assert_int_equal(path_remove_all(AT_FDCWD, dir), 0);
     assert_int_equal(access(dir, F_OK), -1);
 }

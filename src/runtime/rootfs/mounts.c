@@ -32,13 +32,24 @@ static int make_file(struct rootfs *r, const char *path)
     return path_open_in_root(r->root, path, O_PATH | O_NOFOLLOW, 0);
 }
 
+/* Behind symlinks that lead to nothing too (an /etc/resolv.conf of systemd's is one), unless it is to be plain. */
+static int make_target(struct rootfs *r, const char *path, bool directory, bool plain)
+{
+    int result = 0;
+    _cleanup_free_ char *real = plain ? xstrdup(path) : path_resolve_in_root(r->root, path, &result);
+
+    if (!real)
+        return result;
+    return directory ? path_mkdir_in_root(r->root, real, 0755, 0, 0) : make_file(r, real);
+}
+
 int rootfs_open_target(struct rootfs *r, const char *path, bool directory, bool plain, struct err *err)
 {
     _cleanup_close_ int fd = path_open_in_root(r->root, path, O_PATH | (plain ? O_NOFOLLOW : 0), 0);
     struct stat st;
 
     if (fd == -ENOENT)
-        fd = directory ? path_mkdir_in_root(r->root, path, 0755, 0, 0) : make_file(r, path);
+        fd = make_target(r, path, directory, plain);
     if (fd < 0)
         return err_errno(err, fd, "open the mount point %s", path);
     if (fstat(fd, &st) < 0)

@@ -244,7 +244,10 @@ int rootfs_seal(struct rootfs *r, struct err *err)
     int result = 0;
 
     if (r->spec->has_process) {
-        cwd = path_mkdir_in_root(r->root, r->spec->process.cwd, 0755, 0, 0);
+        _cleanup_free_ char *real = path_resolve_in_root(r->root, r->spec->process.cwd, &result);
+
+        cwd = real ? path_mkdir_in_root(r->root, real, 0755, 0, 0) : result;
+        result = 0;
         /* a root that can't be written, or an odd directory: chdir() will tell what is wrong, if anything is
          */
     }
