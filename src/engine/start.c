@@ -1,7 +1,7 @@
 /* Starting a container.
  *
+ *     spawn          the monitor, in RUN/containers/<id>; it gets ready while the rest is prepared
  *     compose        the OCI configuration, from what the record says and what the host has now
- *     spawn          the monitor, in RUN/containers/<id>
  *     hand over      clients that are already attached, then "start" with the configuration
  *     network        on the monitor's event: veth, address, ports; the record has them before the program runs
  *     note           state, record, event; the watcher listens from here on
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ struct start {
     struct storage_rootfs rootfs;
     char *cgroup, *init;
     struct monitor *monitor;
+    bool asked;    /* the monitor, to start it */
     bool attached; /* to networks */
     bool network_failed;
     struct err *err;
@@ -222,10 +224,10 @@ static int talk(struct start *s, json_t **ret_ok)
 {
     _cleanup_json_ json_t *config = compose(s), *request = config ? start_request(s) : NULL;
     _cleanup_close_ int memfd = request ? monitor_memfd(config, s->err) : -EBADF;
-    if (memfd < 0 || make_run_directory(s->c, s->err) < 0)
+    if (memfd < 0)
         return -1;
-    s->monitor = monitor_spawn(s->c, s->err);
-    if (!s->monitor || container_send_pending(s->c, s->monitor->sock, s->err) < 0 ||
+    s->asked = true;
+    if (container_send_pending(s->c, s->monitor->sock, s->err) < 0 ||
         monitor_send(s->monitor->sock, request, &memfd, 1, s->err) < 0)
         return -1;
     return await_start(s, ret_ok);
@@ -260,6 +262,8 @@ static int exit_code_of(const struct err *err)
 static void note_failed(struct start *s)
 {
     struct container *c = s->c;
+    if (s->monitor && !s->asked)
+        shutdown(s->monitor->sock, SHUT_RDWR); /* so it leaves */
     if (s->monitor)
         monitor_bury(s->monitor);
     if (s->attached)
@@ -281,14 +285,15 @@ static int start_run(struct start *s)
 {
     struct container *c = s->c;
     _cleanup_json_ json_t *ok = NULL;
-    if (mounts_check_sources(c->mounts, s->err) < 0 ||
-        storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||
+    if (mounts_check_sources(c->mounts, s->err) < 0 || make_run_directory(c, s->err) < 0)
+        return -1;
+    s->monitor = monitor_spawn(c, s->err);
+    if (!s->monitor || storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||
         namespaces_resolve(c, &s->names, s->err) < 0)
         return -1;
     if (talk(s, &ok) < 0) /* what the monitor or the runtime said needs a subject; the rest names its own */
-        return s->monitor && !s->network_failed ? err_wrap(s->err, "failed to create task for container")
-                                                : -1;
+        return s->asked && !s->network_failed ? err_wrap(s->err, "failed to create task for container") : -1;
     note_started(s, ok);
     return 0;
 }
