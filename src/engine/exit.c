@@ -89,12 +89,21 @@ static void remove_run_directory(struct container *c)
 
 /* ---- restart policies ---- */
 
+/* Nobody stopped or removes it, and the engine stays. */
+static bool may_restart(struct container *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool may = !c->state.stop_requested && !c->removing;
+    pthread_mutex_unlock(&c->lock);
+    return may && !c->engine->closing;
+}
+
 static bool wants_restart(struct container *c, int exit_code)
 {
     const json_t *policy = json_object_get(c->host_config, "RestartPolicy");
     const char *name = json_str_or(policy, "Name", "");
     int64_t limit = json_int_or(policy, "MaximumRetryCount", 0);
-    if (c->state.stop_requested || c->removing || c->engine->closing)
+    if (!may_restart(c))
         return false;
     if (str_eq(name, "always") || str_eq(name, "unless-stopped"))
         return true;
@@ -117,12 +126,11 @@ static void restart_after_delay(struct container *c)
     int delay = restart_delay_ms(c);
     struct err err = {0};
     int64_t until = clock_monotonic() + delay * 1000000LL;
-    while (clock_monotonic() < until && !c->state.stop_requested && !c->removing)
+    while (clock_monotonic() < until && may_restart(c))
         if (engine_wait_readable(c->engine, -1, -1, MIN_OF(delay, 200), &err) < 0)
             return;
     pthread_mutex_lock(&c->operation);
-    if (c->state.status == CONTAINER_RESTARTING && !c->state.stop_requested && !c->removing &&
-        !c->engine->closing) {
+    if (c->state.status == CONTAINER_RESTARTING && may_restart(c)) {
         c->restart_count++;
         if (container_start_locked(c, &err) < 0) {
             log_warn("container %.12s: %s", c->id, err.message);

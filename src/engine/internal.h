@@ -9,6 +9,8 @@
 #define KEG_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdatomic.h>
 
 #include "engine/db.h"
 #include "engine/engine.h"
@@ -49,7 +51,7 @@ struct engine {
     struct engine_images *images;     /* images.c: what it keeps in memory, may stay NULL */
     struct engine_networks *networks; /* networks.c */
     struct engine_volumes *volumes;   /* volumes.c */
-    bool closing;                     /* engine_close() has begun: nothing new is started */
+    atomic_bool closing;              /* engine_close() has begun: nothing new is started */
     int interrupt_fd;                 /* eventfd, readable once engine_interrupt() was called */
 };
 

@@ -125,6 +125,8 @@ static void recover_container(struct container *c)
         }
         return;
     }
+    if (c->state.status == CONTAINER_RESTARTING && !there)
+        return; /* it waits for its next start: see start_wanted() */
     if (ran || there) {
         _cleanup_json_ json_t *result = read_result(c);
         if (ran || result)
@@ -179,14 +181,23 @@ static void sweep_directory(struct engine *e, const char *root, bool layers)
 
 /* ---- restart policies ---- */
 
-static void start_wanted(struct container *c)
+static bool is_wanted(struct container *c)
 {
     const char *policy = json_str_or(json_object_get(c->host_config, "RestartPolicy"), "Name", "");
+    if (c->state.status == CONTAINER_RESTARTING)
+        return !c->state.stop_requested;
+    if (container_status_runs(c->state.status) || c->state.started_at == 0)
+        return false;
+    return str_eq(policy, "always") || (str_eq(policy, "unless-stopped") && !c->state.stop_requested);
+}
+
+static void start_wanted(struct container *c)
+{
     struct err err = {0};
-    bool wanted = str_eq(policy, "always") ? c->state.started_at != 0
-                                           : (str_eq(policy, "unless-stopped") && c->state.started_at != 0 &&
-                                              !c->state.stop_requested);
-    if (!wanted || container_status_runs(c->state.status) || c->gone)
+    bool wanted = !c->gone && is_wanted(c);
+    if (c->state.status == CONTAINER_RESTARTING)
+        c->state.status = CONTAINER_EXITED;
+    if (!wanted)
         return;
     pthread_mutex_lock(&c->operation);
     if (container_start_locked(c, &err) < 0)

@@ -401,6 +401,21 @@ restart_kegd() {
     eventually is_clean
 }
 
+@test "kegd killed: restart policies are kept" {
+    keg run -d --name aa --network none --restart always busybox sleep 0.3 >/dev/null
+    keg run -d --name bb --network none --restart unless-stopped busybox sleep 100 >/dev/null
+    keg run -d --name cc --network none --restart on-failure busybox sh -c 'exit 1' >/dev/null
+    keg stop bb
+    kegd_kill KILL
+    sleep 0.6
+    kegd_start --log-level debug
+    eventually sh -c '[ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://keg/containers/aa/json | jq -r .State.Running)" = true ]'
+    [ "$(field bb .State.Status)" = exited ]
+    eventually sh -c '[ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://keg/containers/cc/json | jq -r .RestartCount)" -gt 2 ]'
+    keg rm -f aa bb cc
+    eventually is_clean
+}
+
 @test "kegd killed: an open exec goes on, and its end is heard of" {
     keg run -d --name aa --network none busybox sleep 100 >/dev/null
     keg exec aa sh -c 'sleep 1; echo still here' >"$KEG_ROOT/exec.out" &
