@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdatomic.h>
 
 #include "engine/db.h"
 #include "engine/engine.h"
