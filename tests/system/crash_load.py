@@ -244,10 +244,13 @@ def check_listing(promises, kind):
 
 
 def check_inspect(kind, names):
+    """What inspect says about them; one that is not there any more by now has removed itself."""
     names = sorted(n for n in names if n and not n.startswith("<none>"))
     if not names:
         return []
     status, out, error = keg(kind, "inspect", *names)
+    if status != 0 and not set(names) <= set(lines(*LISTINGS[kind])):
+        return check_inspect(kind, set(names) & set(lines(*LISTINGS[kind])))
     if status != 0:
         problem(f"{kind} inspect: {error}")
         return []
