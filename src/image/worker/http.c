@@ -260,6 +260,43 @@ static int curl_failed(struct exchange *x, CURLcode code, const char *url, const
                    *detail ? detail : curl_easy_strerror(code));
 }
 
+/* scheme://host:port of a URL; NULL if it is none. The caller frees. */
+static char *origin_of(const char *url)
+{
+    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
+    CURLU *u = curl_url();
+
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        origin = xasprintf("%s://%s:%s", scheme, host, port);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+    return origin;
+}
+
+/* The two commonest failures in the words that tools look for. */
+static void describe_failure(CURL *curl, CURLcode code, const char *url, char detail[CURL_ERROR_SIZE])
+{
+    _cleanup_free_ char *origin = origin_of(url);
+    const char *address = origin ? strstr(origin, "://") : NULL, *port;
+    long number = 0;
+
+    if (!address)
+        return;
+    address += strlen("://");
+    port = strrchr(address, ':');
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_RESOLVE_HOST)
+        snprintf(detail, CURL_ERROR_SIZE, "dial tcp: lookup %.*s: no such host", (int)(port - address),
+                 address);
+    else if (code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED)
+        snprintf(detail, CURL_ERROR_SIZE, "dial tcp %s: connect: connection refused", address);
+}
+
 static int perform_once(const struct http_request *q, const char *url, bool at_origin,
                         struct http_response *ret, struct err *err)
 {
@@ -282,26 +319,10 @@ static int perform_once(const struct http_request *q, const char *url, bool at_o
     curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &ret->status);
     curl_easy_setopt(x.curl, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
+    if (code != CURLE_OK)
+        describe_failure(x.curl, code, url, detail);
     give_handle(x.curl);
     return code == CURLE_OK ? 0 : curl_failed(&x, code, url, detail, err);
-}
-
-/* scheme://host:port of a URL; NULL if it is none. The caller frees. */
-static char *origin_of(const char *url)
-{
-    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
-    CURLU *u = curl_url();
-
-    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        origin = xasprintf("%s://%s:%s", scheme, host, port);
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(u);
-    return origin;
 }
 
 /* Where `location` leads from `base`; NULL if nowhere. The caller frees. */
