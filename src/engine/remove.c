@@ -45,6 +45,8 @@ static int forget(struct container *c, bool anonymous_volumes, struct err *err)
     execs_forget(c);
     mounts_release(c, anonymous_volumes);
     int r = db_delete(e->db, DB_CONTAINERS, c->id, c->auto_remove ? DB_LAZY : DB_SYNCED, err);
+    if (r < 0 && !c->auto_remove)
+        return -1; /* a full disk: it is there until the record has gone */
     containers_remove(e, c);
     container_event(c, "destroy", NULL);
     container_notify(c, MOMENT_REMOVED, NULL);
@@ -55,9 +57,13 @@ static int forget(struct container *c, bool anonymous_volumes, struct err *err)
  * in between, they are swept at the next start, as they have no record. */
 static int remove_itself(struct container *c, bool anonymous_volumes, struct err *err)
 {
-    if (forget(c, anonymous_volumes, err) < 0)
+    struct err why = {0};
+    int forgotten = forget(c, anonymous_volumes, &why);
+    if (remove_places(c, err) < 0)
         return -1;
-    return remove_places(c, err);
+    if (forgotten < 0) /* the disk was full; now there is room */
+        return db_delete(c->engine->db, DB_CONTAINERS, c->id, DB_LAZY, err);
+    return 0;
 }
 
 int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err)
@@ -65,12 +71,13 @@ int container_remove_locked(struct container *c, bool anonymous_volumes, struct 
     set_removing(c, true);
     if (c->auto_remove)
         return remove_itself(c, anonymous_volumes, err);
-    if (container_save(c, err) < 0 || remove_places(c, err) < 0) {
+    container_save(c, NULL); /* only a precaution: on a full disk removing is what helps */
+    if (remove_places(c, err) < 0 || forget(c, anonymous_volumes, err) < 0) {
         set_removing(c, false);
         container_notify(c, MOMENT_EXITED, err ? err->message : NULL);
         return err_wrap(err, "cannot remove container \"%s\"", c->name);
     }
-    return forget(c, anonymous_volumes, err);
+    return 0;
 }
 
 static int check_removable(struct container *c, bool force, struct err *err)
