@@ -244,6 +244,7 @@ cgroup_value() { # container, v1 controller/file, v2 file
             census_same "$before/census"
         done
         # nothing at all is free
+        keg create --name idle busybox true
         head -c 40M /dev/zero >"$KEG_ROOT/fill" 2>/dev/null || :
         run keg run --rm --network none busybox true
         echo "$output"
@@ -254,7 +255,9 @@ cgroup_value() { # container, v1 controller/file, v2 file
         [ "$status" != 0 ]
         keg ps -a
         keg images
+        keg rm idle || removed=no
         rm "$KEG_ROOT/fill"
+        [ "${removed:-}" != no ] || keg rm idle
         census_same "$before/census"
         keg run --rm --network none -v works:/w busybox touch /w/x
         keg volume rm works
