@@ -39,7 +39,7 @@ static int pid_of_other(struct container *c, const char *ref, const char *what, 
 {
     _cleanup_container_ struct container *other = containers_find(c->engine, ref, err);
     if (!other)
-        return -1;
+        return str_eq(what, "network") ? err_wrap(err, "joining network namespace of container") : -1;
     if (other == c)
         return err_set(err, ERR_INVALID, "cannot join own %s namespace", what);
     pthread_mutex_lock(&other->lock);
@@ -96,7 +96,8 @@ static int resolve_ipc(struct container *c, struct namespaces *n, struct err *er
     else if (str_eq(mode, "shareable"))
         return mount_shm(c, n, err);
     else if (other) {
-        if (!str_eq(json_str(other->host_config, "IpcMode"), "shareable"))
+        _cleanup_json_ json_t *host_config = container_host_config(other);
+        if (!str_eq(json_str(host_config, "IpcMode"), "shareable"))
             return err_set(err, ERR_INVALID,
                            "cannot join IPC namespace of container %s: non-shareable IPC (hint: use "
                            "IpcMode:shareable for the donor container)",

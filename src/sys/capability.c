@@ -165,9 +165,10 @@ int capability_merge(char *const *add, char *const *drop, bool privileged, uint6
         *ret_set = available;
         return 0;
     }
-    if (capability_parse_list(add, &added, &add_all, err) < 0 ||
-        capability_parse_list(drop, &dropped, &drop_all, err) < 0)
-        return -1;
+    if (capability_parse_list(add, &added, &add_all, err) < 0)
+        return err_wrap(err, "invalid CapAdd");
+    if (capability_parse_list(drop, &dropped, &drop_all, err) < 0)
+        return err_wrap(err, "invalid CapDrop");
     if (add_all)
         *ret_set = available & ~dropped;
     else if (drop_all)

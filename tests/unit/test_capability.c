@@ -72,7 +72,7 @@ static void test_merge(void **state _unused_)
     struct err err = {};
     assert_int_equal(capability_merge((char *const *)LIST("net_foo"), NULL, false, &set, &err), -1);
     assert_int_equal(err.kind, ERR_INVALID);
-    assert_string_equal(err.message, "unknown capability: \"CAP_NET_FOO\"");
+    assert_string_equal(err.message, "invalid CapAdd: unknown capability: \"CAP_NET_FOO\"");
 }
 
 /* Runs fn in a child; it returns 0 when all is well. */
