@@ -10,7 +10,6 @@ import json
 import subprocess
 import tarfile
 
-CREATED = "2024-05-06T07:08:09Z"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nweb:x:1000:1000::/home/web:/bin/sh\n"
 GROUP = "root:x:0:\ndaemon:x:1:\nextra:x:2000:web\nweb:x:1000:\n"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -70,12 +69,12 @@ APP = {
 }
 
 
-def image(config, layers):
+def image(config, layers, created):
     """A configuration blob and its layers, as (bytes, [bytes])."""
-    history = [{"created": CREATED, "created_by": f"layer {number}"} for number in range(len(layers))]
-    history.append({"created": CREATED, "created_by": "CMD", "empty_layer": True})
+    history = [{"created": created, "created_by": f"layer {number}"} for number in range(len(layers))]
+    history.append({"created": created, "created_by": "CMD", "empty_layer": True})
     document = {
-        "architecture": "amd64", "os": "linux", "created": CREATED, "config": config, "history": history,
+        "architecture": "amd64", "os": "linux", "created": created, "config": config, "history": history,
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(data).hexdigest() for data in layers]},
     }
     return json.dumps(document).encode(), layers
@@ -100,6 +99,6 @@ def archive(path, images):
 def make(path, busybox="/bin/busybox"):
     base = base_layer(busybox)
     archive(path, {
-        "busybox:latest": image({"Cmd": ["sh"], "Env": [PATH]}, [base]),
-        "app:1": image(APP, [base, app_layer()]),
+        "busybox:latest": image({"Cmd": ["sh"], "Env": [PATH]}, [base], "2024-05-06T07:08:09Z"),
+        "app:1": image(APP, [base, app_layer()], "2024-05-07T07:08:09Z"),
     })

@@ -22,6 +22,9 @@ RULES = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r"\b(dr-xr-xr-x) +\d+ (root  root  0 DATE proc)", r"\1 N \2"),
     (r'(?<=[\s"=])/[\w./-]+/(containers|overlay2|volumes|layers)/ID', r"ROOT/\1/ID"),
     (r'(?<=[\s"=])/[\w./-]+/volumes/(\w+)/_data', r"ROOT/volumes/\1/_data"),
+    (r"(ID),(\w+)(?=[\s\"])", r"\2,\1"),
+    (r"/proc/\d+/", "/proc/PID/"),
+    (r"(/(tmp)? # )+", r"\1"),
     (r" {2,}", "  "),
     (r"[ \t]+\n", "\n"),
 )]

@@ -312,7 +312,7 @@ END
 # ---- logs, attach, wait ----
 
 @test "logs: all, the end, times, following" {
-    docker run --name cc busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; echo err >&2; printf unfinished' >/dev/null 2>&1
+    docker run --name cc busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 0.2; echo err >&2; sleep 0.2; printf unfinished' >/dev/null 2>&1
     try logs cc; is 0 "line 1
 line 2
 line 3

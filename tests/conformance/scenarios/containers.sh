@@ -64,7 +64,7 @@ api POST /containers/nosuch/exec '{"Cmd":["x"]}'
 t inspect -f '{{.ExecIDs}}' cc
 
 #: logs
-q run --name cc busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; echo err >&2; printf unfinished'
+q run --name cc busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 0.2; echo err >&2; sleep 0.2; printf unfinished'
 t logs cc
 t logs --tail 2 cc
 t logs -n 0 cc
@@ -158,8 +158,8 @@ t ps -a --no-trunc --format '{{.Command}}'
 t ps -a --format json
 
 #: ps, by the API
-q run -d --name cc --label a=1 -p 127.0.0.1:18200:80 -v vol:/v -v /tmp:/t:ro busybox sleep 60
-q create --name dd busybox
+q run -d --name cc --label a=1 -p 127.0.0.1:18200:80 -v vol:/v busybox sleep 60
+q create --name dd -v /tmp:/t:ro busybox
 api GET '/containers/json?all=1' | sed '1d;/^=/d' | flat | sed 's/Created = .*/Created/'
 api GET '/containers/json?all=1&size=1&limit=1' | sed '1d;/^=/d' | flat | grep Size
 api GET '/containers/json?filters=nonsense'
