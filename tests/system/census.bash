@@ -45,7 +45,7 @@ census() {
     echo "== nftables"
     nft list ruleset | sed 's/counter packets.*//'
     echo "== cgroups"
-    find /sys/fs/cgroup -type d -path "*/$tag*"
+    find /sys/fs/cgroup/"$tag" /sys/fs/cgroup/*/"$tag" -type d 2>/dev/null || : # v2, v1
     echo "== processes"
     census_processes
     if [ "${1:-}" != another-kegd ]; then
