@@ -142,6 +142,14 @@ void container_snapshot(struct container *c, struct container_snapshot *ret)
     pthread_mutex_unlock(&c->lock);
 }
 
+json_t *container_host_config(struct container *c)
+{
+    pthread_mutex_lock(&c->lock);
+    json_t *host_config = json_incref(c->host_config);
+    pthread_mutex_unlock(&c->lock);
+    return host_config;
+}
+
 void container_snapshot_finish(struct container_snapshot *s)
 {
     free(s->name);
@@ -260,6 +268,12 @@ int container_save(struct container *c, struct err *err)
     return db_put(c->engine->db, DB_CONTAINERS, c->id, c->name, record, DB_LAZY, err);
 }
 
+int container_keep(struct container *c, struct err *err)
+{
+    _cleanup_json_ json_t *record = container_to_json(c);
+    return db_put(c->engine->db, DB_CONTAINERS, c->id, c->name, record, DB_SYNCED, err);
+}
+
 /* ---- places ---- */
 
 static char *place(const char *root, const struct container *c, const char *file)
@@ -285,7 +299,8 @@ char *container_log_path(const struct container *c)
 
 char *container_cgroup_path(struct container *c)
 {
-    const char *parent = json_str_or(c->host_config, "CgroupParent", "");
+    _cleanup_json_ json_t *host_config = container_host_config(c);
+    const char *parent = json_str_or(host_config, "CgroupParent", "");
     if (!*parent)
         parent = c->engine->options.cgroup_parent;
     return xasprintf("%s%s/%s", *parent == '/' ? "" : "/", parent, c->id);

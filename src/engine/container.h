@@ -102,6 +102,8 @@ struct container_snapshot {
     unsigned restart_count;
 };
 void container_snapshot(struct container *c, struct container_snapshot *ret);
+/* The present HostConfig, a new reference: for those who don't hold c->operation, since an update replaces it. */
+json_t *container_host_config(struct container *c);
 void container_snapshot_finish(struct container_snapshot *s);
 #define _cleanup_snapshot_ _cleanup_(container_snapshot_finish)
 
@@ -109,10 +111,11 @@ void container_snapshot_finish(struct container_snapshot *s);
 json_t *container_to_json(struct container *c);
 struct container *container_from_json(struct engine *e, const char *id, const char *name,
                                       const json_t *record, struct err *err);
-/* Writes the record. Durability: what the container asks for (lazy for one that is removed when it ends), or
- * lazy. */
+/* Writes the record. What insert and keep wrote is on disk when they return (unless the container is one that removes
+ * itself); save is for what a power cut may take back. */
 int container_insert(struct container *c, struct err *err);
 int container_save(struct container *c, struct err *err);
+int container_keep(struct container *c, struct err *err);
 
 /* RUN/containers/<id> and DATA/containers/<id>, with `file` below (NULL: the directory). The caller frees. */
 char *container_run_path(const struct container *c, const char *file);

@@ -98,7 +98,7 @@ static bool may_restart(struct container *c)
     return may && !c->engine->closing;
 }
 
-static bool wants_restart(struct container *c, int exit_code)
+bool container_wants_restart(struct container *c, int exit_code)
 {
     const json_t *policy = json_object_get(c->host_config, "RestartPolicy");
     const char *name = json_str_or(policy, "Name", "");
@@ -179,7 +179,7 @@ void container_exited(struct container *c, const struct exit_report *original)
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
-    bool restarts = wants_restart(c, report.exit_code),
+    bool restarts = container_wants_restart(c, report.exit_code),
          removes = c->auto_remove && !c->keep_once && !c->removing;
     note_ended(c, &report, restarts);
     if (!removes) /* else it goes with the rest; only now, because the exit code is there until the record has it */

@@ -76,7 +76,8 @@ static void add_file(json_t *json, const char *key, struct container *c, const c
 
 static void add_files(json_t *json, struct container *c, const struct container_state *s)
 {
-    const json_t *driver = json_object_get(c->host_config, "LogConfig");
+    _cleanup_json_ json_t *host_config = container_host_config(c);
+    const json_t *driver = json_object_get(host_config, "LogConfig");
     bool started = s->started_at != 0, logged = started && !str_eq(json_str(driver, "Type"), "none");
     _cleanup_free_ char *log = container_log_path(c);
     add_file(json, "ResolvConfPath", c, NETFILE_RESOLV, started);
@@ -199,8 +200,7 @@ static int rename_locked(struct container *c, const char *name, struct err *err)
     _cleanup_free_ char *old = xstrdup(c->name);
     if (containers_rename(c->engine, c, name, err) < 0)
         return err_wrap(err, "Error when allocating new name");
-    _cleanup_json_ json_t *record = container_to_json(c);
-    if (db_put(c->engine->db, DB_CONTAINERS, c->id, c->name, record, DB_SYNCED, err) < 0) {
+    if (container_keep(c, err) < 0) {
         containers_rename(c->engine, c, old, NULL);
         return -1;
     }
@@ -226,13 +226,6 @@ int engine_container_rename(struct engine *e, const char *ref, const char *name,
 }
 
 /* ---- not yet ---- */
-
-int engine_container_update(struct engine *e, const char *ref, const json_t *body, json_t **ret,
-                            struct err *err)
-{
-    (void)e, (void)ref, (void)body, (void)ret;
-    return err_set(err, ERR_NOT_IMPLEMENTED, "updating a container's resources is not supported yet");
-}
 
 int engine_container_changes(struct engine *e, const char *ref, json_t **ret, struct err *err)
 {

@@ -464,7 +464,8 @@ int engine_container_logs(struct engine *e, const char *ref, const struct engine
         return -1;
     if (!o->stdout_too && !o->stderr_too)
         return err_set(err, ERR_INVALID, "Bad parameters: you must choose at least one stream");
-    if (log_settings_parse(json_object_get(c->host_config, "LogConfig"), &settings, err) < 0)
+    _cleanup_json_ json_t *host_config = container_host_config(c);
+    if (log_settings_parse(json_object_get(host_config, "LogConfig"), &settings, err) < 0)
         return -1;
     if (settings.none)
         return err_set(err, ERR_NOT_IMPLEMENTED, "configured logging driver does not support reading");

@@ -64,6 +64,8 @@ void watcher_report_exit(struct engine *e, struct container *c, const struct exi
 /* ---- exit.c ---- */
 
 void container_exited(struct container *c, const struct exit_report *report);
+/* Whether its restart policy brings a container back that ended with this code. */
+bool container_wants_restart(struct container *c, int exit_code);
 /* What a lost monitor left: kills what still runs in the container's cgroups and removes them. */
 void container_clean_cgroups(struct container *c);
 /* Waits, not longer than timeout_ms (-1: for ever), until the container has ended and all that follows is

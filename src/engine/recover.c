@@ -89,6 +89,8 @@ static void note_ended(struct container *c, const json_t *result)
     s->oom_killed = json_bool_or(result, "oom_killed", false);
     s->started_at = json_int_or(result, "started_at", s->started_at);
     s->finished_at = json_int_or(result, "finished_at", clock_now());
+    if (container_wants_restart(c, s->exit_code))
+        s->status = CONTAINER_RESTARTING; /* until start_wanted() */
     container_clean_cgroups(c);
     endpoints_detach(c);
     namespaces_release(c);
@@ -195,8 +197,10 @@ static void start_wanted(struct container *c)
 {
     struct err err = {0};
     bool wanted = !c->gone && is_wanted(c);
-    if (c->state.status == CONTAINER_RESTARTING)
+    if (c->state.status == CONTAINER_RESTARTING) {
         c->state.status = CONTAINER_EXITED;
+        c->restart_count++;
+    }
     if (!wanted)
         return;
     pthread_mutex_lock(&c->operation);

@@ -69,7 +69,8 @@ static bool will_notice(struct container *c, int number)
     pthread_mutex_lock(&c->lock);
     int pid = c->state.pid;
     pthread_mutex_unlock(&c->lock);
-    if (pid <= 0 || *json_str_or(c->host_config, "PidMode", ""))
+    _cleanup_json_ json_t *host_config = container_host_config(c);
+    if (pid <= 0 || *json_str_or(host_config, "PidMode", ""))
         return true;
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     if (file_read(AT_FDCWD, path, &text) < 0)

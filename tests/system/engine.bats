@@ -275,6 +275,19 @@ restart_kegd() {
     eventually sh -c '[ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://keg/containers/bb/json | jq -r ".State.Status,.RestartCount" | tr "\n" " ")" = "exited 2 " ]'
 }
 
+@test "update: limits of a running container" {
+    require cgroup1
+    keg run -d --name aa --network none -m 32m busybox sleep 100 >/dev/null
+    keg update -m 48m --memory-swap 64m --cpus 0.5 --restart on-failure:3 aa
+    [ "$(keg exec aa cat /sys/fs/cgroup/memory/memory.limit_in_bytes)" = $((48 << 20)) ]
+    [ "$(keg exec aa cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us)" = 50000 ]
+    [ "$(field aa '.HostConfig|[.Memory,.NanoCpus,.RestartPolicy.MaximumRetryCount]|@csv')" = "$((48 << 20)),500000000,3" ]
+    run keg update -m 1m aa
+    [[ $output == *"Minimum memory limit allowed is 6MB"* ]]
+    run keg update -m 100m aa
+    [[ $output == *"update the memoryswap at the same time"* ]]
+}
+
 @test "rename" {
     keg create --name aa busybox >/dev/null
     keg create --name bb busybox >/dev/null

@@ -1,0 +1,120 @@
+/* POST /containers/{id}/update: limits and the restart policy of a container, also while it runs. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/fields.h"
+#include "engine/kernel_limits.h"
+#include "engine/oci.h"
+#include "engine/validate.h"
+#include "sys/cgroup.h"
+
+static const char *const updatable[] = {
+    "CpuShares",
+    "Memory",
+    "BlkioWeight",
+    "BlkioWeightDevice",
+    "BlkioDeviceReadBps",
+    "BlkioDeviceWriteBps",
+    "BlkioDeviceReadIOps",
+    "BlkioDeviceWriteIOps",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuRealtimePeriod",
+    "CpuRealtimeRuntime",
+    "CpusetCpus",
+    "CpusetMems",
+    "MemoryReservation",
+    "MemorySwap",
+    "NanoCpus",
+    "PidsLimit",
+    "RestartPolicy",
+};
+
+/* What the request changes: members that are set; zero and absent leave things as they are. */
+static json_t *read_changes(const json_t *body, struct err *err)
+{
+    _cleanup_json_ json_t *subset = json_object();
+    for (size_t i = 0; i < ARRAY_SIZE(updatable); i++)
+        if (json_object_get(body, updatable[i]))
+            json_object_set(subset, updatable[i], json_object_get(body, updatable[i]));
+    json_t *changes = fields_compact(host_config_fields, subset, "HostConfig", err);
+    if (changes && str_empty(json_str(json_object_get(changes, "RestartPolicy"), "Name")))
+        json_object_del(changes, "RestartPolicy");
+    return changes;
+}
+
+/* More memory than the swap limit allows is the user's to mend; Docker says so in these words. */
+static int check_memory(const json_t *now, const json_t *changes, struct err *err)
+{
+    int64_t limit = json_int_or(changes, "Memory", 0), swap = json_int_or(now, "MemorySwap", 0);
+    if (limit > 0 && !json_object_get(changes, "MemorySwap") && swap > 0 && limit > swap)
+        return err_set(err, ERR_CONFLICT,
+                       "Memory limit should be smaller than already set memoryswap limit, update the "
+                       "memoryswap at the same time");
+    return 0;
+}
+
+static int apply_now(struct container *c, const json_t *host_config, struct err *err)
+{
+    if (!container_status_runs(c->state.status) || c->state.status == CONTAINER_RESTARTING)
+        return 0;
+    _cleanup_json_ json_t *resources = oci_resources(host_config, err);
+    _cleanup_free_ char *path = container_cgroup_path(c);
+    struct cgroup *cg = resources ? cgroup_open_path(path, err) : NULL;
+    int r = cg ? cgroup_apply(cg, resources, err) : -1;
+    cgroup_free(cg);
+    return r;
+}
+
+/* Takes `host_config` over when it is on disk. */
+static int keep(struct container *c, json_t *host_config, struct err *err)
+{
+    pthread_mutex_lock(&c->lock);
+    json_t *old = c->host_config;
+    c->host_config = json_incref(host_config);
+    pthread_mutex_unlock(&c->lock);
+    if (container_keep(c, err) == 0) {
+        json_decref(old);
+        return 0;
+    }
+    pthread_mutex_lock(&c->lock);
+    c->host_config = old;
+    pthread_mutex_unlock(&c->lock);
+    json_decref(host_config);
+    return -1;
+}
+
+static int update_locked(struct container *c, const json_t *changes, json_t *warnings, struct err *err)
+{
+    if (c->removing)
+        return err_set(err, ERR_CONFLICT, "container is marked for removal and cannot be \"update\"");
+    _cleanup_json_ json_t *merged = json_copy(c->host_config);
+    json_object_update(merged, (json_t *)changes);
+    if (check_memory(c->host_config, changes, err) < 0)
+        return -1;
+    kernel_limits_adapt(merged, warnings);
+    if (container_validate(&c->engine->options, c->config, merged, warnings, err) < 0 ||
+        apply_now(c, merged, err) < 0 || keep(c, merged, err) < 0)
+        return -1;
+    container_event(c, "update", NULL);
+    return 0;
+}
+
+int engine_container_update(struct engine *e, const char *ref, const json_t *body, json_t **ret,
+                            struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    _cleanup_json_ json_t *changes = c ? read_changes(body, err) : NULL, *warnings = json_array();
+    if (!changes)
+        return -1;
+    pthread_mutex_lock(&c->operation);
+    int r = update_locked(c, changes, warnings, err);
+    pthread_mutex_unlock(&c->operation);
+    if (r < 0)
+        return err_wrap(err, "Cannot update container %s", c->id);
+    *ret = json_object();
+    json_object_set(*ret, "Warnings", json_array_size(warnings) ? warnings : json_null());
+    return 0;
+}
