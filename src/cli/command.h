@@ -2,7 +2,7 @@
  *
  * To add a command:
  *   1. cmd_<name>.c with `const struct command cmd_<name>` beside its code, and its row in meson.build;
- *   2. its declaration and its place in command.c's table (test_options.c checks names, options and help);
+ *   2. its declaration and its place in command.c's table (tests/unit/test_cli.c checks names, options and help);
  *   3. a case in tests/system/cli.bats. */
 #ifndef KEG_CLI_COMMAND_H
 #define KEG_CLI_COMMAND_H
@@ -39,7 +39,7 @@ extern const struct option_row global_options[];
 
 /* The command with exactly that path ("ps", "container ls"), or NULL. */
 const struct command *command_find(const char *path);
-/* Whether `path` is one of the command's; its first path without the group is command_leaf(). */
+/* Whether `path` is one of the command's. */
 bool command_has_path(const struct command *command, const char *path);
 /* Appends the paths that are close to a mistyped one, one a line with two blanks before. */
 void command_suggest(const char *path, struct buf *out);
