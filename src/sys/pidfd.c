@@ -128,12 +128,16 @@ void process_set_visible(bool visible)
 
 void process_reset_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    /* the kernel's own struct: the C library's call refuses the two signals it keeps for itself, which may have been
+     * inherited ignored all the same */
+    static const struct {
+        unsigned long handler, flags, restorer, mask;
+    } by_default;
     sigset_t none;
 
     for (int i = 1; i < NSIG; i++)
         if (i != SIGKILL && i != SIGSTOP)
-            sigaction(i, &action, NULL);
+            syscall(SYS_rt_sigaction, i, &by_default, NULL, sizeof(by_default.mask));
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -7,7 +7,10 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     load lib
-    require root docker curl python3
+    require root curl python3
+    KEG_SKIP=$(missing docker)
+    export KEG_SKIP
+    [ -z "$KEG_SKIP" ] || return 0
     kegd_start
     export DOCKER_CONFIG=$KEG_ROOT/docker-config
     mkdir "$DOCKER_CONFIG"
@@ -23,6 +26,7 @@ teardown_file() {
 
 setup() {
     load lib
+    [ -z "$KEG_SKIP" ] || skip "$KEG_SKIP"
     export DOCKER_HOST=$KEG_HOST
     WORK=$(mktemp -d "$KEG_ROOT/work.XXXXXX")
     cd "$WORK" || return 1

@@ -8,17 +8,28 @@
 KEG_BUILD=${KEG_BUILD:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build}
 export KEG_BUILD PATH="$KEG_BUILD:$PATH"
 
-# require root|cgroup1|cgroup2|command NAME … : skips the test (or every test of the file) with the reason.
-require() {
+# missing root|cgroup1|cgroup2|NAME … : prints what is missing, if anything is; NAME is a program.
+missing() {
     local need
     for need; do
         case $need in
-        root) [ "$(id -u)" = 0 ] || skip "needs root" ;;
-        cgroup1) [ -d /sys/fs/cgroup/memory ] || skip "needs cgroup v1" ;;
-        cgroup2) [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "needs cgroup v2" ;;
-        *) command -v "$need" >/dev/null || skip "needs the program $need" ;;
+        root) [ "$(id -u)" = 0 ] || { echo "needs root"; return; } ;;
+        cgroup1) [ -d /sys/fs/cgroup/memory ] || { echo "needs cgroup v1"; return; } ;;
+        cgroup2) [ -e /sys/fs/cgroup/cgroup.controllers ] || { echo "needs cgroup v2"; return; } ;;
+        *) command -v "$need" >/dev/null || { echo "needs the program $need"; return; } ;;
         esac
     done
+}
+
+# In a test: skips it, with the reason. In setup_file, where nothing can be skipped, it is a failure: every machine that runs
+# these tests has what they need (tools/packages); what may be missing is asked for by each test, with KEG_SKIP (docker.bats).
+require() {
+    local reason
+    reason=$(missing "$@")
+    [ -n "$reason" ] || return 0
+    [ -z "${BATS_TEST_NUMBER:-}" ] || skip "$reason"
+    echo "$reason" >&2
+    return 1
 }
 
 # A private kegd below $KEG_ROOT (made if unset); further arguments go to kegd.
