@@ -12,6 +12,7 @@ int route_system_info(struct request *r, struct err *err);
 int route_system_events(struct request *r, struct err *err);
 int route_system_disk_usage(struct request *r, struct err *err);
 int route_system_login(struct request *r, struct err *err);
+int route_system_no_build_cache(struct request *r, struct err *err);
 int route_system_no_plugins(struct request *r, struct err *err);
 int route_system_no_plugin(struct request *r, struct err *err);
 int route_system_no_swarm(struct request *r, struct err *err);

@@ -63,7 +63,7 @@ const struct route routes[] = {
     {"DELETE", "/images/{name*}",                  0, 0, route_images_remove},
     {"GET",    "/distribution/{name*}/json",       1030, 0, route_system_not_implemented},
     {"POST",   "/build",                           0, 0, route_system_not_implemented},
-    {"POST",   "/build/prune",                     1031, 0, route_system_not_implemented},
+    {"POST",   "/build/prune",                     1031, 0, route_system_no_build_cache},
     {"POST",   "/build/cancel",                    1039, 0, route_system_not_implemented},
 
     /* networks */
