@@ -288,6 +288,13 @@ restart_kegd() {
     [[ $output == *"update the memoryswap at the same time"* ]]
 }
 
+@test "restart: a container with --rm keeps its files" {
+    keg run -d --rm --name rr --network none busybox sh -c 'echo x >>/kept; sleep 100' >/dev/null
+    eventually keg exec rr test -e /kept
+    keg restart -t 0 rr
+    eventually sh -c '[ "$(keg exec rr cat /kept | wc -l)" = 2 ]'
+}
+
 @test "rename" {
     keg create --name aa busybox >/dev/null
     keg create --name bb busybox >/dev/null
