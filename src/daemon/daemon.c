@@ -226,12 +226,25 @@ static void daemon_give_up(int number _unused_)
     _exit(0);
 }
 
-/* From here on a further signal, or the time that --shutdown-timeout gives, ends it at once. */
+/* A signal may come twice for one wish (to the process and to its group); the third is impatience. */
+static void daemon_hear_again(int number _unused_)
+{
+    static const char line[] = "kegd: asked three times: leaving at once\n";
+    static volatile sig_atomic_t repeated;
+
+    if (++repeated < 2)
+        return;
+    (void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+    _exit(0);
+}
+
+/* From here on the third signal, or the time that --shutdown-timeout gives, ends it at once. */
 static void daemon_limit_shutdown(const struct config *c, const sigset_t *signals)
 {
     signal(SIGALRM, daemon_give_up);
-    signal(SIGTERM, daemon_give_up);
-    signal(SIGINT, daemon_give_up);
+    signal(SIGTERM, daemon_hear_again);
+    signal(SIGINT, daemon_hear_again);
+    signal(SIGHUP, SIG_IGN);
     if (c->shutdown_timeout > 0)
         alarm((unsigned)MIN_OF(c->shutdown_timeout, (int64_t)3600));
     pthread_sigmask(SIG_UNBLOCK, signals, NULL);
