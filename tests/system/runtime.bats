@@ -586,22 +586,23 @@ while time.time() < end:
     for i in range(1000):
         libc.syscall(316, -100, a, -100, b, 2)
 SWAP
-    local swapper=$! i
+    local swapper=$! i started=0
     config "c['mounts'] += [{'destination': '/vol', 'source': '$BUNDLE/vol', 'options': ['bind']}, {'destination': '/vol/dir/sub/deep/er', 'source': '$BUNDLE/other', 'options': ['bind']}, {'destination': '/vol/dir/t', 'type': 'tmpfs', 'source': 'tmpfs'}]"
     # what is mounted, not where: a link may lead to a path of the same name inside
-    sh_args 'cut -d " " -f 4 /proc/self/mountinfo | grep -c sentinel; ls /vol >/dev/null'
+    sh_args 'cut -d " " -f 4 /proc/self/mountinfo'
     for i in $(seq 60); do
         run rt run --bundle "$BUNDLE" "$ID"
         [ -z "$(ls -A "$BUNDLE/sentinel")" ] || break
-        # fields 4 and 5: what is mounted, and where; where is inside the root, whatever it is called
-        [ "$status" != 0 ] || [ -z "$(echo "$output" | awk '$4 ~ /sentinel/')" ] || break
-        [ "$status" = 0 ] && echo "$output" | awk '$5 ~ /sentinel/ && n++ < 1 {print "inside:", $4, $5}'
         ! grep -q "$BUNDLE/sentinel" /proc/self/mountinfo || break
+        [ "$status" = 0 ] || continue
+        [[ $output == */vol* && $output != *sentinel* ]] || break
+        started=$((started + 1))
     done
     kill $swapper
     wait $swapper || :
     rm -rf "$DIR/rootfs/vol" "$DIR/rootfs/$DIR"
     [ "$i" = 60 ]
+    [ "$started" -gt 0 ]
     [ -z "$(ls -A "$BUNDLE/sentinel")" ]
 }
 
