@@ -15,14 +15,17 @@
 #include "base/cleanup.h"
 
 struct buf {
-    char *data;   /* NULL while nothing was appended */
-    size_t len;   /* bytes in use */
-    size_t size;  /* bytes allocated */
-    size_t max;   /* hard limit of len */
-    int error;    /* 0, or the first -errno (-E2BIG: over max) */
+    char *data;  /* NULL while nothing was appended */
+    size_t len;  /* bytes in use */
+    size_t size; /* bytes allocated */
+    size_t max;  /* hard limit of len */
+    int error;   /* 0, or the first -errno (-E2BIG: over max) */
 };
 
-#define BUF_INIT(maximum) {.max = (maximum)}
+#define BUF_INIT(maximum)                                                                                    \
+    {                                                                                                        \
+        .max = (maximum)                                                                                     \
+    }
 
 /* Frees the content; the buffer is as new, with the same maximum. */
 void buf_finish(struct buf *b);

@@ -12,15 +12,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _cleanup_(fn)       __attribute__((cleanup(fn)))
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
-#define _unused_ __attribute__((unused))
-#define _must_check_ __attribute__((warn_unused_result))
-#define _noreturn_ __attribute__((noreturn))
+#define _unused_            __attribute__((unused))
+#define _must_check_        __attribute__((warn_unused_result))
+#define _noreturn_          __attribute__((noreturn))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+#define MIN_OF(a, b)  ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b)  ((a) > (b) ? (a) : (b))
 
 /* Moves the value out of an owning variable and leaves it unset. */
 #define take_ptr(pp)                                                                                         \
@@ -53,7 +53,7 @@ void close_p(int *fd);
 /* Closes *fd if open, sets it to -EBADF. Keeps errno. */
 #define close_fd(fdp) close_p(fdp)
 
-#define _cleanup_free_ _cleanup_(free_p)
+#define _cleanup_free_  _cleanup_(free_p)
 #define _cleanup_close_ _cleanup_(close_p)
 
 /* Allocation for small, fixed sizes: aborts when memory is out. A size that comes from outside the program

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 
 enum { CLOCK_TEXT_SIZE = 40 };
-#define CLOCK_NS_PER_S 1000000000LL
+#define CLOCK_NS_PER_S  1000000000LL
 #define CLOCK_ZERO_TEXT "0001-01-01T00:00:00Z" /* Go's zero time: "never" in Docker's JSON */
 
 /* Wall clock, ns. */

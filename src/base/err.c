@@ -33,7 +33,7 @@ static void format_message(struct err *err, const char *suffix, const char *fmt,
         snprintf(err->message + n, sizeof(err->message) - (size_t)n, "%s%s", n > 0 ? ": " : "", suffix);
 }
 
-int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+int(err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
 
@@ -47,7 +47,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     return -1;
 }
 
-int err_errno(struct err *err, int errnum, const char *fmt, ...)
+int(err_errno)(struct err *err, int errnum, const char *fmt, ...)
 {
     va_list ap;
 
@@ -61,7 +61,7 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...)
     return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int(err_wrap)(struct err *err, const char *fmt, ...)
 {
     char inner[sizeof(err->message)];
     va_list ap;

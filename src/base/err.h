@@ -43,6 +43,23 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...) _printf_(3, 4);
 /* Puts "FMT: " before the message; the kind stays. */
 int err_wrap(struct err *err, const char *fmt, ...) _printf_(2, 3);
 
+/* They are functions; as macros they also tell compilers and analyzers what they return. */
+#define err_set(err, ...)                                                                                    \
+    ({                                                                                                       \
+        (err_set)(err, __VA_ARGS__);                                                                         \
+        -1;                                                                                                  \
+    })
+#define err_errno(err, ...)                                                                                  \
+    ({                                                                                                       \
+        (err_errno)(err, __VA_ARGS__);                                                                       \
+        -1;                                                                                                  \
+    })
+#define err_wrap(err, ...)                                                                                   \
+    ({                                                                                                       \
+        (err_wrap)(err, __VA_ARGS__);                                                                        \
+        -1;                                                                                                  \
+    })
+
 /* "not found", "conflict", … */
 const char *err_kind_name(enum err_kind kind);
 /* The kind with that name, ERR_SYSTEM for an unknown one. */

@@ -37,8 +37,8 @@ json_t *json_parse(const char *text, size_t len, const char *what, struct err *e
     }
     json = json_loadb(text, len, JSON_ALLOW_NUL, &error);
     if (!json)
-        err_set(err, ERR_INVALID, "%s: invalid JSON at line %d, column %d: %s", what, error.line, error.column,
-                error.text);
+        err_set(err, ERR_INVALID, "%s: invalid JSON at line %d, column %d: %s", what, error.line,
+                error.column, error.text);
     return json;
 }
 
@@ -83,7 +83,8 @@ json_t *json_at(const json_t *object, const char *dotted_path)
 
         if (!json_is_object(object))
             return NULL;
-        member = json_object_getn(object, dotted_path, dot ? (size_t)(dot - dotted_path) : strlen(dotted_path));
+        member =
+            json_object_getn(object, dotted_path, dot ? (size_t)(dot - dotted_path) : strlen(dotted_path));
         if (!dot)
             return member;
         object = member;
@@ -126,7 +127,7 @@ char **json_strv(const json_t *object, const char *key)
     char **v = NULL;
     size_t i;
 
-    json_array_foreach(array, i, item) {
+    json_array_foreach (array, i, item) {
         if (json_is_string(item))
             strv_push(&v, json_string_value(item));
     }

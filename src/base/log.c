@@ -81,7 +81,8 @@ void log_write(enum log_level level, const char *fmt, ...)
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
     clock_format(clock_now(), now);
-    buf_printf(&line, log_json ? "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":" : "time=\"%s\" level=%s msg=", now,
+    buf_printf(&line,
+               log_json ? "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":" : "time=\"%s\" level=%s msg=", now,
                names[level]);
     put_quoted(&line, buf_str(&text));
     buf_puts(&line, log_json ? "}\n" : "\n");

@@ -113,7 +113,8 @@ int str_to_u64(const char *s, uint64_t *ret)
     for (; *s; s++) {
         if (*s < '0' || *s > '9')
             return -EINVAL;
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value))
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value))
             return -ERANGE;
     }
     *ret = value;

@@ -139,7 +139,8 @@ static int make_upper(struct storage *s, int dir, const char *top, struct err *e
         upper = openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (upper < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
         return err_errno(err, errno, "cannot make the writable layer");
-    return mkdirat(dir, "work", WORK_MODE) < 0 ? err_errno(err, errno, "cannot make overlay's work directory") : 0;
+    return mkdirat(dir, "work", WORK_MODE) < 0 ? err_errno(err, errno, "cannot make overlay's work directory")
+                                               : 0;
 }
 
 static int make_layers(struct storage *s, int dir, const char *id, const char *top, struct err *err)

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char value[] = "{\"Name\": \"x\", \"List\": [1, \"b\", null], \"Map\": {\"k\": {}}, \"Real\": 1.5}";
+    static const char value[] =
+        "{\"Name\": \"x\", \"List\": [1, \"b\", null], \"Map\": {\"k\": {}}, \"Real\": 1.5}";
     _cleanup_free_ char *text = xstrndup((const char *)data, size);
     _cleanup_json_ json_t *json = json_loads(value, 0, NULL);
     _cleanup_(template_free_p) struct template *t = NULL;

@@ -44,8 +44,8 @@ struct worker_report {
     int64_t tar_size;
     int64_t unpacked_size; /* bytes of regular files */
     int64_t entries;
-    int64_t pending;       /* rows written to WORKER_FD_PENDING */
-    int64_t pending_links; /* of them, hard links */
+    int64_t pending;        /* rows written to WORKER_FD_PENDING */
+    int64_t pending_links;  /* of them, hard links */
     int32_t root_described; /* the archive says what attributes the layer's root has */
 };
 
