@@ -86,10 +86,17 @@ cgroup_value() { # container, v1 controller/file, v2 file
 }
 
 @test "limits: --pids-limit stops a fork bomb; the rest of the machine goes on" {
-    keg run -d --name bomb --network none --pids-limit 40 busybox sh -c 'f() { f | f & }; while :; do f; sleep 0.2; done' 2>/dev/null
+    local held
+    keg run -d --name bomb --network none --pids-limit 40 busybox sleep 1000
     keg run -d --name beside --network none busybox sleep 1000
-    sleep 1
-    [ "$(cgroup_value bomb pids/pids.current pids.current)" -le 40 ]
+    # a shell ends where it can't fork; what it had started stays, and so does the first process
+    run keg exec bomb sh -c 'i=0; while [ $i -lt 500 ]; do sleep 500 & i=$((i + 1)); done' 2>&1
+    [ "$status" != 0 ]
+    run keg exec -d bomb sh -c 'f() { f | f & }; while :; do f; done'
+    held=$(cgroup_value bomb pids/pids.current pids.current)
+    [ "$held" -gt 20 ]
+    [ "$held" -le 40 ]
+    [ "$(keg inspect -f '{{.State.Running}}' bomb)" = true ]
     [ "$(keg exec beside echo alive)" = alive ]
     keg rm -f bomb
 }
