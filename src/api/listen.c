@@ -129,6 +129,7 @@ static bool listen_wanted(const char *which, size_t i, char *const *names)
         return true;
     if (str_to_u32(which, &number) == 0)
         return number == LISTEN_FDS_START + i;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): NULL has length 0 */
     return i < strv_len(names) && str_eq(names[i], which);
 }
 

@@ -241,7 +241,7 @@ static void choose_host(struct cli *cli, const struct args *global)
 
     if (!*host && getenv("KEG_HOST"))
         host = getenv("KEG_HOST");
-    cli->host_is_default = !*host;
+    cli->host_is_default = !*host; /* NOLINT(clang-analyzer-core.NullDereference): "" if not given */
     cli->host = *host ? host : CLIENT_DEFAULT_HOST;
 }
 

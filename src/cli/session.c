@@ -131,7 +131,7 @@ int detach_keys_parse(const char *text, unsigned char *out, size_t size, struct 
         else if (letter && strlen(letter) == 1 && strchr(symbols, *letter))
             code = *letter == '@' ? 0 : *letter - '[' + 27;
         else if (!letter && strlen(*k) == 1)
-            code = **k;
+            code = **k & 0x80 ? -1 : **k;
         if (code < 0 || n == size)
             return err_set(err, ERR_INVALID, "Invalid escape keys (%s) provided", text);
         out[n++] = (unsigned char)code;

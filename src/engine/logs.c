@@ -142,7 +142,7 @@ static void open_all(struct reader *r)
 {
     for (size_t n = 0, gap = 0; n < FILES_MAX && gap < GAP_MAX; n++) {
         _cleanup_free_ char *path = log_name(r, n);
-        struct log_file file;
+        struct log_file file = {.fd = -EBADF};
         if (open_log(path, &file) < 0) {
             gap++;
             continue;
@@ -354,7 +354,7 @@ static bool next_file(struct reader *r, struct log_file *ret)
 
 static int advance(struct reader *r)
 {
-    struct log_file next;
+    struct log_file next = {.fd = -EBADF};
     if (r->count == 0)
         open_all(r);
     while (r->count > 0) {
