@@ -160,7 +160,7 @@ static int take_bytes(struct fetch *f, const void *data, size_t len)
         return err_set(&f->err, ERR_INVALID, "the registry sent more than the %lld bytes announced",
                        (long long)f->size);
     r = f->memory ? buf_append(f->memory, data, len) : fd_write_full(f->out, data, len);
-    if (r == -E2BIG)
+    if (f->memory && r == -E2BIG)
         return err_set(&f->err, ERR_INVALID, "the registry sent more than %zu bytes", f->memory->max);
     if (r == -EPIPE)
         return err_set(&f->err, ERR_CANCELLED, "the reader has gone");

@@ -126,6 +126,7 @@ static int overlay_detached(const struct rootfs *r, struct err *err)
     char log[MOUNT_LOG_SIZE] = "";
     int fd;
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): called with an overlay only */
     for (const char *const *layer = overlay->lower; *layer; layer++)
         push_path(&options, "lowerdir+", *layer);
     if (overlay->upper) {
