@@ -56,6 +56,19 @@ census() {
     census_disk
 }
 
+# census_before FILE [another-kegd]: the census once it stands still, without a connection or thread that is just leaving.
+census_before() {
+    local i
+    census "${2:-}" >"$1"
+    for i in $(seq 15); do
+        sleep 0.5
+        census_differs "$@" || return 0
+        census "${2:-}" >"$1"
+    done
+    echo "the census never stood still" >&2
+    return 1
+}
+
 census_differs() { # file with the census before, as for census
     ! census "${2:-}" 2>&1 | diff "$1" - >"$1.diff"
 }

@@ -83,7 +83,7 @@ turn() {
     for i in $(seq 0 15); do turn 0 "$i"; done >"$KEG_ROOT/errors"
     cat "$KEG_ROOT/errors"
     [ ! -s "$KEG_ROOT/errors" ]
-    census >"$KEG_ROOT/before"
+    census_before "$KEG_ROOT/before"
     for i in $(seq 16 47); do turn 0 "$i"; done >"$KEG_ROOT/errors"
     cat "$KEG_ROOT/errors"
     [ ! -s "$KEG_ROOT/errors" ]
@@ -101,7 +101,7 @@ turn() {
         [ ! -s "$KEG_ROOT/errors" ]
     }
     round $((TURNS / 4)) 0
-    census >"$KEG_ROOT/before"
+    census_before "$KEG_ROOT/before"
     local before
     before=$(kegd_pss)
     round "$TURNS" 1000

@@ -202,7 +202,7 @@ cgroup_value() { # container, v1 controller/file, v2 file
 
     keg run -d --name init --network none --init busybox sh -c 'trap "exit 6" TERM; (sleep 0.1 &); while :; do sleep 0.1; done'
     sleep 0.5
-    run keg exec init sh -c 'cat /proc/[0-9]*/stat | grep -c " Z "'
+    run keg exec init sh -c "cat /proc/[0-9]*/stat 2>/dev/null | awk '\$3 == \"Z\" && \$4 == 1' | wc -l" # orphans only
     [ "$output" = 0 ]
     keg stop init
     [ "$(keg inspect -f '{{.State.ExitCode}}' init)" = 6 ]
