@@ -114,7 +114,7 @@ END
 }
 
 @test "real: a web server: from the host, from 127.0.0.1, from another container, through its namespace" {
-    census >"$KEG_ROOT/before"
+    census_before "$KEG_ROOT/before"
     web web -p 8080:80 -p 127.0.0.1:8081:80 --hostname www
     local address
     address=$(keg inspect -f '{{.NetworkSettings.IPAddress}}' web)
