@@ -260,7 +260,7 @@ int engine_container_pause(struct engine *e, const char *ref, struct err *err)
         return not_running(c, err);
     struct err why = {0};
     if (freeze(c, true, &why) < 0) {
-        if (why.errnum == ENOENT) /* it ended just now */
+        if (why.errnum == ENOENT || why.errnum == ENODEV || why.kind == ERR_NOT_FOUND) /* it ended just now */
             return not_running(c, err);
         if (err)
             *err = why;

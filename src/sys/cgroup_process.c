@@ -135,8 +135,11 @@ int cgroup_freeze(struct cgroup *cg, bool freeze, struct err *err)
 {
     struct freezer f;
     const char *verb = freeze ? "freeze" : "thaw";
-    if (!freezer_find(cg, &f))
+    if (!freezer_find(cg, &f)) {
+        if (cgroup_tree_v2(cg) >= 0 || cgroup_has_controller("freezer"))
+            return err_set(err, ERR_NOT_FOUND, "%s cgroup %s: it is being removed", verb, cg->path);
         return err_set(err, ERR_NOT_IMPLEMENTED, "%s cgroup %s: no freezer is mounted", verb, cg->path);
+    }
     int64_t deadline = clock_monotonic() + FREEZE_TIMEOUT_MS * INT64_C(1000000);
     long pause_ns = 100000;
     for (;;) {
