@@ -115,11 +115,12 @@ leftovers() {
     echo "rows: $(keg ps -aq | wc -l)"
 }
 
-# Waits up to 5 s for a command to succeed.
+# Tries a command until it succeeds, for 5 s; one that takes longer is tried twice at least.
 eventually() {
-    local i
-    for i in $(seq 100); do
+    local end=$((SECONDS + 6)) tries=0
+    while [ $SECONDS -lt $end ] || [ $tries -lt 2 ]; do
         "$@" >/dev/null 2>&1 && return 0
+        tries=$((tries + 1))
         sleep 0.05
     done
     echo "never became true: $*" >&2
