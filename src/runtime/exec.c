@@ -102,9 +102,11 @@ static int become(struct exec *x, struct err *err)
         process_find_program(p, err, &program) < 0)
         return -1;
     process_make_env(p, &env);
-    if (process_set_identity(p, err) < 0 || process_confine(p, x->filter, x->sync, err) < 0)
+    if (process_set_identity(p, err) < 0 ||
+        process_close_descriptors(x->options->preserve_fds, x->sync, err) < 0 ||
+        process_confine(p, x->filter, x->sync, err) < 0)
         return -1;
-    return process_execute(p, program, env, x->options->preserve_fds, err);
+    return process_execute(p, program, env, err);
 }
 
 static _noreturn_ void exec_run(struct exec *x)

@@ -243,9 +243,10 @@ static int execute(struct init *in, struct err *err)
             return -1;
     }
     process_make_env(p, &env);
-    if (process_confine(p, in->filter, in->sync, err) < 0)
+    if (process_close_descriptors(in->options->preserve_fds, in->sync, err) < 0 ||
+        process_confine(p, in->filter, in->sync, err) < 0)
         return -1;
-    return process_execute(p, in->program, env, in->options->preserve_fds, err);
+    return process_execute(p, in->program, env, err);
 }
 
 /* The step in between (see init.h): joins with the host's privileges what init, in its user namespace, may not, and clones

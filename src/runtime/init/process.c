@@ -1,6 +1,7 @@
 /* Who the process is: descriptors, ids, directory, capabilities, seccomp. */
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -148,29 +149,30 @@ static int install_filter(const struct seccomp_filter *filter, int sync, struct 
     return sync_expect(sync, SYNC_GO, NULL, err);
 }
 
+/* Without no_new_privs the kernel wants CAP_SYS_ADMIN of whoever installs a filter, and the filter may forbid to give
+ * it up afterwards. So it is kept beyond what the process is to have, until execve(), which makes the new sets from
+ * the bounding, inheritable and ambient ones alone (capabilities(7)): these are final by then. */
+static struct capability_sets sets_for_filter(const struct spec_process *p)
+{
+    struct capability_sets sets = p->capabilities;
+
+    if (!p->no_new_privileges) {
+        sets.permitted |= CAPABILITY_BIT(CAP_SYS_ADMIN);
+        sets.effective |= CAPABILITY_BIT(CAP_SYS_ADMIN);
+    }
+    return sets;
+}
+
 int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,
                     struct err *err)
 {
-    struct capability_sets held;
+    struct capability_sets sets = filter ? sets_for_filter(p) : p->capabilities;
     int result;
 
     if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_errno(err, errno, "set no_new_privs");
-    if (filter &&
-        !p->no_new_privileges) { /* then the kernel wants CAP_SYS_ADMIN: installed before that is given up */
-        result = capability_get(&held);
-        held.effective = held.permitted;
-        if (result == 0)
-            result = capability_apply(&held, NULL);
-        if (result < 0)
-            return err_errno(err, result, "raise capabilities for seccomp");
-        if (install_filter(filter, sync, err) < 0)
-            return -1;
-    }
-    result = capability_apply(&p->capabilities, NULL);
+    result = capability_apply(&sets, NULL);
     if (result < 0)
         return err_errno(err, result, "set capabilities");
-    if (filter && p->no_new_privileges)
-        return install_filter(filter, sync, err);
-    return 0;
+    return filter ? install_filter(filter, sync, err) : 0;
 }

@@ -1,6 +1,5 @@
 /* Finding the program, its environment, and execve(). */
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -128,17 +127,27 @@ int process_find_program(const struct spec_process *p, struct err *err, char **r
     return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
-int process_execute(const struct spec_process *p, const char *program, char *const *env,
-                    unsigned preserve_fds, struct err *err)
+int process_close_descriptors(unsigned preserve_fds, int sync, struct err *err)
+{
+    unsigned first = 3 + preserve_fds, kept = (unsigned)sync;
+
+    for (unsigned fd = 3; fd < first; fd++) {
+        int flags = fcntl((int)fd, F_GETFD);
+
+        if (flags < 0 || flags & FD_CLOEXEC) /* what was opened here is close-on-exec: it isn't the user's */
+            return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
+    }
+    if ((kept > first && syscall(SYS_close_range, first, kept - 1, 0) < 0) ||
+        syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
+        return err_errno(err, errno, "close descriptors");
+    return 0;
+}
+
+int process_execute(const struct spec_process *p, const char *program, char *const *env, struct err *err)
 {
     char text[100];
     int errnum;
 
-    if (syscall(SYS_close_range, 3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        return err_errno(err, errno, "close descriptors");
-    for (unsigned fd = 3; fd < 3 + preserve_fds; fd++)
-        if (fd_set_cloexec((int)fd, false) < 0)
-            return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
     execve(program, (char *const *)p->args, env);
     errnum = errno;
     process_reason(errnum, text, sizeof(text));
