@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "runtime/init/init.h"
 #include "runtime/internal.h"
+#include "runtime/mappings.h"
 #include "runtime/sync.h"
 #include "sys/mount.h"
 #include "sys/pidfd.h"
@@ -238,13 +239,8 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
 
     if (in->in_between && follow(c, err) < 0)
         return -1;
-    if (spec_makes(spec, NAMESPACE_USER)) {
-        int result = namespace_write_mappings(in->procfs, c->pid, spec->uids, spec->uid_count, spec->gids,
-                                              spec->gid_count);
-
-        if (result < 0)
-            return err_errno(err, result, "write the mappings of the user namespace");
-    }
+    if (spec_makes(spec, NAMESPACE_USER) && mappings_write(in->procfs, c->pid, spec, err) < 0)
+        return -1;
     if (set_oom_score(c, in->procfs, err) < 0)
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)

@@ -67,7 +67,7 @@ int namespace_join(int fd, uint64_t flags)
     return setns(fd, (int)flags) < 0 ? -errno : 0;
 }
 
-static int write_map(int procfs, pid_t pid, const char *file, const struct id_mapping *map, size_t count)
+int namespace_write_map(int procfs, pid_t pid, const char *file, const struct id_mapping *map, size_t count)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(65536);
     char path[48];
@@ -84,17 +84,17 @@ int namespace_write_mappings(int procfs, pid_t pid, const struct id_mapping *uid
                              const struct id_mapping *gids, size_t gid_count)
 {
     char path[48];
-    int r = uid_count ? write_map(procfs, pid, "uid_map", uids, uid_count) : 0;
+    int r = uid_count ? namespace_write_map(procfs, pid, "uid_map", uids, uid_count) : 0;
 
     if (r < 0 || !gid_count)
         return r;
-    r = write_map(procfs, pid, "gid_map", gids, gid_count);
+    r = namespace_write_map(procfs, pid, "gid_map", gids, gid_count);
     if (r != -EPERM)
         return r;
     snprintf(path, sizeof(path), "%d/setgroups",
              pid); /* without CAP_SETGID the kernel wants groups frozen first */
     r = procfs_write(procfs, path, "deny");
-    return r < 0 ? r : write_map(procfs, pid, "gid_map", gids, gid_count);
+    return r < 0 ? r : namespace_write_map(procfs, pid, "gid_map", gids, gid_count);
 }
 
 int namespace_new_user(int procfs, const struct id_mapping *uids, size_t uid_count,

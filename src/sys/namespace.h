@@ -41,6 +41,8 @@ struct id_mapping {
     uint32_t container, host, size;
 };
 
+/* Writes one of uid_map and gid_map (`file`) of a process whose user namespace is new; -EPERM when the caller may not. */
+int namespace_write_map(int procfs, pid_t pid, const char *file, const struct id_mapping *map, size_t count);
 /* Writes uid_map and gid_map of a process whose user namespace is new. procfs is a checked descriptor of
  * /proc (sys/procfs.h). setgroups is denied when the caller lacks CAP_SETGID, as the kernel wants. */
 int namespace_write_mappings(int procfs, pid_t pid, const struct id_mapping *uids, size_t uid_count,
