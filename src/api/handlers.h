@@ -48,6 +48,7 @@ int route_execs_inspect(struct request *r, struct err *err);
 /* routes_images.c */
 int route_images_list(struct request *r, struct err *err);
 int route_images_create(struct request *r, struct err *err);
+int route_images_push(struct request *r, struct err *err);
 int route_images_load(struct request *r, struct err *err);
 int route_images_save(struct request *r, struct err *err);
 int route_images_save_one(struct request *r, struct err *err);

@@ -58,7 +58,7 @@ const struct route routes[] = {
     {"GET",    "/images/{name*}/get",              0, 0, route_images_save_one},
     {"GET",    "/images/{name*}/json",             0, 0, route_images_inspect},
     {"GET",    "/images/{name*}/history",          0, 0, route_images_history},
-    {"POST",   "/images/{name*}/push",             0, 0, route_system_not_implemented},
+    {"POST",   "/images/{name*}/push",             0, 0, route_images_push},
     {"POST",   "/images/{name*}/tag",              0, 0, route_images_tag},
     {"DELETE", "/images/{name*}",                  0, 0, route_images_remove},
     {"GET",    "/distribution/{name*}/json",       1030, 0, route_system_not_implemented},

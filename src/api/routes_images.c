@@ -87,6 +87,21 @@ int route_images_create(struct request *r, struct err *err)
     return 0;
 }
 
+int route_images_push(struct request *r, struct err *err)
+{
+    const char *tag = request_query(r, "tag");
+    _cleanup_free_ char *platform = NULL;
+    _cleanup_json_ json_t *auth = NULL;
+
+    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 || images_query_platform(r, &platform, err) < 0)
+        return -1;
+    if (engine_image_push(r->engine, r->wildcard, str_empty(tag) ? NULL : tag, platform, auth,
+                          reply_stream(r, "application/json"), err) < 0 &&
+        !r->reply.begun)
+        return -1;
+    return 0;
+}
+
 int route_images_load(struct request *r, struct err *err)
 {
     _cleanup_free_ char *platform = NULL;

@@ -113,6 +113,14 @@ const struct command cmd_pull = {
     .run = pull_run,
 };
 
+static const struct option_row push_options[] = {
+    {"all-tags", 'a', OPTION_BOOL, "Push all tags of the repository"},
+    {"disable-content-trust", 0, OPTION_BOOL, "Accepted for compatibility", "true", true},
+    {"platform", 0, OPTION_STRING, "Push only if the image is of this platform (os/arch)"},
+    {"quiet", 'q', OPTION_BOOL, "Print only the image's name"},
+    {NULL},
+};
+
 static int push_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
@@ -124,6 +132,10 @@ static int push_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (reference_parse(args->rest[0], &ref, err) < 0)
         return -1;
+    if (ref.digest)
+        return err_set(err, ERR_INVALID, "cannot push a digest reference");
+    if (ref.tag && args_bool(args, "all-tags"))
+        return err_set(err, ERR_INVALID, "tag can't be used with --all-tags/-a");
     if (!ref.tag && !args_bool(args, "all-tags")) {
         ref.tag = xstrdup("latest");
         if (!args_bool(args, "quiet"))
@@ -133,6 +145,7 @@ static int push_run(struct cli *cli, const struct args *args, struct err *err)
     request.headers = header = config_registry_header(cli, ref.domain);
     url_path(&url, "/images/", name, "/push", NULL);
     url_add(&url, "tag", ref.tag);
+    url_add(&url, "platform", args_str(args, "platform"));
     http = client_open(cli, &request, err);
     if (!http)
         return -1;
@@ -149,6 +162,7 @@ const struct command cmd_push = {
     .arguments = "[OPTIONS] NAME[:TAG]",
     .min_arguments = 1,
     .max_arguments = 1,
-    .options = {pull_options},
+    .flags = COMMAND_COMMON,
+    .options = {push_options},
     .run = push_run,
 };

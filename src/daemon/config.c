@@ -167,6 +167,9 @@ static int config_check(const struct config *c, struct err *err)
     if (c->max_concurrent_downloads < 0 || c->max_concurrent_downloads > 64)
         return err_set(err, ERR_INVALID, "invalid max concurrent downloads: %lld (1 to 64)",
                        (long long)c->max_concurrent_downloads);
+    if (c->max_concurrent_uploads < 0 || c->max_concurrent_uploads > 16)
+        return err_set(err, ERR_INVALID, "invalid max concurrent uploads: %lld (1 to 16)",
+                       (long long)c->max_concurrent_uploads);
     if (c->mtu < 0 || c->mtu > 65535)
         return err_set(err, ERR_INVALID, "invalid MTU: %lld", (long long)c->mtu);
     return 0;

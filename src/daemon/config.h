@@ -25,7 +25,7 @@ struct config {
 
     char *storage_driver;
     char **insecure_registries, **registry_mirrors;
-    int64_t max_concurrent_downloads;
+    int64_t max_concurrent_downloads, max_concurrent_uploads;
 
     char *bridge, *bip;
     char **default_address_pools; /* "base,size" */

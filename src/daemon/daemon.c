@@ -143,6 +143,7 @@ static struct engine *daemon_open_engine(const struct config *c, struct err *err
         .shm_size = c->default_shm_size,
         .mtu = (int)c->mtu,
         .max_concurrent_downloads = (int)c->max_concurrent_downloads,
+        .max_concurrent_uploads = (int)c->max_concurrent_uploads,
         .no_icc = !c->icc,
         .no_ip_forward = !c->ip_forward,
         .no_nat = !c->iptables || !c->ip_masq,

@@ -29,6 +29,7 @@ const struct option_row option_rows[] = {
     {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network"},
     {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},
+    {"max-concurrent-uploads", 0, "max-concurrent-uploads", OPTION_INT, AT(max_concurrent_uploads), "N", "Layers that a push uploads at once (default 5)"},
 
     {"bridge", 'b', "bridge", OPTION_STRING, AT(bridge), "NAME", "Default bridge: \"none\" for no networks but host and none"},
     {"bip", 0, "bip", OPTION_STRING, AT(bip), "ADDRESS", "IPv4 address of the default bridge, with its prefix length"},
@@ -72,7 +73,6 @@ const struct option_row option_rows[] = {
     {"ip", 0, "ip", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"ip6tables", 0, "ip6tables", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"ipv6", 0, "ipv6", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"max-concurrent-uploads", 0, "max-concurrent-uploads", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"max-download-attempts", 0, "max-download-attempts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"metrics-addr", 0, "metrics-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"selinux-enabled", 0, "selinux-enabled", OPTION_UNSUPPORTED, 0, NULL, NULL},

@@ -29,7 +29,7 @@
 #define DEFAULT_DATA "/var/lib/keg"
 #define DEFAULT_EXEC "/run/keg"
 
-enum { DEFAULT_DOWNLOADS = 3, ID_BYTES = 16, TAG_MASK = 0xffffff };
+enum { DEFAULT_DOWNLOADS = 3, DEFAULT_UPLOADS = 5, ID_BYTES = 16, TAG_MASK = 0xffffff };
 #define DEFAULT_SHM_SIZE (64LL << 20)
 
 /* ---- options ---- */
@@ -71,6 +71,8 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->shm_size = from->shm_size > 0 ? from->shm_size : DEFAULT_SHM_SIZE;
     to->max_concurrent_downloads =
         from->max_concurrent_downloads > 0 ? from->max_concurrent_downloads : DEFAULT_DOWNLOADS;
+    to->max_concurrent_uploads =
+        from->max_concurrent_uploads > 0 ? from->max_concurrent_uploads : DEFAULT_UPLOADS;
 }
 
 static void options_finish(struct engine_options *o)
@@ -188,6 +190,7 @@ static int open_stores(struct engine *e, struct err *err)
         .insecure_registries = (char *const *)o->insecure_registries,
         .mirrors = (char *const *)o->registry_mirrors,
         .max_downloads = (unsigned)o->max_concurrent_downloads,
+        .max_uploads = (unsigned)o->max_concurrent_uploads,
     };
     return (e->image_store = image_store_open(&images, err)) ? 0 : -1;
 }

@@ -46,6 +46,7 @@ struct engine_options {
     int64_t shm_size;              /* 0: 64 MiB */
     int mtu;                       /* 0: chosen */
     int max_concurrent_downloads;  /* 0: 3 */
+    int max_concurrent_uploads;    /* 0: 5 */
     bool no_icc, no_ip_forward, no_nat;
     bool no_new_privileges;
     bool init;        /* keg-init as PID 1 unless a container says otherwise */

@@ -64,6 +64,11 @@ struct engine_pull_options {
 int engine_image_pull(struct engine *e, const struct engine_pull_options *o, const struct engine_sink *sink,
                       struct err *err);
 
+/* name: a repository, with or without a tag; tag NULL: the one in name, else every tag. platform NULL: the image's,
+ * whatever it is. Writes progress and errors as engine_image_pull() does. */
+int engine_image_push(struct engine *e, const char *name, const char *tag, const char *platform,
+                      const json_t *auth, const struct engine_sink *sink, struct err *err);
+
 struct engine_import_options {
     const char *repo, *tag; /* NULL: no name */
     const char *platform, *message;

@@ -1,6 +1,5 @@
 /* Images on the move: pull, import, load, save. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,70 +7,10 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/images_internal.h"
+#include "engine/transfer.h"
 #include "image/archive.h"
 #include "image/pull.h"
 #include "image/reference.h"
-
-/* ---- the stream of JSON lines ---- */
-
-struct transfer {
-    const struct engine_sink *sink;
-    bool begun; /* something was written: an error has to follow in the stream */
-};
-
-static int transfer_write(struct transfer *t, const json_t *line)
-{
-    _cleanup_(buf_finish) struct buf b = BUF_INIT(1024 * 1024);
-
-    json_append(&b, line);
-    buf_puts(&b, "\r\n");
-    t->begun = true;
-    return t->sink->write(t->sink->arg, buf_str(&b), b.len);
-}
-
-static int transfer_report(void *arg, const struct image_progress *progress)
-{
-    _cleanup_json_ json_t *line = image_progress_json(progress);
-
-    return transfer_write(arg, line);
-}
-
-static int transfer_say(struct transfer *t, const char *key, const char *text)
-{
-    _cleanup_json_ json_t *line = json_object();
-
-    json_set_str(line, key, text);
-    return transfer_write(t, line);
-}
-
-/* An error behind the first line goes into the stream, where clients look for it. */
-static int transfer_fail(struct transfer *t, const struct err *err)
-{
-    _cleanup_json_ json_t *line = json_object(), *detail = json_object();
-
-    if (t->begun && err && err->kind != ERR_CANCELLED) {
-        json_set_str(detail, "message", err->message);
-        json_object_set(line, "errorDetail", detail);
-        json_set_str(line, "error", err->message);
-        transfer_write(t, line);
-    }
-    return -1;
-}
-
-/* The client has gone: what came through its pipe may be only a part. */
-static bool transfer_is_abandoned(const struct engine_sink *sink)
-{
-    struct pollfd p = {.fd = sink->client_fd, .events = POLLRDHUP};
-
-    return sink->client_fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
-}
-
-static bool transfer_gone(void *arg)
-{
-    const struct transfer *t = arg;
-
-    return transfer_is_abandoned(t->sink);
-}
 
 /* ---- pull ---- */
 
@@ -103,13 +42,7 @@ static int pull_run(struct engine *e, const struct image_pull_options *o, struct
 int engine_image_pull(struct engine *e, const struct engine_pull_options *o, const struct engine_sink *sink,
                       struct err *err)
 {
-    const struct registry_auth auth = {
-        .username = json_str(o->auth, "username"),
-        .password = json_str(o->auth, "password"),
-        .identity_token = json_str(o->auth, "identitytoken"),
-        .registry_token = json_str(o->auth, "registrytoken"),
-        .server_address = json_str(o->auth, "serveraddress"),
-    };
+    const struct registry_auth auth = transfer_auth(o->auth);
     struct transfer t = {.sink = sink};
     const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
     _cleanup_reference_ struct reference ref = {0};

@@ -241,7 +241,11 @@ int image_pull(struct image_store *store, struct image_lease *lease, const struc
     else
         platform_host(&p.platform);
     p.display = reference_familiar(ref);
-    p.registry = registry_open(store, ref->domain, ref->path, name, options->auth, err);
+    p.registry =
+        registry_open(store,
+                      &(struct registry_options){
+                          .domain = ref->domain, .path = ref->path, .name = name, .auth = options->auth},
+                      err);
     if (p.registry)
         r = pull_run(&p, ret, err);
     pull_finish(&p);
@@ -270,7 +274,8 @@ int image_login(struct image_store *store, const char *server, const struct regi
                 char **ret_token, struct err *err)
 {
     _cleanup_free_ char *domain = login_domain(server);
-    struct registry *registry = registry_open(store, domain, NULL, domain, auth, err);
+    struct registry *registry =
+        registry_open(store, &(struct registry_options){.domain = domain, .name = domain, .auth = auth}, err);
     int r = registry ? registry_login(registry, ret_token, err) : -1;
 
     registry_close(registry);

@@ -37,16 +37,18 @@ static int send_json(int sock, const json_t *json, const int *fds, size_t nfds, 
     return 0;
 }
 
-static json_t *open_packet(struct image_store *store, const char *domain, const char *path, const char *name,
-                           const struct registry_auth *auth)
+static json_t *open_packet(struct image_store *store, const struct registry_options *o)
 {
+    const struct registry_auth *auth = o->auth;
     json_t *packet = json_object(), *credentials = json_object();
 
     json_set_str(packet, "op", "open");
-    json_set_str(packet, "domain", domain);
-    if (path)
-        json_set_str(packet, "path", path);
-    json_set_str(packet, "name", name);
+    json_set_str(packet, "domain", o->domain);
+    if (o->path)
+        json_set_str(packet, "path", o->path);
+    json_set_str(packet, "name", o->name);
+    json_object_set_new(packet, "push", json_boolean(o->push));
+    json_object_set_new(packet, "sources", json_from_strv(o->sources));
     json_object_set_new(packet, "insecure", json_from_strv(store->insecure_registries));
     json_object_set_new(packet, "mirrors", json_from_strv(store->mirrors));
     json_set_str(packet, "certificates", store->certificates_dir);
@@ -61,10 +63,10 @@ static json_t *open_packet(struct image_store *store, const char *domain, const 
     return packet;
 }
 
-struct registry *registry_open(struct image_store *store, const char *domain, const char *path,
-                               const char *name, const struct registry_auth *auth, struct err *err)
+struct registry *registry_open(struct image_store *store, const struct registry_options *options,
+                               struct err *err)
 {
-    _cleanup_json_ json_t *packet = open_packet(store, domain, path, name, auth);
+    _cleanup_json_ json_t *packet = open_packet(store, options);
     _cleanup_(registry_close_p) struct registry *r = xcalloc(1, sizeof(*r));
 
     r->sock = -EBADF;
@@ -120,9 +122,10 @@ static json_t *next_reply(int reply, const struct registry_watch *watch, int64_t
     }
 }
 
-/* Sends a request and waits for its end. The result is the "ok" object. */
-static json_t *request(struct registry *r, const json_t *packet, int *out, const struct registry_watch *watch,
-                       struct err *err)
+/* Sends a request and waits for its end. The result is the "ok" object. file: where bytes go or come from;
+ * closed here as soon as the worker has it. */
+static json_t *request(struct registry *r, const json_t *packet, int *file,
+                       const struct registry_watch *watch, struct err *err)
 {
     _cleanup_close_ int reply = -EBADF, theirs = -EBADF;
     int pair[2], fds[2];
@@ -135,12 +138,12 @@ static json_t *request(struct registry *r, const json_t *packet, int *out, const
     reply = pair[0];
     theirs = pair[1];
     fds[0] = theirs;
-    fds[1] = out ? *out : -EBADF;
-    if (send_json(r->sock, packet, fds, out ? 2 : 1, err) < 0)
+    fds[1] = file ? *file : -EBADF;
+    if (send_json(r->sock, packet, fds, file ? 2 : 1, err) < 0)
         return NULL;
     close_fd(&theirs);
-    if (out)
-        close_fd(out);
+    if (file)
+        close_fd(file);
     for (;;) {
         _cleanup_json_ json_t *json = next_reply(reply, watch, bytes, err);
         const json_t *error = json_object_get(json, "error");
@@ -200,6 +203,36 @@ int registry_get_blob(struct registry *r, const char *digest, int64_t size, int 
 
     close_fd(out);
     return ok ? 0 : -1;
+}
+
+int registry_push_blob(struct registry *r, const char *digest, int *fd, char *const *sources,
+                       const struct registry_watch *watch, struct registry_pushed *ret, struct err *err)
+{
+    _cleanup_json_ json_t *packet =
+        json_pack("{s:s, s:s, s:o}", "op", "push-blob", "digest", digest, "sources", json_from_strv(sources));
+    _cleanup_json_ json_t *ok = request(r, packet, fd, watch, err);
+
+    close_fd(fd);
+    *ret = (struct registry_pushed){.existed = str_eq(json_str(ok, "how"), "exists"),
+                                    .from = xstrdup(json_str(ok, "from"))};
+    return ok ? 0 : -1;
+}
+
+int registry_push_manifest(struct registry *r, const char *reference, const char *digest,
+                           const char *media_type, int *fd, const struct registry_watch *watch,
+                           struct err *err)
+{
+    _cleanup_json_ json_t *packet =
+        json_pack("{s:s, s:s, s:s}", "op", "push-manifest", "reference", reference, "media_type", media_type);
+    _cleanup_json_ json_t *ok = request(r, packet, fd, watch, err);
+    const char *stored = json_str_or(ok, "digest", "");
+
+    close_fd(fd);
+    if (!ok)
+        return -1;
+    if (digest_valid(stored) && !str_eq(stored, digest))
+        return err_set(err, ERR_INVALID, "the registry stored the manifest %s as %s", digest, stored);
+    return 0;
 }
 
 int registry_login(struct registry *r, char **ret_token, struct err *err)

@@ -9,9 +9,16 @@
 
 struct registry;
 
-/* path NULL: for login only. name: the repository's familiar name, for messages. */
-struct registry *registry_open(struct image_store *store, const char *domain, const char *path,
-                               const char *name, const struct registry_auth *auth, struct err *err);
+struct registry_options {
+    const char *domain;
+    const char *path; /* NULL: for login only */
+    const char *name; /* the repository's familiar name, for messages */
+    const struct registry_auth *auth;
+    bool push;            /* at the registry itself, with the right to write */
+    char *const *sources; /* with push: paths that blobs may be mounted from; NULL: none */
+};
+struct registry *registry_open(struct image_store *store, const struct registry_options *options,
+                               struct err *err);
 /* Ends the worker and whatever it still does. */
 void registry_close(struct registry *r);
 DEFINE_CLEANUP_PTR(struct registry, registry_close)
@@ -37,6 +44,20 @@ int registry_get_manifest(struct registry *r, const char *reference, const char 
  * so that the reader of a pipe sees its end). The bytes aren't verified. */
 int registry_get_blob(struct registry *r, const char *digest, int64_t size, int *out,
                       const struct registry_watch *watch, struct err *err);
+
+struct registry_pushed {
+    bool existed; /* it was there */
+    char *from;   /* it was mounted from that path; NULL: no. The caller frees */
+};
+/* Sends the file's whole content as the blob `digest`, unless the repository has it or gets it from one of
+ * `sources`. *fd is closed here. */
+int registry_push_blob(struct registry *r, const char *digest, int *fd, char *const *sources,
+                       const struct registry_watch *watch, struct registry_pushed *ret, struct err *err);
+/* Sends the file's content as the manifest of that tag or digest. ERR_INVALID when the registry has stored
+ * something else than `digest`. *fd is closed here. */
+int registry_push_manifest(struct registry *r, const char *reference, const char *digest,
+                           const char *media_type, int *fd, const struct registry_watch *watch,
+                           struct err *err);
 int registry_login(struct registry *r, char **ret_token, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "image/store_internal.h"
 
-enum { DEFAULT_DOWNLOADS = 3, DEFAULT_STALL_SECONDS = 30 };
+enum { DEFAULT_DOWNLOADS = 3, DEFAULT_UPLOADS = 5, DEFAULT_STALL_SECONDS = 30 };
 
 struct image_lease {
     struct image_store *store;
@@ -43,6 +43,7 @@ struct image_store *image_store_open(const struct image_store_options *options, 
     store->insecure_registries = copy_strv(options->insecure_registries);
     store->mirrors = copy_strv(options->mirrors);
     store->max_downloads = options->max_downloads ? options->max_downloads : DEFAULT_DOWNLOADS;
+    store->max_uploads = options->max_uploads ? options->max_uploads : DEFAULT_UPLOADS;
     store->stall_seconds = options->stall_seconds ? options->stall_seconds : DEFAULT_STALL_SECONDS;
     store->slots[IMAGE_SLOT_LOCAL] =
         options->max_unpacks ? options->max_unpacks : (unsigned)MAX_OF(cpus, 1) + 1;

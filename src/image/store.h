@@ -31,6 +31,7 @@ struct image_store_options {
     char *const *insecure_registries; /* "host[:port]" or CIDR; copied */
     char *const *mirrors;             /* base URLs tried first for docker.io; copied */
     unsigned max_downloads;           /* per pull; twice as many of all pulls together. 0: 3 */
+    unsigned max_uploads;             /* per push; 0: 5 */
     unsigned max_unpacks;             /* of all loads and imports together; 0: the number of CPUs + 1 */
     unsigned stall_seconds;           /* a download that stands still for so long is tried again; 0: 30 */
     const char *certificates_dir;     /* <host>/ca.crt, client.cert, client.key; NULL: /etc/docker/certs.d */

@@ -14,7 +14,7 @@ struct image_store {
     char *worker_dir;
     char *certificates_dir;
     char **insecure_registries, **mirrors;
-    unsigned max_downloads, stall_seconds;
+    unsigned max_downloads, max_uploads, stall_seconds;
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* a slot or a claim became free */
     unsigned slots[2];          /* free ones, by enum image_slot */

@@ -1,43 +1,28 @@
 /* Requests over endpoints: which one, how often, and what its answers mean. */
-#include "image/worker/client.h"
+#include "image/worker/client_internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "image/digest.h"
 #include "image/manifest.h"
-#include "image/worker/endpoint.h"
+#include "image/registry_protocol.h"
+#include "image/worker/answers.h"
 
-enum {
-    ATTEMPTS = 5,
-    PROGRESS_ENOUGH = 1024 * 1024,
-    RETRY_AFTER_MAX = 10,
-    CERTIFICATE_MAX = 1024 * 1024,
-    ENDPOINTS_MAX = 8
-};
+enum { PROGRESS_ENOUGH = 1024 * 1024, CERTIFICATE_MAX = 1024 * 1024 };
 
 #define DOCKER_HUB_HOST "registry-1.docker.io"
 
 static const char manifest_accept[] =
     MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST ", */*;q=0.1";
-
-struct client {
-    char *path, *name;
-    struct credentials credentials;
-    struct http_certificates certificates;
-    struct endpoint endpoints[ENDPOINTS_MAX];
-    size_t n_endpoints;
-};
 
 /* One request on its way. */
 struct fetch {
@@ -86,17 +71,33 @@ static char *non_empty(const json_t *object, const char *key)
     return str_empty(value) ? NULL : xstrdup(value);
 }
 
+/* What tokens are to allow. NULL for a login: the registry says. The caller frees. */
+static char *scope_of(const json_t *open, const char *path)
+{
+    _cleanup_strv_ char **sources = json_strv(open, "sources");
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(REGISTRY_PACKET_MAX);
+
+    if (!path)
+        return NULL;
+    buf_printf(&b, "repository:%s:%s", path,
+               json_is_true(json_object_get(open, "push")) ? "pull,push" : "pull");
+    for (char **source = sources; source && *source; source++)
+        buf_printf(&b, " repository:%s:pull", *source);
+    return xstrdup(buf_str(&b));
+}
+
 static void add_endpoints(struct client *c, const json_t *open, const char *domain, const char *path)
 {
+    _cleanup_free_ char *scope = scope_of(open, path);
     _cleanup_strv_ char **insecure = json_strv(open, "insecure"), **mirrors = json_strv(open, "mirrors");
-    bool hub = str_eq(domain, "docker.io");
+    bool hub = str_eq(domain, "docker.io"), push = json_is_true(json_object_get(open, "push"));
     struct endpoint *origin;
 
-    for (char **mirror = mirrors; hub && path && mirror && *mirror && c->n_endpoints < ENDPOINTS_MAX - 1;
-         mirror++)
+    for (char **mirror = mirrors;
+         hub && path && !push && mirror && *mirror && c->n_endpoints < ENDPOINTS_MAX - 1; mirror++)
         endpoint_init_mirror(&c->endpoints[c->n_endpoints++], *mirror, path);
     origin = &c->endpoints[c->n_endpoints++];
-    endpoint_init(origin, hub ? DOCKER_HUB_HOST : domain, path, insecure);
+    endpoint_init(origin, hub ? DOCKER_HUB_HOST : domain, scope, insecure);
     origin->credentials = &c->credentials;
     origin->certificates = &c->certificates;
     for (size_t i = 0; i < c->n_endpoints; i++)
@@ -201,29 +202,6 @@ static bool resumed_cancelled(void *arg)
     return fetch_cancelled(x->fetch);
 }
 
-/* Waits before the next attempt. False: cancelled. */
-static bool wait_before(int attempt, int retry_after, struct fetch *f)
-{
-    int64_t ms = retry_after >= 0 ? retry_after * 1000LL : 250LL << attempt;
-    int64_t until = clock_monotonic() + ms * 1000000;
-
-    while (clock_monotonic() < until) {
-        struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
-
-        if (fetch_cancelled(f))
-            return false;
-        nanosleep(&step, NULL);
-    }
-    return true;
-}
-
-static bool status_transient(const struct http_response *r)
-{
-    if (r->status == 429)
-        return r->retry_after <= RETRY_AFTER_MAX;
-    return r->status == 408 || r->status == 500 || r->status == 502 || r->status == 503 || r->status == 504;
-}
-
 /* One GET with retries at one endpoint. 0: `ret` holds an answer that isn't worth another try. */
 static int get(struct endpoint *e, const char *path, const char *accept, struct fetch *f,
                struct http_response *ret, struct err *err)
@@ -242,7 +220,7 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
 
         if (f->err.kind != ERR_NONE)
             return err_set(err, f->err.kind, "%s", f->err.message);
-        again = r < 0 ? ret->transient || (ret->unreachable && f->received > 0) : status_transient(ret);
+        again = r < 0 ? ret->transient || (ret->unreachable && f->received > 0) : answer_is_transient(ret);
         if (r == 0 && ret->status / 100 == 2 && f->size >= 0 && f->received < f->size) {
             again = true;
             r = err_set(&own, ERR_UNAVAILABLE, "unexpected EOF: the registry sent %lld of %lld bytes",
@@ -250,79 +228,14 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
         }
         if (f->received - before >= PROGRESS_ENOUGH)
             attempt = 0; /* a long download over a bad line */
-        if (!again || attempt + 1 >= ATTEMPTS) {
+        if (!again || attempt + 1 >= ANSWER_ATTEMPTS) {
             if (r < 0 && err)
                 *err = own;
             return r;
         }
-        if (!wait_before(attempt, ret->retry_after, f))
+        if (!answer_wait(attempt, ret->retry_after, f->watch))
             return err_set(err, ERR_CANCELLED, "cancelled");
     }
-}
-
-/* Docker's words for what a registry's error codes mean; %s are the thing asked for and the registry's own
- * words. To translate another code: a row. */
-static const struct {
-    const char *code;
-    enum err_kind kind;
-    const char *format;
-} error_codes[] = {
-    {"MANIFEST_UNKNOWN", ERR_NOT_FOUND, "manifest for %s not found: manifest unknown: %s"},
-    {"NAME_UNKNOWN", ERR_NOT_FOUND, "repository %s not found: name unknown: %s"},
-    {"BLOB_UNKNOWN", ERR_NOT_FOUND, "blob of %s not found: blob unknown: %s"},
-    {"DENIED", ERR_NOT_FOUND,
-     "pull access denied for %s, repository does not exist or may require 'docker login': denied: %s"},
-    {"UNAUTHORIZED", ERR_NOT_FOUND,
-     "pull access denied for %s, repository does not exist or may require 'docker login': unauthorized: %s"},
-    {"TOOMANYREQUESTS", ERR_UNAVAILABLE, "%s: toomanyrequests: %s"},
-    {"NAME_INVALID", ERR_INVALID, "%s: name invalid: %s"},
-    {"TAG_INVALID", ERR_INVALID, "%s: tag invalid: %s"},
-};
-
-static const struct {
-    long status;
-    const char *code, *message;
-} status_codes[] = {
-    {401, "UNAUTHORIZED", "authentication required"},
-    {403, "DENIED", "requested access to the resource is denied"},
-    {404, "MANIFEST_UNKNOWN", "manifest unknown"},
-    {429, "TOOMANYREQUESTS", "too many requests"},
-};
-
-/* The registry's message may be anything: one line, printable, short. */
-static char *tame(const char *text)
-{
-    char *copy = xstrndup(text, 300);
-
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    return copy;
-}
-
-static int answer_error(const struct client *c, const struct http_response *r, const char *display,
-                        struct err *err)
-{
-    _cleanup_json_ json_t *json = json_loadb(buf_str(&r->error_body), r->error_body.len, 0, NULL);
-    const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
-    const char *code = json_str_or(first, "code", ""), *words = json_str(first, "message");
-    _cleanup_free_ char *message = NULL;
-
-    for (size_t i = 0; i < ARRAY_SIZE(status_codes); i++)
-        if (r->status == status_codes[i].status) {
-            code = *code ? code : status_codes[i].code;
-            words = str_empty(words) ? status_codes[i].message : words;
-        }
-    message = tame(words ? words : "");
-    for (size_t i = 0; i < ARRAY_SIZE(error_codes); i++)
-        if (str_eq(code, error_codes[i].code)) {
-            bool whole = error_codes[i].kind == ERR_NOT_FOUND && !str_eq(code, "MANIFEST_UNKNOWN");
-
-            return err_set(err, error_codes[i].kind, error_codes[i].format, whole ? c->name : display,
-                           message);
-        }
-    return err_set(err, ERR_UNAVAILABLE, "received unexpected HTTP status: %ld%s%s", r->status,
-                   *message ? ": " : "", message);
 }
 
 /* Asks one endpoint after the other until one has it. */
@@ -336,7 +249,7 @@ static int get_anywhere(struct client *c, const char *path, const char *accept, 
         if (r == 0 && ret->status / 100 == 2)
             return 0;
         if (r == 0)
-            answer_error(c, ret, display, &own);
+            answer_error(ret, c->name, display, &own);
         if (i + 1 == c->n_endpoints || own.kind == ERR_CANCELLED || f->received > 0) {
             if (err)
                 *err = own;

@@ -1,5 +1,5 @@
 /* What keg-registry does for kegd: manifests and blobs of one repository, over its endpoints (mirrors first),
- * with retries and resumed downloads; errors in Docker's words. Thread-safe. */
+ * with retries, resumed downloads and uploads; errors in Docker's words. Thread-safe. */
 #ifndef KEG_IMAGE_WORKER_CLIENT_H
 #define KEG_IMAGE_WORKER_CLIENT_H
 
@@ -28,6 +28,11 @@ json_t *client_manifest(struct client *c, const char *reference, const char *dis
                         const struct client_watch *watch, struct err *err);
 json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
                     const struct client_watch *watch, struct err *err);
+/* fd: a file, whole. sources: repositories of the same registry that may have the blob. */
+json_t *client_push_blob(struct client *c, const char *digest, char **sources, int fd,
+                         const struct client_watch *watch, struct err *err);
+json_t *client_push_manifest(struct client *c, const char *reference, const char *media_type, int fd,
+                             const struct client_watch *watch, struct err *err);
 json_t *client_login(struct client *c, struct err *err);
 
 #endif

@@ -58,11 +58,11 @@ bool endpoint_host_insecure(const char *host, char *const *insecure_list)
     return false;
 }
 
-void endpoint_init(struct endpoint *e, const char *host, const char *path, char *const *insecure_list)
+void endpoint_init(struct endpoint *e, const char *host, const char *scope, char *const *insecure_list)
 {
     *e = (struct endpoint){
         .base = xasprintf("https://%s", host),
-        .scope = path ? xasprintf("repository:%s:pull", path) : NULL,
+        .scope = xstrdup(scope),
         .insecure = endpoint_host_insecure(host, insecure_list),
         .loopback = endpoint_host_loopback(host),
     };
@@ -140,6 +140,15 @@ static void add_parameter(struct buf *b, const char *name, const char *value)
     curl_free(escaped);
 }
 
+/* In a query every scope is a parameter of its own; in a form they are one, with spaces. */
+static void add_scopes(struct buf *b, const char *scopes)
+{
+    _cleanup_strv_ char **list = strv_split(scopes ? scopes : "", ' ');
+
+    for (char **scope = list; scope && *scope; scope++)
+        add_parameter(b, "scope", *scope);
+}
+
 static int take_token_body(void *arg, int64_t start _unused_, const void *data, size_t len)
 {
     return buf_append(arg, data, len);
@@ -206,13 +215,14 @@ static int answer_bearer(const struct endpoint *e, const struct challenge *c, co
         return err_set(err, ERR_FORBIDDEN, "%s wants the credentials sent unencrypted to %.200s: refused",
                        e->base, c->realm);
     add_parameter(&query, "service", c->service);
-    add_parameter(&query, "scope", scope);
     if (own && own->identity_token) {
+        add_parameter(&query, "scope", scope);
         add_parameter(&query, "client_id", "keg");
         add_parameter(&query, "grant_type", "refresh_token");
         add_parameter(&query, "refresh_token", own->identity_token);
         r = fetch_token(e, c->realm, NULL, buf_str(&query), &token, ret_refresh, err);
     } else {
+        add_scopes(&query, scope);
         if (own && own->username) {
             basic = basic_header(own->username, own->password);
             add_parameter(&query, "account", own->username);
@@ -291,17 +301,33 @@ static int renew_authorization(struct endpoint *e, const char *used, const char 
 int endpoint_perform(struct endpoint *e, const char *path, struct http_request *q, struct http_response *ret,
                      struct err *err)
 {
-    _cleanup_free_ char *authorization = current_authorization(e), *url = xasprintf("%s%s", e->base, path);
+    _cleanup_free_ char *url = NULL;
+
+    free(current_authorization(e)); /* settles the scheme */
+    url = xasprintf("%s%s", e->base, path);
+    return endpoint_perform_url(e, url, q, ret, err);
+}
+
+int endpoint_perform_url(struct endpoint *e, const char *url, struct http_request *q,
+                         struct http_response *ret, struct err *err)
+{
+    bool ours = http_same_origin(url, e->base);
+    _cleanup_free_ char *authorization = ours ? current_authorization(e) : NULL;
+    struct http_certificates authority = {0};
 
     q->url = url;
     request_fill(e, q);
+    if (!ours && e->certificates) { /* our key is the registry's alone */
+        authority.ca = e->certificates->ca;
+        q->certificates = &authority;
+    }
     for (int attempt = 0;; attempt++) {
         char *fresh = NULL;
         int r;
 
         q->authorization = authorization;
         r = http_perform(q, ret, err);
-        if (r < 0 || ret->status != 401 || attempt > 0)
+        if (r < 0 || ret->status != 401 || attempt > 0 || !ours)
             return r;
         if (renew_authorization(e, authorization, ret->challenge, &fresh, err) < 0)
             return -1;

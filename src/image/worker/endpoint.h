@@ -17,7 +17,7 @@ struct credentials {
 
 struct endpoint {
     char *base;    /* "https://registry-1.docker.io", no slash at the end */
-    char *scope;   /* "repository:library/busybox:pull" */
+    char *scope;   /* "repository:library/busybox:pull", several divided by spaces */
     bool insecure; /* certificates aren't verified, http will do */
     bool loopback;
     bool probed;                           /* https or http is settled */
@@ -28,8 +28,8 @@ struct endpoint {
     char *authorization; /* what answered the last challenge; NULL: none yet */
 };
 
-/* `host` is "name[:port]". */
-void endpoint_init(struct endpoint *e, const char *host, const char *path, char *const *insecure_list);
+/* `host` is "name[:port]". scope NULL: what the registry asks for. */
+void endpoint_init(struct endpoint *e, const char *host, const char *scope, char *const *insecure_list);
 /* From a mirror's base URL. */
 void endpoint_init_mirror(struct endpoint *e, const char *url, const char *path);
 void endpoint_finish(struct endpoint *e);
@@ -42,6 +42,9 @@ bool endpoint_host_loopback(const char *host);
  * insecure, certificates… are filled in here). Answers a 401 once. Result as http_perform(). */
 int endpoint_perform(struct endpoint *e, const char *path, struct http_request *request,
                      struct http_response *ret, struct err *err);
+/* Likewise of a URL that the registry gave out. Another origin than the endpoint's gets no credentials. */
+int endpoint_perform_url(struct endpoint *e, const char *url, struct http_request *request,
+                         struct http_response *ret, struct err *err);
 /* Checks the credentials, as docker login does. *ret_token: a refresh token to keep instead of the password,
  * or NULL. */
 int endpoint_login(struct endpoint *e, char **ret_token, struct err *err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -21,6 +22,7 @@ struct exchange {
     CURL *curl;
     size_t header_bytes;
     bool body_refused;
+    int64_t uploaded; /* position in the upload */
 };
 
 bool http_is_secure(const char *url)
@@ -36,6 +38,14 @@ void http_response_finish(struct http_response *r)
     free(r->location);
     buf_finish(&r->error_body);
     *r = (struct http_response){0};
+}
+
+/* Forgets what an earlier answer said. */
+static void response_begin(struct http_response *r)
+{
+    http_response_finish(r);
+    *r = (struct http_response){
+        .length = -1, .range_end = -1, .retry_after = -1, .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX)};
 }
 
 static CURL *take_handle(void)
@@ -85,6 +95,12 @@ static void take_header(struct http_response *r, const char *name, const char *v
         r->start = number;
     else if (strcasecmp(name, "content-length") == 0 && sscanf(value, "%lld", &number) == 1)
         r->length = number;
+    else if (strcasecmp(name, "range") == 0 && sscanf(value, "%*[bytes=]%*d-%lld", &number) == 1)
+        r->range_end = number;
+    else if (strcasecmp(name, "range") == 0 && sscanf(value, "%*d-%lld", &number) == 1)
+        r->range_end = number;
+    else if (strcasecmp(name, "oci-chunk-min-length") == 0 && sscanf(value, "%lld", &number) == 1)
+        r->chunk_min = number;
     else if (strcasecmp(name, "retry-after") == 0 && sscanf(value, "%lld", &number) == 1)
         r->retry_after = number < 0 || number > 3600 ? 3600 : (int)number;
 }
@@ -101,9 +117,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
         return 0;
     if (len > 5 &&
         strncmp(data, "HTTP/", 5) == 0) { /* a new answer: what an interim one said doesn't count */
-        http_response_finish(x->response);
-        *x->response = (struct http_response){
-            .length = -1, .retry_after = -1, .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX)};
+        response_begin(x->response);
         return len;
     }
     line = xstrndup(data, len);
@@ -135,11 +149,26 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
+static size_t on_upload(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    const struct http_upload *u = x->request->upload;
+    size_t room = (size_t)MIN_OF((int64_t)(size * count), u->size - x->uploaded);
+    ssize_t n = room ? pread(u->fd, data, room, u->offset + x->uploaded) : 0;
+
+    if (n < 0 || (n == 0 && room))
+        return CURL_READFUNC_ABORT;
+    x->uploaded += n;
+    return (size_t)n;
+}
+
 static int on_progress(void *arg, curl_off_t dltotal _unused_, curl_off_t dlnow _unused_,
-                       curl_off_t ultotal _unused_, curl_off_t ulnow _unused_)
+                       curl_off_t ultotal _unused_, curl_off_t ulnow)
 {
     struct exchange *x = arg;
 
+    if (x->request->sent && x->request->upload)
+        x->request->sent(x->request->arg, ulnow);
     return x->request->cancelled && x->request->cancelled(x->request->arg);
 }
 
@@ -149,6 +178,29 @@ static void set_blob(CURL *curl, CURLoption option, const struct buf *pem)
 
     if (pem->len)
         curl_easy_setopt(curl, option, &blob);
+}
+
+/* Method and body. */
+static void set_method(struct exchange *x)
+{
+    const struct http_request *q = x->request;
+    CURL *curl = x->curl;
+
+    if (q->form) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->form);
+    } else if (q->upload) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->upload->size);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_upload);
+        curl_easy_setopt(curl, CURLOPT_READDATA, x);
+        curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+    } else if (q->method && strcmp(q->method, "HEAD") == 0) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    } else if (q->method) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+    }
+    if (q->method && strcmp(q->method, "HEAD") != 0)
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 }
 
 static void set_options(struct exchange *x, const char *url, struct curl_slist *headers)
@@ -177,10 +229,16 @@ static void set_options(struct exchange *x, const char *url, struct curl_slist *
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
     if (q->no_proxy)
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    if (q->form)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->form);
+    set_method(x);
     if (q->certificates && !q->insecure)
         set_blob(curl, CURLOPT_CAINFO_BLOB, &q->certificates->ca);
+}
+
+static struct curl_slist *add_header(struct curl_slist *headers, const char *name, const char *value)
+{
+    _cleanup_free_ char *line = value ? xasprintf("%s: %s", name, value) : NULL;
+
+    return line ? curl_slist_append(headers, line) : headers;
 }
 
 /* Credentials of all kinds: for the origin of the request alone, never for where a redirect leads. */
@@ -188,11 +246,7 @@ static struct curl_slist *origin_only(struct exchange *x, struct curl_slist *hea
 {
     const struct http_request *q = x->request;
 
-    if (q->authorization) {
-        _cleanup_free_ char *line = xasprintf("Authorization: %s", q->authorization);
-
-        headers = curl_slist_append(headers, line);
-    }
+    headers = add_header(headers, "Authorization", q->authorization);
     if (q->certificates && q->certificates->certificate.len && q->certificates->key.len) {
         set_blob(x->curl, CURLOPT_SSLCERT_BLOB, &q->certificates->certificate);
         set_blob(x->curl, CURLOPT_SSLKEY_BLOB, &q->certificates->key);
@@ -202,13 +256,13 @@ static struct curl_slist *origin_only(struct exchange *x, struct curl_slist *hea
 
 static struct curl_slist *common_headers(const struct http_request *q)
 {
-    struct curl_slist *headers = NULL;
+    struct curl_slist *headers = add_header(NULL, "Accept", q->accept);
     char range[64];
 
-    if (q->accept) {
-        _cleanup_free_ char *line = xasprintf("Accept: %s", q->accept);
-
-        headers = curl_slist_append(headers, line);
+    if (q->method && !q->form && strcmp(q->method, "HEAD") != 0) {
+        headers = add_header(headers, "Content-Type",
+                             q->content_type ? q->content_type : "application/octet-stream");
+        headers = add_header(headers, "Content-Range", q->content_range);
     }
     if (q->offset > 0) {
         snprintf(range, sizeof(range), "Range: bytes=%lld-", (long long)q->offset);
@@ -231,12 +285,25 @@ static const struct {
     {CURLE_PARTIAL_FILE, true, false},
     {CURLE_RECV_ERROR, true, false},
     {CURLE_SEND_ERROR, true, false},
+    {CURLE_SEND_FAIL_REWIND, true, false}, /* a kept connection was closed: the caller asks what arrived */
     {CURLE_GOT_NOTHING, true, false},
     {CURLE_HTTP2, true, false},
     {CURLE_HTTP2_STREAM, true, false},
     {CURLE_WEIRD_SERVER_REPLY, false, true},
     {CURLE_UNSUPPORTED_PROTOCOL, false, false},
 };
+
+/* As Go's programs begin such messages: Get "https://…": … */
+static const char *method_word(const struct http_request *q)
+{
+    static const char *const words[][2] = {
+        {"HEAD", "Head"}, {"POST", "Post"}, {"PUT", "Put"}, {"PATCH", "Patch"}};
+
+    for (size_t i = 0; q->method && i < ARRAY_SIZE(words); i++)
+        if (strcmp(q->method, words[i][0]) == 0)
+            return words[i][1];
+    return q->form ? "Post" : "Get";
+}
 
 static int curl_failed(struct exchange *x, CURLcode code, const char *url, const char *detail,
                        struct err *err)
@@ -252,11 +319,11 @@ static int curl_failed(struct exchange *x, CURLcode code, const char *url, const
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, ERR_CANCELLED, "cancelled");
     if (x->header_bytes > HTTP_HEADERS_MAX)
-        return err_set(err, ERR_INVALID, "Get \"%s\": more than %d bytes of headers", shown,
+        return err_set(err, ERR_INVALID, "%s \"%s\": more than %d bytes of headers", method_word(q), shown,
                        HTTP_HEADERS_MAX);
     if (x->body_refused)
-        return err_set(err, ERR_INVALID, "Get \"%s\": the body can't be taken", shown);
-    return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": %s", q->form ? "Post" : "Get", shown,
+        return err_set(err, ERR_INVALID, "%s \"%s\": the body can't be taken", method_word(q), shown);
+    return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": %s", method_word(q), shown,
                    *detail ? detail : curl_easy_strerror(code));
 }
 
@@ -276,6 +343,13 @@ static char *origin_of(const char *url)
     curl_free(port);
     curl_url_cleanup(u);
     return origin;
+}
+
+bool http_same_origin(const char *a, const char *b)
+{
+    _cleanup_free_ char *x = origin_of(a), *y = origin_of(b);
+
+    return x && str_eq(x, y);
 }
 
 /* The two commonest failures in the words that tools look for. */
@@ -307,9 +381,7 @@ static int perform_once(const struct http_request *q, const char *url, bool at_o
 
     if (!x.curl)
         return err_set(err, ERR_SYSTEM, "cannot set up an HTTP client");
-    http_response_finish(ret);
-    *ret =
-        (struct http_response){.length = -1, .retry_after = -1, .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX)};
+    response_begin(ret);
     set_options(&x, url, NULL);
     if (at_origin)
         headers = origin_only(&x, headers);
@@ -325,8 +397,7 @@ static int perform_once(const struct http_request *q, const char *url, bool at_o
     return code == CURLE_OK ? 0 : curl_failed(&x, code, url, detail, err);
 }
 
-/* Where `location` leads from `base`; NULL if nowhere. The caller frees. */
-static char *resolve_location(const char *base, const char *location)
+char *http_resolve(const char *base, const char *location)
 {
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
@@ -360,13 +431,13 @@ int http_perform(const struct http_request *q, struct http_response *ret, struct
         if (q->form)
             return err_set(err, ERR_INVALID, "Post \"%s\": a redirect, which isn't followed with credentials",
                            q->url);
-        next = resolve_location(url, ret->location);
+        next = http_resolve(url, ret->location);
         if (!next || (http_is_secure(url) && !http_is_secure(next) && !q->insecure))
-            return err_set(err, ERR_INVALID,
-                           "Get \"%s\": a redirect to an unusable or insecure place: %.200s", q->url,
-                           ret->location);
+            return err_set(err, ERR_INVALID, "%s \"%s\": a redirect to an unusable or insecure place: %.200s",
+                           method_word(q), q->url, ret->location);
         free(url);
         url = take_ptr(&next);
     }
-    return err_set(err, ERR_INVALID, "Get \"%s\": more than %d redirects", q->url, HTTP_REDIRECTS_MAX);
+    return err_set(err, ERR_INVALID, "%s \"%s\": more than %d redirects", method_word(q), q->url,
+                   HTTP_REDIRECTS_MAX);
 }

@@ -16,19 +16,31 @@ struct http_certificates {
     struct buf ca, certificate, key;
 };
 
+/* A body from a file: bytes offset … offset + size - 1 of it. The descriptor's own position isn't used. */
+struct http_upload {
+    int fd;
+    int64_t offset, size;
+};
+
 struct http_request {
+    const char *method; /* "HEAD", "POST", "PUT", "PATCH"; NULL: GET, or POST with a form */
     const char *url;
-    const char *authorization; /* header value; sent to url's own origin only. NULL: none */
-    const char *accept;        /* NULL: none */
-    const char *form;          /* POST this urlencoded form; NULL: GET */
-    int64_t offset;            /* > 0: ask for the bytes from there on */
-    bool insecure;             /* don't verify certificates, allow a redirect from https to http */
+    const char *authorization;        /* header value; sent to url's own origin only. NULL: none */
+    const char *accept;               /* NULL: none */
+    const char *form;                 /* POST this urlencoded form */
+    int64_t offset;                   /* > 0: ask for the bytes from there on */
+    const struct http_upload *upload; /* body of PUT and PATCH; NULL: an empty one */
+    const char *content_type;         /* of the body; NULL: application/octet-stream */
+    const char *content_range;        /* of the body, "0-99"; NULL: none */
+    bool insecure;                    /* don't verify certificates, allow a redirect from https to http */
     bool no_proxy;
     unsigned stall_seconds;
     const struct http_certificates *certificates;
     /* The body of a 2xx answer; -1 ends the exchange. start tells the answer's first byte's offset. */
     int (*body)(void *arg, int64_t start, const void *data, size_t len);
     bool (*cancelled)(void *arg); /* asked about every second; NULL: never */
+    void (*sent)(void *arg,
+                 int64_t bytes); /* so many bytes of the upload are on their way; NULL: nobody asks */
     void *arg;
 };
 
@@ -37,6 +49,8 @@ struct http_response {
     char *content_type, *content_digest, *challenge, *location;
     int64_t start;         /* first byte's offset, from Content-Range; 0 */
     int64_t length;        /* Content-Length, -1 when unknown */
+    int64_t range_end;     /* of an upload so far: its last byte's offset, from Range; -1 when absent */
+    int64_t chunk_min;     /* OCI-Chunk-Min-Length; 0 */
     int retry_after;       /* seconds, -1 when absent */
     struct buf error_body; /* of an answer that is no 2xx */
     bool transient;        /* after -1: worth another try */
@@ -48,5 +62,9 @@ void http_response_finish(struct http_response *r);
 int http_perform(const struct http_request *request, struct http_response *ret, struct err *err);
 /* True for a URL that starts with https://. */
 bool http_is_secure(const char *url);
+/* Scheme, host and port are the same. */
+bool http_same_origin(const char *a, const char *b);
+/* Where `location` leads from `base`; NULL if nowhere. The caller frees. */
+char *http_resolve(const char *base, const char *location);
 
 #endif

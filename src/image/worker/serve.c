@@ -25,7 +25,7 @@
 struct request {
     struct client *client;
     json_t *packet;
-    int reply, out;
+    int reply, out; /* out: where bytes go, or come from */
     struct client_watch watch;
     int64_t last_progress;
 };
@@ -79,6 +79,24 @@ static json_t *op_blob(struct request *q, struct err *err)
     return client_blob(q->client, digest, json_int_or(q->packet, "size", -1), q->out, &q->watch, err);
 }
 
+static json_t *op_push_blob(struct request *q, struct err *err)
+{
+    _cleanup_strv_ char **sources = json_strv(q->packet, "sources");
+    const char *digest = json_str(q->packet, "digest");
+
+    if (!digest_valid(digest)) {
+        err_set(err, ERR_INVALID, "invalid digest");
+        return NULL;
+    }
+    return client_push_blob(q->client, digest, sources, q->out, &q->watch, err);
+}
+
+static json_t *op_push_manifest(struct request *q, struct err *err)
+{
+    return client_push_manifest(q->client, json_str_or(q->packet, "reference", ""),
+                                json_str_or(q->packet, "media_type", ""), q->out, &q->watch, err);
+}
+
 static json_t *op_login(struct request *q, struct err *err)
 {
     return client_login(q->client, err);
@@ -88,11 +106,10 @@ static json_t *op_login(struct request *q, struct err *err)
 static const struct {
     const char *op;
     json_t *(*run)(struct request *q, struct err *err);
-    bool needs_out;
+    bool needs_file;
 } ops[] = {
-    {"manifest", op_manifest, true},
-    {"blob", op_blob, true},
-    {"login", op_login, false},
+    {"manifest", op_manifest, true},           {"blob", op_blob, true},    {"push-blob", op_push_blob, true},
+    {"push-manifest", op_push_manifest, true}, {"login", op_login, false},
 };
 
 static json_t *dispatch(struct request *q, struct err *err)
@@ -100,7 +117,7 @@ static json_t *dispatch(struct request *q, struct err *err)
     const char *op = json_str(q->packet, "op");
 
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-        if (str_eq(op, ops[i].op) && (q->out >= 0 || !ops[i].needs_out))
+        if (str_eq(op, ops[i].op) && (q->out >= 0 || !ops[i].needs_file))
             return ops[i].run(q, err);
     err_set(err, ERR_NOT_IMPLEMENTED, "keg-registry doesn't do \"%s\"", op ? op : "");
     return NULL;

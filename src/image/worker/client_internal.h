@@ -1,0 +1,23 @@
+/* What client.c and upload.c share. */
+#ifndef KEG_IMAGE_WORKER_CLIENT_INTERNAL_H
+#define KEG_IMAGE_WORKER_CLIENT_INTERNAL_H
+
+#include "image/worker/client.h"
+#include "image/worker/endpoint.h"
+
+enum { ENDPOINTS_MAX = 8 };
+
+struct client {
+    char *path, *name;
+    struct credentials credentials;
+    struct http_certificates certificates;
+    struct endpoint endpoints[ENDPOINTS_MAX]; /* mirrors, then the registry itself */
+    size_t n_endpoints;
+};
+
+static inline struct endpoint *client_origin(struct client *c)
+{
+    return &c->endpoints[c->n_endpoints - 1];
+}
+
+#endif

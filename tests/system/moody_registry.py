@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""A registry for uploads with a mood: moody_registry.py PORT MOOD FOLDER
+
+break   the first upload of a large blob breaks off in the middle; its place can be asked for
+chunks  a whole blob in one request is too large (413); chunks are taken
+deny    no upload is allowed
+
+Blobs and manifests that arrived whole are files of FOLDER, named by their digests' hexadecimal digits. Every request is a line on
+standard output."""
+import hashlib
+import http.server
+import os
+import sys
+
+port, mood, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+os.makedirs(folder, exist_ok=True)
+uploads = {}
+broken = False
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, status, headers=None, body=b""):
+        print(self.command, self.path, status, flush=True)
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def keep(self, data):
+        name = hashlib.sha256(data).hexdigest()
+        with open(os.path.join(folder, name), "wb") as f:
+            f.write(data)
+        return "sha256:" + name
+
+    def where(self, key):
+        return {"Location": f"/v2/u/{key}", "Range": f"0-{max(len(uploads[key]) - 1, 0)}"}
+
+    def do_HEAD(self):
+        name = self.path.rsplit(":", 1)[-1]
+        self.say(200 if os.path.exists(os.path.join(folder, name)) else 404)
+
+    def do_GET(self):
+        key = self.path.rsplit("/", 1)[-1]
+        if self.path == "/v2/":
+            self.say(200)
+        elif key in uploads:
+            self.say(204, self.where(key))
+        else:
+            self.say(404)
+
+    def do_POST(self):
+        if mood == "deny":
+            self.say(403, body=b'{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}')
+            return
+        key = str(len(uploads))
+        uploads[key] = b""
+        self.say(202, self.where(key))
+
+    def body(self):
+        """What came of it: less than announced when we break off."""
+        global broken
+        length = int(self.headers.get("Content-Length", 0))
+        if mood == "break" and length > 1000000 and not broken:
+            broken = True
+            return self.rfile.read(length // 2), False
+        return self.rfile.read(length), True
+
+    def do_PATCH(self):
+        key = self.path.rsplit("/", 1)[-1]
+        start, end = map(int, self.headers["Content-Range"].split("-"))
+        data, _ = self.body()
+        if start != len(uploads[key]) or end - start + 1 != len(data):
+            self.say(416)
+            return
+        uploads[key] += data
+        self.say(202, self.where(key))
+
+    def do_PUT(self):
+        if "/manifests/" in self.path:
+            data, _ = self.body()
+            self.say(201, {"Docker-Content-Digest": self.keep(data)})
+            return
+        key, _, query = self.path.rsplit("/", 1)[-1].partition("?")
+        if mood == "chunks" and int(self.headers.get("Content-Length", 0)) > 1000000:
+            self.say(413)
+            self.close_connection = True
+            return
+        data, whole = self.body()
+        uploads[key] += data
+        if not whole:
+            print("breaking off at", len(uploads[key]), flush=True)
+            self.close_connection = True
+            self.connection.close()
+            return
+        digest = self.keep(uploads[key])
+        self.say(201 if query == "digest=" + digest else 400, {"Docker-Content-Digest": digest})
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
