@@ -47,6 +47,8 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err);
 int launch_finish_cgroup(struct runtime_container *c, struct err *err);
 /* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
 int launch_start(struct runtime_container *c, int socket, struct err *err);
+/* Makes a time namespace for children, with linux.timeOffsets (timens.c). */
+int launch_make_time_namespace(int procfs, const json_t *offsets, struct err *err);
 /* Kills a child of ours and reaps it. */
 void launch_kill(int *pidfd);
 

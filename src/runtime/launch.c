@@ -1,6 +1,7 @@
 /* The caller's side of init: everything that is prepared before clone3(), and the conversation until
  * execve(). */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include "runtime/internal.h"
 #include "runtime/mappings.h"
 #include "runtime/sync.h"
+#include "sys/capability.h"
 #include "sys/mount.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -60,25 +62,6 @@ static uint64_t flags_to_make(const struct spec *spec)
     return spec->time_offsets ? flags & ~(uint64_t)CLONE_NEWTIME : flags;
 }
 
-static int make_time_namespace(const struct spec *spec, int procfs, struct err *err)
-{
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(4096);
-    const char *clock;
-    json_t *offset;
-    int result;
-
-    if (unshare(CLONE_NEWTIME) < 0)
-        return err_errno(err, errno, "make a time namespace");
-    json_object_foreach ((json_t *)spec->time_offsets, clock, offset) {
-        if (!str_eq(clock, "monotonic") && !str_eq(clock, "boottime"))
-            return err_set(err, ERR_INVALID, "linux.timeOffsets: there is no clock \"%s\"", clock);
-        buf_printf(&text, "%s %lld %lld\n", clock, (long long)json_int_or(offset, "secs", 0),
-                   (long long)json_int_or(offset, "nanosecs", 0));
-    }
-    result = text.len ? procfs_write(procfs, "self/timens_offsets", buf_str(&text)) : 0;
-    return result < 0 ? err_errno(err, result, "set the offsets of the time namespace") : 0;
-}
-
 /* Those two namespaces are entered by children only, so the caller can go in, clone, and come back. */
 struct detour {
     int pid, time; /* the way back, -EBADF: not gone */
@@ -96,11 +79,12 @@ static int detour_enter(struct detour *d, struct init *in, struct err *err)
             return err_errno(err, result, "join the pid namespace %s",
                              in->spec->namespaces[NAMESPACE_PID].path);
     }
-    if (in->spec->time_offsets && spec_makes(in->spec, NAMESPACE_TIME)) {
+    if (in->spec->time_offsets && spec_makes(in->spec, NAMESPACE_TIME) &&
+        !spec_makes(in->spec, NAMESPACE_USER)) { /* there init makes it, inside: see step_user() */
         d->time = namespace_open_of(0, NAMESPACE_TIME);
         if (d->time < 0)
             return err_errno(err, d->time, "open the time namespace");
-        return make_time_namespace(in->spec, in->procfs, err);
+        return launch_make_time_namespace(in->procfs, in->spec->time_offsets, err);
     }
     return 0;
 }
@@ -153,6 +137,14 @@ static bool needs_process_in_between(const struct init *in)
     return false;
 }
 
+/* An ordinary user may not: then init opens the sources, by what that user may see. */
+static bool may_clone_mounts(void)
+{
+    struct capability_sets held = {0};
+
+    return capability_get(&held) == 0 && held.effective & CAPABILITY_BIT(CAP_SYS_ADMIN);
+}
+
 static int prepare(struct init *in, struct err *err)
 {
     in->procfs = in->rootfs.procfs = procfs_open();
@@ -164,7 +156,7 @@ static int prepare(struct init *in, struct err *err)
     in->in_between = needs_process_in_between(in);
     in->rootfs.foreign_user = in->spec->namespaces[NAMESPACE_USER].wanted;
     in->clone_flags = flags_to_make(in->spec);
-    if (in->rootfs.foreign_user && mount_api_available()) {
+    if (in->rootfs.foreign_user && mount_api_available() && may_clone_mounts()) {
         in->sources_open = true;
         return rootfs_open_host(&in->rootfs, err);
     }

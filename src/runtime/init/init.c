@@ -21,8 +21,9 @@
 #include "runtime/sync.h"
 #include "sys/pidfd.h"
 
-/* Joins those that have a path, but for two that clones enter and the cgroup's, which has to wait. */
-static int join_namespaces(struct init *in, struct err *err)
+/* Joins those that have a path, but for two that clones enter and the cgroup's, which has to wait. With `passing_over`
+ * those that refuse stay for a second try, in the user namespace that is going to be joined and may own them. */
+static int join_namespaces(struct init *in, bool passing_over, struct err *err)
 {
     for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
         int result;
@@ -31,6 +32,8 @@ static int join_namespaces(struct init *in, struct err *err)
             kind == NAMESPACE_CGROUP)
             continue;
         result = namespace_join(in->namespaces[kind], namespaces[kind].flag);
+        if (result == -EPERM && passing_over)
+            continue;
         if (result < 0)
             return err_errno(err, result, "join the %s namespace %s", namespaces[kind].name,
                              in->spec->namespaces[kind].path);
@@ -48,16 +51,34 @@ static int step_namespaces(struct init *in, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         if (spec_makes(in->spec, own[i]))
             flags |= namespaces[own[i]].flag;
-    if (join_namespaces(in, err) < 0)
+    if (join_namespaces(in, /* passing_over= */ false, err) < 0)
         return -1;
     return flags && unshare((int)flags) < 0 ? err_errno(err, errno, "make namespaces") : 0;
 }
 
-/* Waits for the mappings, then is root in the user namespace. */
+/* Offsets can't be changed once somebody is inside, so it is made, set, and entered by the way of children. */
+static int make_time_namespace(const struct init *in, struct err *err)
+{
+    _cleanup_close_ int made = -EBADF;
+    int result;
+
+    if (launch_make_time_namespace(in->procfs, in->spec->time_offsets, err) < 0)
+        return -1;
+    made = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    result = made < 0 ? -errno : namespace_join(made, CLONE_NEWTIME);
+    return result < 0 ? err_errno(err, result, "join the time namespace") : 0;
+}
+
+/* Waits for the mappings, then is root in the user namespace, which all that is made from here on belongs to. */
 static int step_user(struct init *in, struct err *err)
 {
-    if (spec_makes(in->spec, NAMESPACE_USER) && sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
-        return -1;
+    if (spec_makes(in->spec, NAMESPACE_USER)) {
+        if (sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
+            return -1;
+        /* while the files of /proc/self are still ours, which those of a process that has changed its ids aren't */
+        if (in->spec->time_offsets && make_time_namespace(in, err) < 0)
+            return -1;
+    }
     if (!in->rootfs.foreign_user)
         return 0;
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
@@ -201,12 +222,18 @@ static const struct {
     const char *doing; /* put before the error; NULL where the messages need none */
     int (*run)(struct init *in, struct err *err);
 } steps[] = {
-    {NULL, step_namespaces}, {"user namespace", step_user},
-    {NULL, step_session},    {NULL, step_host_side},
-    {NULL, step_root},       {NULL, step_mounts},
-    {NULL, step_devices},    {NULL, step_hooks},
-    {NULL, step_masks},      {NULL, step_names},
-    {NULL, step_pivot},      {NULL, step_limits},
+    {"user namespace", step_user},
+    {NULL, step_namespaces},
+    {NULL, step_session},
+    {NULL, step_host_side},
+    {NULL, step_root},
+    {NULL, step_mounts},
+    {NULL, step_devices},
+    {NULL, step_hooks},
+    {NULL, step_masks},
+    {NULL, step_names},
+    {NULL, step_pivot},
+    {NULL, step_limits},
     {NULL, step_identity},
 };
 
@@ -249,22 +276,34 @@ static int execute(struct init *in, struct err *err)
     return process_execute(p, in->program, env, err);
 }
 
-/* The step in between (see init.h): joins with the host's privileges what init, in its user namespace, may not, and clones
- * init as a sibling. */
-static int clone_inside(struct init *in, struct err *err)
+/* A user namespace that owns the others has to be joined before them; one that doesn't takes away the right to join them. */
+static int join_all(struct init *in, struct err *err)
 {
-    int user = in->namespaces[NAMESPACE_USER], pids = in->namespaces[NAMESPACE_PID], result;
-    pid_t pid;
+    int user = in->namespaces[NAMESPACE_USER], pids = in->namespaces[NAMESPACE_PID];
+    int pid_result = pids < 0 ? 0 : namespace_join(pids, CLONE_NEWPID), result;
 
-    if (join_namespaces(in, err) < 0)
+    if (join_namespaces(in, /* passing_over= */ user >= 0, err) < 0)
         return -1;
-    result = pids >= 0 ? namespace_join(pids, CLONE_NEWPID) : 0;
-    if (result < 0)
-        return err_errno(err, result, "join the pid namespace %s", in->spec->namespaces[NAMESPACE_PID].path);
     result = user >= 0 ? namespace_join(user, CLONE_NEWUSER) : 0;
     if (result < 0)
         return err_errno(err, result, "join the user namespace %s",
                          in->spec->namespaces[NAMESPACE_USER].path);
+    if (pid_result == -EPERM && user >= 0)
+        pid_result = namespace_join(pids, CLONE_NEWPID);
+    if (pid_result < 0)
+        return err_errno(err, pid_result, "join the pid namespace %s",
+                         in->spec->namespaces[NAMESPACE_PID].path);
+    return user >= 0 ? join_namespaces(in, /* passing_over= */ false, err) : 0;
+}
+
+/* The step in between (see init.h): joins with the host's privileges what init, in its user namespace, may not, and clones
+ * init as a sibling. */
+static int clone_inside(struct init *in, struct err *err)
+{
+    pid_t pid;
+
+    if (join_all(in, err) < 0)
+        return -1;
     pid = process_clone(in->clone_flags | CLONE_PARENT, -EBADF, NULL);
     if (pid < 0)
         return err_errno(err, pid, "clone the container's process");
