@@ -32,6 +32,8 @@ int route_containers_pause(struct request *r, struct err *err);
 int route_containers_unpause(struct request *r, struct err *err);
 int route_containers_rename(struct request *r, struct err *err);
 int route_containers_resize(struct request *r, struct err *err);
+int route_containers_export(struct request *r, struct err *err);
+int route_containers_commit(struct request *r, struct err *err);
 int route_containers_update(struct request *r, struct err *err);
 int route_containers_remove(struct request *r, struct err *err);
 int route_containers_prune(struct request *r, struct err *err);

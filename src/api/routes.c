@@ -22,7 +22,7 @@ const struct route routes[] = {
     {"GET",    "/containers/{id}/top",             0, 0, route_containers_top},
     {"GET",    "/containers/{id}/logs",            0, 0, route_containers_logs},
     {"GET",    "/containers/{id}/changes",         0, 0, route_containers_changes},
-    {"GET",    "/containers/{id}/export",          0, 0, route_system_not_implemented},
+    {"GET",    "/containers/{id}/export",          0, 0, route_containers_export},
     {"GET",    "/containers/{id}/stats",           0, 0, route_system_not_implemented},
     {"POST",   "/containers/{id}/resize",          0, 0, route_containers_resize},
     {"POST",   "/containers/{id}/start",           0, 0, route_containers_start},
@@ -40,7 +40,7 @@ const struct route routes[] = {
     {"HEAD",   "/containers/{id}/archive",         0, 0, route_system_not_implemented},
     {"GET",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},
     {"PUT",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},
-    {"POST",   "/commit",                          0, 0, route_system_not_implemented},
+    {"POST",   "/commit",                          0, ROUTE_JSON, route_containers_commit},
 
     /* execs */
     {"POST",   "/containers/{id}/exec",            0, ROUTE_JSON, route_execs_create},

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/commit.h"
 
 int route_containers_list(struct request *r, struct err *err)
 {
@@ -147,6 +148,33 @@ int route_containers_update(struct request *r, struct err *err)
     if (!body || engine_container_update(r->engine, r->wildcard, body, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
+}
+
+int route_containers_export(struct request *r, struct err *err)
+{
+    return engine_container_export(r->engine, r->wildcard, reply_stream(r, "application/octet-stream"), err);
+}
+
+int route_containers_commit(struct request *r, struct err *err)
+{
+    const char *container = request_query(r, "container"), *pause = request_query(r, "pause");
+    _cleanup_strv_ char **changes = request_query_all(r, "changes");
+    const struct engine_commit_options o = {
+        .repo = request_query(r, "repo"),
+        .tag = request_query(r, "tag"),
+        .author = request_query(r, "author"),
+        .comment = request_query(r, "comment"),
+        .changes = changes,
+        .config = r->body,
+        .pause = str_empty(pause) || request_query_bool(r, "pause"),
+    };
+    json_t *ret = NULL;
+
+    if (str_empty(container))
+        return err_set(err, ERR_INVALID, "no container given: say which in the parameter \"container\"");
+    if (engine_container_commit(r->engine, container, &o, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 201, ret);
 }
 
 int route_containers_remove(struct request *r, struct err *err)
