@@ -17,7 +17,7 @@
 
 enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, DISCARD_TIMEOUT_MS = 500 };
 
-static struct cgroup *cgroup_new(const char *path)
+struct cgroup *cgroup_new(const char *path)
 {
     struct cgroup *cg = xcalloc(1, sizeof(*cg));
     cg->path = xstrdup(path);
@@ -95,7 +95,23 @@ static int cgroup_make_directory(const struct cgroup_tree *tree, const char *rel
     return mkdirat(tree->fd, rel, 0755) == 0 ? 1 : errno == EEXIST ? 0 : -errno;
 }
 
-/* Makes cg in its i-th tree. 0 or -errno; -EBUSY when processes are in it already. */
+/* A directory that was there before is used when nobody is in it (-EBUSY), and nobody will be stopped in it
+ * (-EDEADLK: it is frozen, or a v2 group below one that is). */
+static int cgroup_check_unused(int dir, bool v2)
+{
+    char text[256];
+
+    if (cgroup_read(dir, "cgroup.procs", text, sizeof(text)) > 0)
+        return -EBUSY;
+    if (v2)
+        return cgroup_read(dir, "cgroup.events", text, sizeof(text)) > 0 && strstr(text, "frozen 1")
+                   ? -EDEADLK
+                   : 0;
+    return cgroup_read(dir, "freezer.state", text, sizeof(text)) > 0 && !str_eq(text, "THAWED") ? -EDEADLK
+                                                                                                : 0;
+}
+
+/* Makes cg in its i-th tree. 0 or -errno, as the above. */
 static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, size_t i)
 {
     if (!cg->rel[i])
@@ -107,9 +123,9 @@ static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, s
     cg->fd[i] = openat(tree->fd, cg->rel[i], DIRECTORY_FLAGS);
     if (cg->fd[i] < 0)
         return -errno;
-    char first[32];
-    if (!cg->is_new[i] && cgroup_read(cg->fd[i], "cgroup.procs", first, sizeof(first)) > 0)
-        return -EBUSY;
+    r = cg->is_new[i] ? 0 : cgroup_check_unused(cg->fd[i], tree->info.v2);
+    if (r < 0)
+        return r;
     if (tree->info.v2)
         cgroup_v2_enable(tree, cg->rel[i], cg->fd[i]);
     else if (tree->controllers & CTL_CPUSET)
@@ -128,7 +144,10 @@ static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
         if (r >= 0)
             continue;
         if (r == -EBUSY)
-            err_set(err, ERR_CONFLICT, "cgroup %s/%s is in use: it holds processes",
+            err_set(err, ERR_CONFLICT, "container's cgroup is not empty: there are processes in %s/%s",
+                    l->trees[i].info.mountpoint, cg->rel[i]);
+        else if (r == -EDEADLK)
+            err_set(err, ERR_CONFLICT, "container's cgroup unexpectedly frozen: %s/%s",
                     l->trees[i].info.mountpoint, cg->rel[i]);
         else
             err_errno(err, r, "make cgroup %s/%s", l->trees[i].info.mountpoint,

@@ -81,6 +81,17 @@ char *cgroup_directory(const struct cgroup *cg, size_t hierarchy);
 /* The v2 directory for clone3()'s CLONE_INTO_CGROUP, borrowed; -EBADF without v2. */
 int cgroup_unified_fd(const struct cgroup *cg);
 
+/* The v2 directory in which a process of the container is now: cg's own or one below it, which is where others can still be
+ * born when cg itself has given its controllers on. The caller closes it. -errno; -EXDEV when it is elsewhere. */
+int cgroup_unified_fd_of(const struct cgroup *cg, pid_t pid);
+/* Groups below cg that exist, per specification: "PATH" in every hierarchy, "CONTROLLER[,CONTROLLER…]:PATH" in theirs; where
+ * none is about a hierarchy (or specs is NULL) it is cg. Later ones outrank earlier ones. ERR_INVALID for ".." and unknown
+ * controllers, ERR_NOT_FOUND. */
+struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, struct err *err);
+/* Gives the v2 directory to uid:gid, with the files that cgroup-v2.rst, "Delegation", names: its owner may then make
+ * groups in it, but not change its limits. */
+int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *err);
+
 enum cgroup_attach_flags {
     CGROUP_BORN_UNIFIED =
         1, /* the process was cloned into cgroup_unified_fd(): only the v1 hierarchies are left */

@@ -134,19 +134,24 @@ static int64_t setting_int(const struct target *t, const char *path)
 
 /* --- memory --- */
 
-static int memory_check_before_update(const struct target *t, int64_t limit, struct err *err)
+/* memory.checkBeforeUpdate: a limit below what is in use would have processes killed. */
+static int memory_check_before_update(const struct target *t, int64_t limit, int64_t swap, struct err *err)
 {
+    const struct {
+        const char *what;
+        int64_t limit;
+    } rows[] = {{"memory+swap limit", swap}, {"memory limit", limit}};
     uint64_t usage = 0;
-    if (!json_is_true(json_at(t->resources, "memory.checkBeforeUpdate")) || limit <= 0)
+    if (!json_is_true(json_at(t->resources, "memory.checkBeforeUpdate")))
         return 0;
     int r = cgroup_read_u64(t->dir, t->v2 ? "memory.current" : "memory.usage_in_bytes", &usage);
     if (r < 0)
         return err_errno(err, r, "resources.memory.checkBeforeUpdate: read the usage");
-    if (usage > (uint64_t)limit)
-        return err_set(
-            err, ERR_CONFLICT,
-            "resources.memory.limit: %lld is below what is in use (%llu), and checkBeforeUpdate is set",
-            (long long)limit, (unsigned long long)usage);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].limit > 0 && (uint64_t)rows[i].limit <= usage)
+            return err_set(err, ERR_CONFLICT,
+                           "resources.memory: rejecting %s %lld <= usage %llu (checkBeforeUpdate is set)",
+                           rows[i].what, (long long)rows[i].limit, (unsigned long long)usage);
     return 0;
 }
 
@@ -173,7 +178,7 @@ static int memory_limits(const struct target *t, const json_t *value _unused_, s
     int64_t limit = setting_int(t, "memory.limit"), swap = setting_int(t, "memory.swap");
     const char *swap_file = t->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
     struct writes w = {};
-    if (memory_check_before_update(t, limit, err) < 0)
+    if (memory_check_before_update(t, limit, swap, err) < 0)
         return -1;
     if (limit == -1 && swap == 0) /* no limit includes swap, where it is counted */
         swap = -1;
@@ -217,15 +222,28 @@ static int memory_use_hierarchy(const struct target *t, const json_t *value, str
 
 /* v1 shares (2…262144, usually 1024) to v2 weight (1…10000, usually 100), such that the usual values meet:
  * quadratic in log2, as runc and crun do it. */
+static int64_t cpu_weight_from_shares(int64_t shares)
+{
+    double l = log2((double)MIN_OF(MAX_OF(shares, 2), 262144));
+    return MIN_OF((int64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0)), 10000);
+}
+
+/* cpu.shares and cpu.idle: as long as a group is idle the kernel takes no shares for it, so that leaving that state goes
+ * before, and entering it after. */
 static int cpu_shares(const struct target *t, const json_t *value, struct err *err)
 {
-    if (!t->v2)
-        return setting_plain(t, value, err);
-    int64_t shares = MIN_OF(MAX_OF(json_integer_value(value), 2), 262144);
-    double l = log2((double)shares);
-    char text[32];
-    snprintf(text, sizeof(text), "%d", (int)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0)));
-    return setting_write(t, setting_file(t), text, err);
+    const json_t *idle = json_at(t->resources, "cpu.idle");
+    int64_t shares = json_integer_value(value);
+    struct writes w = {};
+    writes_add(&w, t, setting_file(t), t->v2 ? cpu_weight_from_shares(shares) : shares);
+    if (json_is_integer(idle))
+        writes_add(&w, t, "cpu.idle", json_integer_value(idle));
+    return writes_run(&w, t, err);
+}
+
+static int cpu_idle_alone(const struct target *t, const json_t *value, struct err *err)
+{
+    return setting_int(t, "cpu.shares") ? 0 : setting_plain(t, value, err);
 }
 
 /* v2: "quota period" in one file. What isn't given stays. */
@@ -390,7 +408,7 @@ static int hugepage_limits(const struct target *t, const json_t *value, struct e
     size_t i;
     json_t *entry;
     json_array_foreach ((json_t *)value, i, entry) {
-        const char *size = json_str(entry, "pageSize");
+        const char *size = json_str_or(entry, "pageSize", json_str(entry, "pagesize")); /* Go doesn't mind */
         if (!size || strlen(size) > 16 || strpbrk(size, "/."))
             return err_set(err, ERR_INVALID, "resources.hugepageLimits[%zu]: pageSize isn't like \"2MB\"", i);
         char file[64], text[32];
@@ -478,7 +496,7 @@ static const struct setting settings[] = {
     {"cpu.burst", CTL_CPU, "cpu.cfs_burst_us", "cpu.max.burst", cpu_burst_alone, .zero_counts = true},
     {"cpu.realtimeRuntime", CTL_CPU, "cpu.rt_runtime_us", NULL, cpu_realtime},
     {"cpu.realtimePeriod", CTL_CPU, "cpu.rt_period_us", NULL, cpu_realtime_period_alone},
-    {"cpu.idle", CTL_CPU, "cpu.idle", "cpu.idle", NULL, .zero_counts = true},
+    {"cpu.idle", CTL_CPU, "cpu.idle", "cpu.idle", cpu_idle_alone, .zero_counts = true},
     {"cpu.cpus", CTL_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL},
     {"cpu.mems", CTL_CPUSET, "cpuset.mems", "cpuset.mems", NULL},
     {"pids.limit", CTL_PIDS, "pids.max", "pids.max", pids_limit},
@@ -516,7 +534,8 @@ static int setting_apply(struct cgroup *cg, const json_t *resources, const struc
     struct target t = {.cg = cg, .resources = resources, .row = row};
     int tree = row->controller ? cgroup_tree_of(cg, row->controller) : cgroup_tree_v2(cg);
     if (tree < 0 && !row->controller)
-        return err_set(err, ERR_NOT_IMPLEMENTED, "resources.%s: it needs cgroup v2", row->path);
+        return err_set(err, ERR_NOT_IMPLEMENTED, "invalid configuration: resources.%s needs cgroup v2",
+                       row->path);
     /* OOM killer, hierarchy: asking for what is so anyway needs no controller. */
     if (tree < 0)
         return json_is_false(value) ? 0

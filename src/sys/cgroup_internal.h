@@ -47,6 +47,9 @@ struct cgroup {
     bool is_new[CGROUP_TREES_MAX]; /* made by this handle, so removed when making the rest fails */
 };
 
+/* A handle without directories. */
+struct cgroup *cgroup_new(const char *path);
+
 /* The host's layout, found once. */
 const struct cgroup_layout *cgroup_layout(void);
 /* Tests: a directory that poses as a pure v2 mount with these controllers. NULL goes back to the host's. */
