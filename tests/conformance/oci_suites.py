@@ -1,0 +1,189 @@
+"""The three suites: how each is run, and what its output means. A verdict is pass, fail, skip (the suite's own decision), or
+quiet: the program ended well without having claimed anything."""
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TEST_LIMIT, FILE_LIMIT = 120, 1200  # seconds
+
+
+def on_terminal(command, folder, environment, limit):
+    """Runs a command with a controlling terminal, as the suites want it. Gives what it printed."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe(command[0], command, environment)
+    output, end, ended = b"", time.monotonic() + limit, False
+    while True:
+        if select.select([master], [], [], 0 if ended else 0.2)[0]:
+            try:
+                chunk = os.read(master, 65536)
+            except OSError:  # the last one closed its side
+                chunk = b""
+            output += chunk
+            if chunk:
+                continue
+        if ended:  # what a failed test left behind may keep the terminal open
+            break
+        ended = os.waitpid(pid, os.WNOHANG)[0] == pid
+        if not ended and time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            output += b"\nnot ok 9999 all of it in time\n"
+            ended = True
+    os.close(master)
+    return output.decode(errors="replace").replace("\r", "")
+
+
+def numbered(results):
+    """Tests of the same name in one file get a number."""
+    seen = {}
+    for name, *rest in results:
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})", *rest
+
+
+class Suite:
+    def __init__(self, source, runtime):
+        self.source, self.runtime = os.path.abspath(source), runtime
+
+    def run(self, names, log):
+        for file in self.files():
+            if names and not any(file.startswith(name) for name in names):
+                continue
+            output, results = self.run_file(file)
+            log.write(f"# === {self.name} {file}\n{output}\n")
+            log.flush()
+            for test, verdict, word in numbered(results):
+                yield (f"{file}: {test}" if test else file), verdict, " ".join(word.split())
+
+    def environment(self, **more):
+        return {"PATH": PATH, "HOME": "/root", "TERM": "xterm", "TMPDIR": os.environ["TMPDIR"]} | more
+
+
+class Tools(Suite):
+    """runtime-tools: one program a directory, TAP; some print something only when they are unhappy, and end with 0 then too."""
+    name = "runtime-tools"
+
+    def files(self):
+        return sorted(path.parent.name for path in pathlib.Path(self.source, "validation").glob("*/*.t"))
+
+    def run_file(self, file):
+        done = subprocess.run(["timeout", "-k", "5", "60", f"validation/{file}/{file}.t"], cwd=self.source, text=True,
+                              errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=self.environment(RUNTIME=self.runtime))
+        good = len(re.findall(r"(?m)^ *ok ", done.stdout))
+        bad = re.findall(r"(?m)^ *not ok \d+ (?:- )?(.*)", done.stdout)
+        if not bad and good == 0 and re.search(r'(?m)^ *"error": ', done.stdout):
+            bad = re.findall(r'(?m)^ *"error": "(.*)"', done.stdout)
+        if done.returncode or bad:
+            word = "; ".join(dict.fromkeys(bad)) or (done.stdout.strip().splitlines() or [""])[-1]
+            return done.stdout, [("", "fail", word)]
+        return done.stdout, [("", "pass" if good else "quiet", "")]
+
+
+class Runc(Suite):
+    """runc: bats."""
+    name = "runc"
+
+    def files(self):
+        return sorted(path.name for path in pathlib.Path(self.source, "tests/integration").glob("*.bats"))
+
+    def run_file(self, file):
+        output = on_terminal(["bats", "--tap", f"tests/integration/{file}"], self.source,
+                             self.environment(RUNC=self.runtime, GOFLAGS="-mod=vendor", BATS_TEST_TIMEOUT=str(TEST_LIMIT)),
+                             FILE_LIMIT)
+        results = []
+        for verdict, test, word in re.findall(r"(?m)^(ok|not ok) \d+ (.*?)(?: # (skip.*|timeout.*))?$", output):
+            skipped = word.startswith("skip")
+            results.append((test, "skip" if skipped else "pass" if verdict == "ok" else "fail", word.removeprefix("skip")))
+        return output, results
+
+
+class Crun(Suite):
+    """crun: one Python program a subject, TAP."""
+    name = "crun"
+
+    def files(self):
+        return sorted(path.name for path in pathlib.Path(self.source, "tests").glob("test_*.py"))
+
+    def run_file(self, file):
+        output = on_terminal(["python3", file], f"{self.source}/tests",
+                             self.environment(OCI_RUNTIME=self.runtime, INIT=f"{self.source}/tests/init"), FILE_LIMIT)
+        results = []
+        for verdict, test, word in re.findall(r"(?m)^(ok|not ok) \d+ (?:- )?(\S+)(.*)$", output):
+            reason = re.search(r"# *SKIP:? *(.*)", word)
+            results.append((test, "skip" if reason else "pass" if verdict == "ok" else "fail", reason[1] if reason else ""))
+        return output, results
+
+
+def suites(tools, runc, crun, runtime):
+    for source, suite in ((tools, Tools), (runc, Runc), (crun, Crun)):
+        if source:
+            yield suite(source, runtime)
+
+
+# Isolation: suites give their containers and cgroups fixed names. A cgroup namespace keeps two runs apart, and the tests away
+# from the machine's own groups. With cgroup v2 alone there is none: its root has to stay empty of processes.
+
+def isolated():
+    return "OCI_ISOLATED" in os.environ
+
+
+def hierarchies():
+    """Mounted v1 hierarchies: (mount point, their option of mount)."""
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, rest = line.partition(" - ")
+        kind, _, options = rest.split(" ", 2)
+        if kind == "cgroup":
+            names = [option for option in options.split(",") if option not in ("rw", "xattr")]
+            yield fields.split()[4], ",".join(("none," if name.startswith("name=") else "") + name for name in names)
+
+
+def remount_script():
+    """Run in the new namespaces: the same hierarchies, seen from the new root. An empty v2 tree beside them goes."""
+    lines = ["set -e", "mountpoint -q /sys/fs/cgroup/unified && umount -l /sys/fs/cgroup/unified || :"]
+    for point, option in hierarchies():
+        lines.append(f"umount -l {point}; mount -t cgroup -o {option} cgroup {point}")
+    return "\n".join([*lines, 'exec "$@"'])
+
+
+def enter(groups):
+    for group in groups:
+        pathlib.Path(group, "cgroup.procs").write_text(str(os.getpid()))
+
+
+def remove(group):
+    for folder, _, _ in sorted(os.walk(group), reverse=True):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
+
+
+def isolate(command):
+    """Runs the command in a mount and a cgroup namespace, gives its status, and removes what is left."""
+    groups = []
+    for point, _ in hierarchies():
+        group = pathlib.Path(point, f"oci-suites-{os.getpid()}")
+        group.mkdir()
+        groups.append(group)
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if (group / name).exists():
+                (group / name).write_text(pathlib.Path(point, name).read_text())
+    with tempfile.TemporaryDirectory(prefix="oci-suites.") as temporary:
+        os.chmod(temporary, 0o755)
+        environment = os.environ | {"OCI_ISOLATED": "1", "TMPDIR": temporary}
+        namespaces = ["unshare", "--mount", "--propagation", "private", *(["--cgroup"] if groups else []), "sh", "-c",
+                      remount_script(), "sh", *command]
+        status = subprocess.run(namespaces, env=environment, preexec_fn=lambda: enter(groups)).returncode
+    for group in groups:
+        remove(group)
+    return status
