@@ -27,6 +27,9 @@ struct exec {
     struct seccomp_filter *filter;
     int procfs, sync;
     bool born_in_cgroup;
+    /* Where the right to enter the pid namespace comes with the user namespace (for an ordinary user), a process in between
+     * joins both, with all the rest, and clones the real one as its sibling. */
+    bool in_between;
 };
 
 /* Those namespaces of init that aren't the caller's too. The user namespace can't be joined by those who are
@@ -71,7 +74,7 @@ static int make_console(const struct exec *x, int *ret_slave, struct err *err)
 static int join(struct exec *x, struct err *err)
 {
     const struct runtime_container *c = x->container;
-    uint64_t flags = c->join_flags & ~(uint64_t)CLONE_NEWPID;
+    uint64_t flags = c->join_flags & ~(uint64_t)(x->in_between ? 0 : CLONE_NEWPID);
     int result;
 
     if (process_set_affinity(x->process.cpus_initial, err) < 0)
@@ -86,13 +89,45 @@ static int join(struct exec *x, struct err *err)
     return process_set_affinity(x->process.cpus_final, err);
 }
 
+static int set_oom_score(const struct exec *x, const char *process, struct err *err)
+{
+    char path[40], value[24];
+    int result;
+
+    if (x->process.oom_score_adj == INT64_MIN)
+        return 0;
+    snprintf(path, sizeof(path), "%s/oom_score_adj", process);
+    snprintf(value, sizeof(value), "%lld", (long long)x->process.oom_score_adj);
+    result = procfs_write(x->procfs, path, value);
+    return result < 0 ? err_errno(err, result, "set process.oomScoreAdj to %s", value) : 0;
+}
+
+static int clone_inside(struct exec *x, struct err *err)
+{
+    pid_t pid;
+
+    if (set_oom_score(x, "self", err) < 0) /* as long as its files are ours */
+        return -1;
+    process_set_visible(false);
+    if (join(x, err) < 0)
+        return -1;
+    pid = process_clone(CLONE_PARENT, -EBADF, NULL);
+    if (pid < 0)
+        return err_errno(err, pid, "clone a process into the container");
+    if (pid > 0) {
+        sync_send_pid(x->sync, pid);
+        _exit(0);
+    }
+    return 0;
+}
+
 static int become(struct exec *x, struct err *err)
 {
     const struct spec_process *p = &x->process;
     int slave = -EBADF;
     char **env, *program;
 
-    if (join(x, err) < 0)
+    if (x->in_between ? clone_inside(x, err) < 0 : join(x, err) < 0)
         return -1;
     if (setsid() < 0)
         return err_errno(err, errno, "make a session");
@@ -157,30 +192,22 @@ static pid_t clone_into(struct exec *x, int *ret_pidfd)
 
         back = namespace_open_of(0, NAMESPACE_PID);
         result = back < 0 ? back : namespace_join(c->pidfd, CLONE_NEWPID);
-        if (result < 0)
+        x->in_between = result == -EPERM && c->join_flags & CLONE_NEWUSER;
+        if (x->in_between)
+            close_fd(&back);
+        else if (result < 0)
             return result;
     }
     x->born_in_cgroup = unified >= 0;
-    process_set_visible(false); /* what is in the container must not look into it, nor take its descriptors */
+    if (!x->in_between)
+        process_set_visible(
+            false); /* what is in the container must not look into it, nor take its descriptors */
     pid = process_clone(0, unified, ret_pidfd);
     if (pid != 0)
         process_set_visible(true);
     if (pid != 0 && back >= 0)
         namespace_join(back, CLONE_NEWPID);
     return pid;
-}
-
-static int set_oom_score(const struct exec *x, pid_t pid, struct err *err)
-{
-    char path[40], value[24];
-    int result;
-
-    if (x->process.oom_score_adj == INT64_MIN)
-        return 0;
-    snprintf(path, sizeof(path), "%d/oom_score_adj", pid);
-    snprintf(value, sizeof(value), "%lld", (long long)x->process.oom_score_adj);
-    result = procfs_write(x->procfs, path, value);
-    return result < 0 ? err_errno(err, result, "set process.oomScoreAdj to %s", value) : 0;
 }
 
 /* Until execve(): the terminal, a listener, an error or the end. */
@@ -216,6 +243,7 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
 {
     _cleanup_close_ int socket = -EBADF, console = -EBADF;
     int pair[2], pidfd = -EBADF, result;
+    char name[16];
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -230,9 +258,12 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     close(pair[1]);
     if (pid < 0)
         return err_errno(err, pid, "clone a process into the container");
-    result = set_oom_score(x, pid, err);
+    snprintf(name, sizeof(name), "%d", pid);
+    result = x->in_between ? 0 : set_oom_score(x, name, err);
     if (result == 0 && sync_send(socket, SYNC_GO, -1) < 0)
         result = err_set(err, ERR_SYSTEM, "the process ended early");
+    if (result == 0 && x->in_between)
+        result = launch_follow(socket, &pid, &pidfd, err);
     if (result == 0)
         result = converse(x, socket, &console, err);
     if (result < 0) {

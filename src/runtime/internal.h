@@ -22,7 +22,7 @@ struct runtime_container {
     int sync;            /* to init while it waits for the start, else -EBADF */
     int console;         /* the pty's master, until taken */
     int oom_fd;          /* -EBADF: not yet asked for */
-    bool detached, is_child, started;
+    bool detached, is_child, started, rootless;
     uint64_t join_flags; /* CLONE_NEW… that exec has to join; 0: not yet known */
 };
 
@@ -47,6 +47,8 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err);
 int launch_finish_cgroup(struct runtime_container *c, struct err *err);
 /* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
 int launch_start(struct runtime_container *c, int socket, struct err *err);
+/* A process in between has cloned the real one as a sibling of its own: *pid and *pidfd are that one's from here on. */
+int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err);
 /* Makes a time namespace for children, with linux.timeOffsets (timens.c). */
 int launch_make_time_namespace(int procfs, const json_t *offsets, struct err *err);
 /* Kills a child of ours and reaps it. */

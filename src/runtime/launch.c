@@ -195,19 +195,18 @@ static int clone_init(struct runtime_container *c, struct init *in, struct err *
     return pid < 0 ? err_errno(err, pid, "clone the container's process") : 0;
 }
 
-/* The step in between has cloned init: what we have is not it yet. */
-static int follow(struct runtime_container *c, struct err *err)
+int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err)
 {
-    int32_t pid = 0;
-    enum sync_type type = sync_receive(c->sync, NULL, &pid, err);
+    int32_t next = 0;
+    enum sync_type type = sync_receive(socket, NULL, &next, err);
 
     if (type != SYNC_PID)
         return type == SYNC_ERROR ? -1 : err_set(err, ERR_SYSTEM, "the container's process ended early");
-    pidfd_reap(c->pidfd, /* hang= */ true, NULL);
-    close_fd(&c->pidfd);
-    c->pid = pid;
-    c->pidfd = pidfd_from_pid(pid);
-    return c->pidfd < 0 ? err_errno(err, c->pidfd, "open the container's process") : 0;
+    pidfd_reap(*pidfd, /* hang= */ true, NULL);
+    close_fd(pidfd);
+    *pid = next;
+    *pidfd = pidfd_from_pid(next);
+    return *pidfd < 0 ? err_errno(err, *pidfd, "open the container's process") : 0;
 }
 
 static int set_oom_score(const struct runtime_container *c, int procfs, struct err *err)
@@ -229,7 +228,7 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
 {
     const struct spec *spec = c->spec;
 
-    if (in->in_between && follow(c, err) < 0)
+    if (in->in_between && launch_follow(c->sync, &c->pid, &c->pidfd, err) < 0)
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && mappings_write(in->procfs, c->pid, spec, err) < 0)
         return -1;

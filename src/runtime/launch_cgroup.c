@@ -31,29 +31,83 @@ static json_t *complete_resources(const struct spec *spec)
     return resources;
 }
 
+/* Whether anything is asked for: no empty object or list, 0, false or null. */
+static bool asks_for_something(const json_t *json)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (json_is_object(json)) {
+        json_object_foreach ((json_t *)json, key, item)
+            if (asks_for_something(item))
+                return true;
+        return false;
+    }
+    json_array_foreach (json, i, item)
+        if (asks_for_something(item))
+            return true;
+    return json_is_number(json) ? json_number_value(json) != 0 : json_is_true(json) || json_is_string(json);
+}
+
+static bool asks_for_limits(const json_t *resources)
+{
+    _cleanup_json_ json_t *limits = json_copy((json_t *)resources);
+
+    json_object_del(limits, "devices");
+    return asks_for_something(limits);
+}
+
+/* As root the path counts from the top. An ordinary user's container gets a cgroup where the user may make one below the
+ * own (v2's delegation; v1 where somebody has given it), else none; one that is named in the configuration has to be. */
 int launch_begin_cgroup(struct runtime_container *c, struct err *err)
 {
-    _cleanup_free_ char *path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime-%s", c->id)
-                                                                 : xstrdup(c->spec->cgroups_path);
+    _cleanup_free_ char *path = NULL;
 
     if (cgroup_mode() == CGROUP_MODE_NONE)
         return 0;
-    c->cgroup = cgroup_begin(path, err);
+    if (str_empty(c->spec->cgroups_path) && c->rootless) {
+        path = xasprintf("keg-runtime-%s", c->id);
+        c->cgroup = cgroup_begin_where_allowed(path, err);
+    } else {
+        path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime-%s", c->id)
+                                                : xstrdup(c->spec->cgroups_path);
+        c->cgroup = cgroup_begin(path, err);
+    }
     return c->cgroup ? 0 : -1;
+}
+
+static int apply_limits(struct runtime_container *c, struct err *err)
+{
+    _cleanup_json_ json_t *resources = complete_resources(c->spec);
+
+    if (!c->rootless)
+        return cgroup_apply(c->cgroup, resources, err);
+    /* rules for devices are for root to make; an ordinary user can't open more by having none */
+    (void)cgroup_apply_devices(c->cgroup, json_object_get(resources, "devices"), NULL);
+    json_object_del(resources, "devices");
+    return cgroup_apply(c->cgroup, resources, err);
 }
 
 int launch_finish_cgroup(struct runtime_container *c, struct err *err)
 {
-    _cleanup_json_ json_t *resources = NULL;
     int fds[CGROUP_JOIN_MAX];
+    bool anywhere;
 
+    if (c->cgroup && cgroup_finish(c->cgroup, err) < 0)
+        return -1;
+    anywhere = c->cgroup && cgroup_is_anywhere(c->cgroup);
+    if (!anywhere && asks_for_limits(c->spec->resources))
+        return err_set(err, ERR_INVALID,
+                       "cannot set linux.resources: container could not join or create cgroup (%s)",
+                       c->cgroup ? "none is delegated to this user" : "no cgroup filesystem is mounted");
     if (!c->cgroup)
         return 0;
-    resources = complete_resources(c->spec);
-    if (cgroup_finish(c->cgroup, err) < 0 || cgroup_apply(c->cgroup, resources, err) < 0 ||
-        cgroup_prepare_join(c->cgroup, err) < 0)
+    if (anywhere && (apply_limits(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
         return -1;
     if (sync_send_cgroup(c->sync, fds, cgroup_join_fds(c->cgroup, fds)) < 0)
         return sync_expect(c->sync, SYNC_END, NULL, err); /* it has failed: let it tell why */
+    if (!anywhere)
+        c->cgroup = cgroup_free(c->cgroup);
     return 0;
 }

@@ -26,6 +26,7 @@ struct runtime_container *container_new(const struct runtime_create_options *opt
         c->state_dir = xstrdup(options->state_dir);
         c->bundle = xstrdup(options->bundle);
         c->detached = options->detached;
+        c->rootless = options->rootless;
         c->is_child = true;
     }
     return c;

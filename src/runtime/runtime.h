@@ -45,6 +45,8 @@ struct runtime_create_options {
     bool no_new_keyring;
     bool own_network; /* the network namespace the caller stands in was made for this container: its
                                       sysctls may be set though the configuration lists no such namespace */
+    bool rootless;    /* the caller isn't root, or only in a user namespace: cgroups are had where they are
+                         allowed, and device rules passed over */
     bool detached;    /* the caller goes away: another process starts it (runtime_open). Else init dies
                       with the handle if it was never started. Needs state_dir */
 };

@@ -75,6 +75,9 @@ static char *cgroup_relative(const struct cgroup_tree *tree, const char *path)
     _cleanup_free_ char *own = NULL;
     if (cgroup_own_path(tree, &own) < 0)
         return NULL;
+    char *leaf = strrchr(own, '/'); /* we were moved there to make room for what is to come */
+    if (leaf && str_eq(leaf + 1, CGROUP_LEAF))
+        *leaf = '\0';
     return *own ? path_join(own, clean) : take_ptr(&clean);
 }
 
@@ -133,6 +136,37 @@ static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, s
     return 0;
 }
 
+static bool is_refusal(int result)
+{
+    return result == -EACCES || result == -EPERM || result == -EROFS;
+}
+
+/* On v2 a process can only be moved by who may write both to where it goes and to what that has in common with where it
+ * comes from. An ordinary user's containers go below the own cgroup. */
+static bool cgroup_may_move_into(const struct cgroup *cg, const struct cgroup_tree *tree, size_t i)
+{
+    const char *name = strrchr(cg->rel[i], '/');
+    _cleanup_free_ char *file =
+        xasprintf("%.*s/cgroup.procs", name ? (int)(name - cg->rel[i]) : 1, name ? cg->rel[i] : ".");
+    return faccessat(tree->fd, file, W_OK, AT_EACCESS) == 0;
+}
+
+/* cgroup_create_in() where it may be refused: then 0 as well, and cg isn't there. */
+static int cgroup_try_create_in(struct cgroup *cg, const struct cgroup_tree *tree, size_t i)
+{
+    int r = cgroup_create_in(cg, tree, i);
+    if (r >= 0 && tree->info.v2 && !cgroup_may_move_into(cg, tree, i))
+        r = -EACCES;
+    if (!is_refusal(r) && r != -ENOENT)
+        return r;
+    if (cg->is_new[i])
+        (void)unlinkat(tree->fd, cg->rel[i], AT_REMOVEDIR);
+    cg->is_new[i] = false;
+    close_fd(&cg->fd[i]);
+    free(take_ptr(&cg->rel[i]));
+    return 0;
+}
+
 /* In the trees of one version, or where it isn't yet. On failure the new ones of all trees are gone. */
 static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
 {
@@ -140,7 +174,10 @@ static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
     for (size_t i = 0; i < l->count; i++) {
         if (cg->fd[i] >= 0 || (v2_only && !l->trees[i].info.v2))
             continue;
-        int r = cgroup_create_in(cg, &l->trees[i], i);
+        if (cg->lenient && !cg->rel[i])
+            continue;
+        int r =
+            cg->lenient ? cgroup_try_create_in(cg, &l->trees[i], i) : cgroup_create_in(cg, &l->trees[i], i);
         if (r >= 0)
             continue;
         if (r == -EBUSY)
@@ -160,7 +197,7 @@ static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
     return 0;
 }
 
-struct cgroup *cgroup_begin(const char *path, struct err *err)
+static struct cgroup *cgroup_begin_at(const char *path, bool lenient, struct err *err)
 {
     if (cgroup_layout()->count == 0) {
         err_set(err, ERR_NOT_IMPLEMENTED, "cgroup %s: no cgroup filesystem is mounted", path);
@@ -169,9 +206,28 @@ struct cgroup *cgroup_begin(const char *path, struct err *err)
     if (cgroup_check_path(path, err) < 0)
         return NULL;
     _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
+    cg->lenient = lenient;
     for (size_t i = 0; i < cgroup_layout()->count; i++)
         cg->rel[i] = cgroup_relative(&cgroup_layout()->trees[i], path);
     return cgroup_create_some(cg, /* v2_only= */ true, err) < 0 ? NULL : take_ptr(&cg);
+}
+
+struct cgroup *cgroup_begin(const char *path, struct err *err)
+{
+    return cgroup_begin_at(path, /* lenient= */ false, err);
+}
+
+struct cgroup *cgroup_begin_where_allowed(const char *path, struct err *err)
+{
+    return cgroup_begin_at(path, /* lenient= */ true, err);
+}
+
+bool cgroup_is_anywhere(const struct cgroup *cg)
+{
+    for (size_t i = 0; i < CGROUP_TREES_MAX; i++)
+        if (cg->fd[i] >= 0)
+            return true;
+    return false;
 }
 
 int cgroup_finish(struct cgroup *cg, struct err *err)

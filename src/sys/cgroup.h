@@ -56,6 +56,11 @@ struct cgroup *cgroup_create(const char *path, struct err *err);
  * freed. When finish fails nothing new is left. */
 struct cgroup *cgroup_begin(const char *path, struct err *err);
 int cgroup_finish(struct cgroup *cg, struct err *err);
+/* cgroup_begin() for an ordinary user: hierarchies that refuse (no permission, mounted read-only) are left out, by finish
+ * as well; maybe all of them are. */
+struct cgroup *cgroup_begin_where_allowed(const char *path, struct err *err);
+/* Whether it is in any hierarchy. */
+bool cgroup_is_anywhere(const struct cgroup *cg);
 /* One that exists, by path; hierarchies in which it is missing are left out. ERR_NOT_FOUND when it is in
  * none. */
 struct cgroup *cgroup_open_path(const char *path, struct err *err);

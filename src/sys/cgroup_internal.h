@@ -31,6 +31,9 @@ struct cgroup_tree {
     int fd;               /* the mount point's directory */
 };
 
+/* Where v2_vacate() puts the processes of a cgroup that is to have children with controllers. */
+#define CGROUP_LEAF "keg.leaf"
+
 struct cgroup_layout {
     enum cgroup_mode mode;
     size_t count;
@@ -44,6 +47,7 @@ struct cgroup {
     int fd[CGROUP_TREES_MAX];    /* directories; -EBADF where it isn't */
     int join[CGROUP_TREES_MAX];  /* where a single-threaded process writes "0" to join; -EBADF before prepare
                                   */
+    bool lenient;                /* hierarchies that refuse are left out */
     bool is_new[CGROUP_TREES_MAX]; /* made by this handle, so removed when making the rest fails */
 };
 

@@ -12,8 +12,6 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define CGROUP_LEAF "keg.leaf"
-
 /* Moves every process of `dir` into a leaf below it. They may fork meanwhile: a few rounds. */
 static int v2_vacate(int dir)
 {

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -65,6 +66,17 @@ int namespace_open_of(pid_t pid, enum namespace_kind kind)
 int namespace_join(int fd, uint64_t flags)
 {
     return setns(fd, (int)flags) < 0 ? -errno : 0;
+}
+
+bool namespace_user_is_initial(void)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(65536);
+    unsigned inside, outside, size;
+
+    if (file_read(AT_FDCWD, "/proc/self/uid_map", &text) < 0)
+        return true;
+    return sscanf(buf_str(&text), "%u %u %u", &inside, &outside, &size) != 3 ||
+           (inside == 0 && outside == 0 && size == UINT32_MAX);
 }
 
 int namespace_write_map(int procfs, pid_t pid, const char *file, const struct id_mapping *map, size_t count)

@@ -2,6 +2,7 @@
 #ifndef KEG_SYS_NAMESPACE_H
 #define KEG_SYS_NAMESPACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,8 @@ struct id_mapping {
     uint32_t container, host, size;
 };
 
+/* Whether the caller's user namespace is the first one, where all ids are themselves. True when /proc can't tell. */
+bool namespace_user_is_initial(void);
 /* Writes one of uid_map and gid_map (`file`) of a process whose user namespace is new; -EPERM when the caller may not. */
 int namespace_write_map(int procfs, pid_t pid, const char *file, const struct id_mapping *map, size_t count);
 /* Writes uid_map and gid_map of a process whose user namespace is new. procfs is a checked descriptor of

@@ -25,12 +25,14 @@ struct option {
 #define AT(member) offsetof(struct request, member)
 
 static const struct option global_options[] = {
-    {"root", 0, OPTION_VALUE, AT(root), "directory of the containers' state (/run/keg-runtime)"},
+    {"root", 0, OPTION_VALUE, AT(root),
+     "directory of the containers' state (/run/keg-runtime; for users $XDG_RUNTIME_DIR/keg-runtime)"},
     {"log", 0, OPTION_VALUE, AT(log), "file for messages (standard error)"},
     {"log-format", 0, OPTION_VALUE, AT(log_format), "text or json"},
     {"debug", 0, OPTION_FLAG, AT(debug), "more messages"},
     {"systemd-cgroup", 0, OPTION_FLAG, AT(systemd_cgroup), "not supported: cgroups are made directly"},
-    {"rootless", 0, OPTION_VALUE, AT(ignored), "accepted and ignored"},
+    {"rootless", 0, OPTION_VALUE, AT(rootless_mode),
+     "do without cgroups where they aren't allowed: true, false, auto"},
     {"criu", 0, OPTION_VALUE, AT(ignored), "accepted and ignored"},
     {"help", 'h', OPTION_FLAG, AT(show_help), "this text"},
     {"version", 'v', OPTION_FLAG, AT(show_version), "the version"},
@@ -290,7 +292,7 @@ static int run(struct request *request, char **argv, struct err *err)
     char **words = argv + 1 + used;
     const struct command *command;
 
-    if (used < 0 || open_log(request, err) < 0)
+    if (used < 0 || open_log(request, err) < 0 || command_find_root(request, err) < 0)
         return -1;
     if (request->show_version) {
         printf("keg-runtime version %s\nspec: 1.3.0\n", KEG_VERSION);
@@ -309,7 +311,7 @@ static int run(struct request *request, char **argv, struct err *err)
 
 int command_main(int argc, char **argv)
 {
-    struct request request = {.root = "/run/keg-runtime"};
+    struct request request = {0};
     struct err err = {0};
     int result;
 
@@ -318,6 +320,7 @@ int command_main(int argc, char **argv)
 
     if (result < 0)
         report(&request, err.message);
+    free(request.default_root);
     strv_free(request.env);
     strv_free(request.capabilities);
     strv_free(request.groups);

@@ -15,7 +15,7 @@
 /* What the command line asks for. */
 struct request {
     /* global */
-    const char *root, *log, *log_format;
+    const char *rootless_mode, *root, *log, *log_format;
     bool debug, systemd_cgroup, show_help, show_version;
     const char *ignored; /* options accepted for compatibility's sake */
     bool ignored_flag;
@@ -30,10 +30,16 @@ struct request {
     const char *id;
     char **args;
     int failure; /* exit status of an error, 0: 1 */
+    char *default_root;
 };
 
 /* Exit status 0 … 255; errors are -1 with *err, which the caller reports. */
 typedef int (*command_run)(struct request *request, struct err *err);
+
+/* rootless.c: whether the caller isn't root, or root only in a user namespace (unless --rootless says it), and where the
+ * states are then by default. */
+bool command_is_rootless(const struct request *request);
+int command_find_root(struct request *request, struct err *err);
 
 /* The whole program. */
 int command_main(int argc, char **argv);

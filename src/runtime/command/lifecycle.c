@@ -65,8 +65,12 @@ static int make_state_dir(const struct request *request, const char *directory, 
 {
     int result = path_mkdir_all(request->root, 0700);
 
+    if (result == -EACCES && geteuid() != 0 && request->default_root)
+        return err_errno(err, result, "make %s: set XDG_RUNTIME_DIR or give --root", request->root);
     if (result < 0)
         return err_errno(err, result, "make %s", request->root);
+    if (request->default_root && geteuid() != 0)
+        (void)chmod(request->root, 0700 | S_ISVTX); /* sticky: not to be tidied up (XDG base directories) */
     if (mkdir(directory, 0700) == 0)
         return 0;
     if (errno == EEXIST)
@@ -85,6 +89,7 @@ static struct runtime_container *create(const struct request *request, bool deta
         .stdio = {-EBADF, -EBADF, -EBADF},
         .no_pivot = request->no_pivot,
         .no_new_keyring = request->no_new_keyring,
+        .rootless = command_is_rootless(request),
         .detached = detached,
     };
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;

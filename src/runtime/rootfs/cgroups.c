@@ -11,23 +11,49 @@
 #include "sys/cgroup.h"
 #include "sys/mount.h"
 
+/* By path: the host's own mount, as it is seen in this mount namespace, not the descriptor of the caller's. */
+static char *unified_directory(const struct rootfs *r)
+{
+    size_t count;
+    const struct cgroup_hierarchy *hierarchies = cgroup_hierarchies(&count);
+
+    for (size_t i = 0; r->cgroup && i < count; i++)
+        if (hierarchies[i].v2)
+            return cgroup_directory(r->cgroup, i);
+    return NULL;
+}
+
+/* The container's own cgroup of the host's mount; without one, nothing, read-only. For a container that sees the host's
+ * cgroups (no namespace of its own, or none it may mount in). */
+static int own_or_nothing(struct rootfs *r, const struct spec_mount *m, int target)
+{
+    static char mode[] = "mode=755", size[] = "size=4k";
+    char *options[] = {mode, size, NULL};
+    struct mount_request request = {.set = m->set, .target = target, .root = r->root, .path = m->destination};
+    _cleanup_free_ char *own = unified_directory(r);
+    _cleanup_close_ int tree = -EBADF;
+
+    if (own) {
+        tree = mount_tree_open(AT_FDCWD, own, /* recursive= */ false);
+        if (tree < 0)
+            return tree;
+        request.tree = tree;
+        request.propagation = MS_SLAVE;
+    } else {
+        request.type = "tmpfs";
+        request.source = "cgroup";
+        request.options = options;
+        request.set |= MOUNT_ATTR_RDONLY;
+    }
+    return mount_place(&request);
+}
+
 static int unified(struct rootfs *r, const struct spec_mount *m, int target, struct err *err)
 {
     char log[MOUNT_LOG_SIZE] = "";
     _cleanup_close_ int mounted = -EBADF;
 
-    if (!r->spec->namespaces[NAMESPACE_CGROUP].wanted && r->cgroup && cgroup_unified_fd(r->cgroup) >= 0) {
-        _cleanup_close_ int tree = mount_tree_open(cgroup_unified_fd(r->cgroup), "", /* recursive= */ true);
-
-        mounted = tree < 0 ? tree
-                           : mount_place(&(struct mount_request){.tree = tree,
-                                                                 .recursive = true,
-                                                                 .set = m->set,
-                                                                 .propagation = MS_SLAVE | MS_REC,
-                                                                 .target = target,
-                                                                 .root = r->root,
-                                                                 .path = m->destination});
-    } else {
+    if (r->spec->namespaces[NAMESPACE_CGROUP].wanted)
         mounted = mount_place(&(struct mount_request){.type = "cgroup2",
                                                       .source = "cgroup",
                                                       .set = m->set,
@@ -35,7 +61,8 @@ static int unified(struct rootfs *r, const struct spec_mount *m, int target, str
                                                       .root = r->root,
                                                       .path = m->destination,
                                                       .log = log});
-    }
+    if (!r->spec->namespaces[NAMESPACE_CGROUP].wanted || mounted == -EPERM)
+        mounted = own_or_nothing(r, m, target);
     return mounted < 0
                ? err_errno(err, mounted, "mount cgroup2 on %s%s%s", m->destination, *log ? ": " : "", log)
                : 0;

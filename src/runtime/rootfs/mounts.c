@@ -144,6 +144,48 @@ int rootfs_open_mappings(struct rootfs *r, struct err *err)
     return 0;
 }
 
+/* The host's cgroups below a /sys that came with it: hidden by an empty directory, where the kernel can't make a whole tree
+ * read-only. */
+static int hide_cgroups(struct rootfs *r, int sysfs, const char *destination)
+{
+    static char mode[] = "mode=755", size[] = "size=4k";
+    char *options[] = {mode, size, NULL};
+    _cleanup_free_ char *path = NULL;
+    _cleanup_close_ int target = openat(sysfs, "fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                        mounted = -EBADF;
+
+    if (target < 0)
+        return errno == ENOENT ? 0 : -errno;
+    path = path_join(destination, "fs/cgroup");
+    mounted = mount_place(&(struct mount_request){.type = "tmpfs",
+                                                  .source = "cgroup",
+                                                  .options = options,
+                                                  .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                                         MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                                                  .target = target,
+                                                  .root = r->root,
+                                                  .path = path});
+    return mounted < 0 ? mounted : 0;
+}
+
+/* A /sys of the host's holds its cgroups, of which some may be the user's own: what is asked to be read-only is so all the
+ * way down. */
+static int place_host_tree(struct rootfs *r, const struct mount_request *request)
+{
+    struct mount_request whole = *request;
+    bool is_sys = r->foreign_user && request->recursive && request->set & MOUNT_ATTR_RDONLY &&
+                  mount_is_type(request->tree, SYSFS_MAGIC) == 1;
+    _cleanup_close_ int mounted = -EBADF;
+    int result = 0;
+
+    if (is_sys && mount_api_available())
+        whole.recursive_set |= MOUNT_ATTR_RDONLY;
+    mounted = mount_place(&whole);
+    if (mounted >= 0 && is_sys && !mount_api_available())
+        result = hide_cgroups(r, mounted, request->path);
+    return mounted < 0 ? mounted : result < 0 ? result : take_fd(&mounted);
+}
+
 static int bind(struct rootfs *r, const struct spec_mount *m, int tree, int mapping, struct err *err)
 {
     _cleanup_close_ int target = -EBADF, mounted = -EBADF;
@@ -154,19 +196,19 @@ static int bind(struct rootfs *r, const struct spec_mount *m, int tree, int mapp
     target = rootfs_open_target(r, m->destination, S_ISDIR(st.st_mode), /* plain= */ false, err);
     if (target < 0 || check_proc(target, m->destination, m, tree, err) < 0)
         return -1;
-    mounted = mount_place(&(struct mount_request){
-        .tree = tree,
-        .recursive = m->recursive,
-        .set = m->set,
-        .recursive_set = m->recursive_set,
-        .recursive_clear = m->recursive_clear,
-        .propagation = m->propagation ? m->propagation : default_propagation(r),
-        .userns = mapping,
-        .idmap_recursive = m->idmap_recursive,
-        .target = target,
-        .root = r->root,
-        .path = m->destination,
-    });
+    mounted = place_host_tree(r, &(struct mount_request){
+                                     .tree = tree,
+                                     .recursive = m->recursive,
+                                     .set = m->set,
+                                     .recursive_set = m->recursive_set,
+                                     .recursive_clear = m->recursive_clear,
+                                     .propagation = m->propagation ? m->propagation : default_propagation(r),
+                                     .userns = mapping,
+                                     .idmap_recursive = m->idmap_recursive,
+                                     .target = target,
+                                     .root = r->root,
+                                     .path = m->destination,
+                                 });
     return mounted < 0 ? refused(m, mounted, "", err) : 0;
 }
 
@@ -182,21 +224,43 @@ static void inherit_mode(int target, char ***options)
         strv_push_take(options, xasprintf("mode=%o", st.st_mode & 07777));
 }
 
-/* sysfs belongs to the network namespace's owner: in a user namespace that shares the host's network the
- * host's /sys is bound instead. */
-static int bind_sysfs(struct rootfs *r, const struct spec_mount *m, int target, struct err *err)
-{
-    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, "/sys", /* recursive= */ true), mounted = -EBADF;
+/* A filesystem that shows a namespace belongs to whoever owns that: in a user namespace that shares the host's (say its
+ * network) it can't be mounted anew, and the host's own mount, where these always are, is bound instead. */
+static const struct {
+    const char *type, *source;
+    enum namespace_kind shows;
+} host_mounts[] = {
+    {"sysfs", "/sys", NAMESPACE_NETWORK},
+    {"mqueue", "/dev/mqueue", NAMESPACE_IPC},
+    {"proc", "/proc", NAMESPACE_PID},
+};
 
-    if (tree >= 0)
-        mounted = mount_place(&(struct mount_request){.tree = tree,
-                                                      .recursive = true,
-                                                      .set = m->set,
-                                                      .propagation = MS_SLAVE | MS_REC,
-                                                      .target = target,
-                                                      .root = r->root,
-                                                      .path = m->destination});
-    return mounted < 0 ? err_errno(err, mounted, "mount sysfs on %s", m->destination) : 0;
+static const char *host_mount_of(const struct rootfs *r, const struct spec_mount *m)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(host_mounts); i++)
+        if (str_eq(m->type, host_mounts[i].type))
+            return spec_makes(r->spec, host_mounts[i].shows) && host_mounts[i].shows == NAMESPACE_PID
+                       ? NULL /* it would show other processes than the container's */
+                       : host_mounts[i].source;
+    return NULL;
+}
+
+static int bind_host_mount(struct rootfs *r, const struct spec_mount *m, const char *source, int target,
+                           struct err *err)
+{
+    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, source, /* recursive= */ true), mounted = -EBADF;
+    struct mount_request request = {.tree = tree,
+                                    .recursive = true,
+                                    .set = m->set,
+                                    .propagation = MS_SLAVE | MS_REC,
+                                    .target = target,
+                                    .root = r->root,
+                                    .path = m->destination};
+
+    if (tree < 0)
+        return err_errno(err, tree, "mount %s on %s: open %s", m->type, m->destination, source);
+    mounted = place_host_tree(r, &request);
+    return mounted < 0 ? err_errno(err, mounted, "mount %s on %s", m->type, m->destination) : 0;
 }
 
 static int filesystem(struct rootfs *r, const struct spec_mount *m, struct err *err)
@@ -231,8 +295,8 @@ static int filesystem(struct rootfs *r, const struct spec_mount *m, struct err *
         .path = m->destination,
         .log = log,
     });
-    if (mounted == -EPERM && str_eq(m->type, "sysfs"))
-        return bind_sysfs(r, m, target, err);
+    if (mounted == -EPERM && host_mount_of(r, m))
+        return bind_host_mount(r, m, host_mount_of(r, m), target, err);
     if (mounted < 0)
         return refused(m, mounted, log, err);
     if (tmpfs && m->copy_up) {
