@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/init/init.h"
@@ -25,6 +27,7 @@ struct exec {
     const struct runtime_exec_options *options;
     struct spec_process process;
     struct seccomp_filter *filter;
+    struct cgroup *cgroup, *below; /* what it joins, NULL: nothing; the same when it is ours to close */
     int procfs, sync;
     bool born_in_cgroup;
     /* Where the right to enter the pid namespace comes with the user namespace (for an ordinary user), a process in between
@@ -71,6 +74,15 @@ static int make_console(const struct exec *x, int *ret_slave, struct err *err)
     return sync_send(x->sync, SYNC_READY, master) < 0 ? err_set(err, ERR_SYSTEM, "the caller went away") : 0;
 }
 
+/* The words are runc's, for those who search logs. */
+static void log_affinity(void)
+{
+    unsigned long bits[1024 / (8 * sizeof(long))] = {0};
+
+    if (log_get_level() == LOG_LEVEL_DEBUG && syscall(SYS_sched_getaffinity, 0, sizeof(bits), bits) > 0)
+        log_debug("nsexec[%d]: affinity: 0x%lx", getpid(), bits[0]);
+}
+
 static int join(struct exec *x, struct err *err)
 {
     const struct runtime_container *c = x->container;
@@ -79,13 +91,16 @@ static int join(struct exec *x, struct err *err)
 
     if (process_set_affinity(x->process.cpus_initial, err) < 0)
         return -1;
-    if (c->cgroup && cgroup_attach(c->cgroup, 0, x->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
+    log_affinity();
+    if (x->cgroup && cgroup_attach(x->cgroup, 0, x->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
         return -1;
     result = flags ? namespace_join(c->pidfd, flags) : 0;
     if (result < 0)
         return err_errno(err, result, "join the container's namespaces");
     if (flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
         return err_errno(err, errno, "become root in the container's user namespace");
+    if (!x->process.cpus_initial && !x->process.cpus_final)
+        process_reset_affinity();
     return process_set_affinity(x->process.cpus_final, err);
 }
 
@@ -123,6 +138,7 @@ static int clone_inside(struct exec *x, struct err *err)
 
 static int become(struct exec *x, struct err *err)
 {
+    const struct spec *spec = x->container->spec;
     const struct spec_process *p = &x->process;
     int slave = -EBADF;
     char **env, *program;
@@ -132,11 +148,14 @@ static int become(struct exec *x, struct err *err)
     if (setsid() < 0)
         return err_errno(err, errno, "make a session");
     if (process_new_keyring(x->container->id, err) < 0 || (p->terminal && make_console(x, &slave, err) < 0) ||
-        process_set_stdio(p, x->options->stdio, slave, err) < 0 || process_set_limits(p, err) < 0 ||
+        process_set_stdio(p, x->options->stdio, slave, err) < 0 ||
+        process_set_personality(spec->personality, err) < 0 ||
+        process_set_memory_policy(spec->memory_policy, err) < 0 || process_set_priority(p, err) < 0 ||
         process_set_directory(p, err) < 0 || process_set_label(p, x->procfs, err) < 0 ||
         process_find_program(p, err, &program) < 0)
         return -1;
     process_make_env(p, &env);
+    log_debug("setns_init: about to exec");
     if (process_set_identity(p, err) < 0 ||
         process_close_descriptors(x->options->preserve_fds, x->sync, err) < 0 ||
         process_confine(p, x->filter, x->sync, err) < 0)
@@ -149,10 +168,24 @@ static _noreturn_ void exec_run(struct exec *x)
     struct err err = {0};
 
     process_reset_signals();
+    log_debug("child process in init()");
     if (sync_expect(x->sync, SYNC_GO, NULL, &err) == 0)
         become(x, &err);
     sync_send_error(x->sync, &err);
     _exit(err_kind_exit_code(err.kind));
+}
+
+/* The container's own, or groups below it. */
+static int find_cgroup(struct exec *x, struct err *err)
+{
+    struct cgroup *own = x->container->cgroup;
+
+    if (own && x->options->cgroups)
+        x->below = cgroup_open_below(own, x->options->cgroups, err);
+    x->cgroup = own && x->options->cgroups ? x->below : own;
+    if (!x->cgroup)
+        return own ? -1 : 0;
+    return cgroup_prepare_join(x->cgroup, err);
 }
 
 /* Its own first, then the container's, as runc has it. Docker's "privileged" is under no filter; its capabilities are
@@ -164,12 +197,10 @@ static int prepare(struct exec *x, struct err *err)
 
     if (spec_process_parse(x->options->process, p, err) < 0)
         return -1;
-    if (x->container->cgroup && cgroup_prepare_join(x->container->cgroup, err) < 0)
+    if (find_cgroup(x, err) < 0)
         return -1;
-    if (!p->has_capabilities && spec->has_process)
-        p->capabilities = spec->process.capabilities;
-    if (p->oom_score_adj == INT64_MIN && spec->has_process)
-        p->oom_score_adj = spec->process.oom_score_adj;
+    if (spec->has_process)
+        spec_process_inherit(p, &spec->process);
     if (x->options->privileged)
         return 0;
     if (!spec->seccomp)
@@ -179,11 +210,29 @@ static int prepare(struct exec *x, struct err *err)
     return x->filter ? 0 : err_wrap(err, "linux.seccomp");
 }
 
+/* Whoever has given the controllers of its v2 group on to groups below can't have processes in it any more: then this one
+ * is born where the container's init is now, unless a group was asked for. */
+static pid_t clone_near_init(struct exec *x, int *ret_pidfd)
+{
+    const struct runtime_container *c = x->container;
+    int unified = x->cgroup ? cgroup_unified_fd(x->cgroup) : -EBADF;
+    pid_t pid;
+
+    x->born_in_cgroup = unified >= 0;
+    pid = process_clone(0, unified, ret_pidfd);
+    if (pid == -EBUSY && !x->options->cgroups) {
+        _cleanup_close_ int of_init = cgroup_unified_fd_of(x->cgroup, c->pid);
+
+        if (of_init >= 0)
+            pid = process_clone(0, of_init, ret_pidfd);
+    }
+    return pid;
+}
+
 /* A child's pid namespace is set for all children: go in, clone, come back. */
 static pid_t clone_into(struct exec *x, int *ret_pidfd)
 {
     const struct runtime_container *c = x->container;
-    int unified = c->cgroup ? cgroup_unified_fd(c->cgroup) : -EBADF;
     _cleanup_close_ int back = -EBADF;
     pid_t pid;
 
@@ -198,16 +247,25 @@ static pid_t clone_into(struct exec *x, int *ret_pidfd)
         else if (result < 0)
             return result;
     }
-    x->born_in_cgroup = unified >= 0;
-    if (!x->in_between)
-        process_set_visible(
-            false); /* what is in the container must not look into it, nor take its descriptors */
-    pid = process_clone(0, unified, ret_pidfd);
+    if (!x->in_between) /* what is in the container must not look into it, nor take its descriptors */
+        process_set_visible(false);
+    log_debug("nsexec container setup");
+    pid = clone_near_init(x, ret_pidfd);
     if (pid != 0)
         process_set_visible(true);
     if (pid != 0 && back >= 0)
         namespace_join(back, CLONE_NEWPID);
     return pid;
+}
+
+static int not_cloned(const struct exec *x, pid_t error, struct err *err)
+{
+    if (error != -EBUSY || !x->cgroup)
+        return err_errno(err, error, "clone a process into the container");
+    return err_set(err, ERR_CONFLICT,
+                   "adding pid %d to cgroups: %s/cgroup.procs: device or resource busy (its controllers are "
+                   "given to groups below it)",
+                   getpid(), cgroup_path(x->cgroup));
 }
 
 /* Until execve(): the terminal, a listener, an error or the end. */
@@ -257,9 +315,10 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     }
     close(pair[1]);
     if (pid < 0)
-        return err_errno(err, pid, "clone a process into the container");
+        return not_cloned(x, pid, err);
     snprintf(name, sizeof(name), "%d", pid);
-    result = x->in_between ? 0 : set_oom_score(x, name, err);
+    result =
+        !x->in_between && set_oom_score(x, name, err) < 0 ? -1 : process_raise_rlimits(&x->process, pid, err);
     if (result == 0 && sync_send(socket, SYNC_GO, -1) < 0)
         result = err_set(err, ERR_SYSTEM, "the process ended early");
     if (result == 0 && x->in_between)
@@ -294,6 +353,7 @@ int runtime_exec(struct runtime_container *c, const struct runtime_exec_options 
         result = spawn(&x, ret_pid, ret_pidfd, ret_console, err);
     seccomp_filter_free(x.filter);
     spec_process_finish(&x.process);
+    cgroup_free(x.below);
     close_fd(&x.procfs);
     return result;
 }

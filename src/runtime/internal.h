@@ -32,13 +32,17 @@ struct runtime_container *container_new(const struct runtime_create_options *opt
 json_t *state_json(const struct runtime_container *c, const char *status);
 /* Writes state.json and config.json; a container without state_dir has none. */
 int state_save(const struct runtime_container *c, struct err *err);
+/* Writes config.json alone, after its limits have changed. */
+int state_save_config(const struct runtime_container *c, struct err *err);
 void state_remove(const struct runtime_container *c);
 /* "created", "running", "paused" or "stopped". */
 const char *state_status(struct runtime_container *c);
 
-/* Runs the hooks of a stage one after the other, the state on their standard input. The first failure ends
- * it. */
-int hooks_run(const struct spec_hooks *hooks, const char *stage, const json_t *state, struct err *err);
+/* Runs the hooks of a stage one after the other, the state with that status on their standard input. The first failure ends
+ * it, but for poststop, where all run. They start in `directory` when it is >= 0, else where the bundle is (in the container's
+ * own stages: where the caller is); those without an environment get `env`, or the caller's when that is NULL. */
+int hooks_run(const struct runtime_container *c, enum spec_hook_stage stage, const char *status, int directory,
+              char *const *env, struct err *err);
 
 /* Starts init (launch.c): fills in pid, pidfd, sync, console. On failure the process is gone. */
 int launch_init(struct runtime_container *c, const struct runtime_create_options *options, struct err *err);
@@ -53,6 +57,8 @@ int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err);
 int launch_make_time_namespace(int procfs, const json_t *offsets, struct err *err);
 /* Kills a child of ours and reaps it. */
 void launch_kill(int *pidfd);
+/* Moves linux.netDevices from the caller's network namespace into the container's (netdevices.c). */
+int netdevices_move(const struct runtime_container *c, struct err *err);
 
 /* A handle of seccomp's notifications goes to the profile's listenerPath (config-linux.md). */
 int listener_deliver(const struct runtime_container *c, int listener, struct err *err);

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/init/init.h"
@@ -171,6 +172,7 @@ static int clone_init(struct runtime_container *c, struct init *in, struct err *
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, errno, "make a socket pair");
+    log_debug("nsexec container setup");
     in->sync = pair[1];
     in->born_in_cgroup = unified >= 0;
     if (detour_enter(&detour, in, err) < 0) {
@@ -232,7 +234,8 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && mappings_write(in->procfs, c->pid, spec, err) < 0)
         return -1;
-    if (set_oom_score(c, in->procfs, err) < 0)
+    if (set_oom_score(c, in->procfs, err) < 0 ||
+        (spec->has_process && process_raise_rlimits(&spec->process, c->pid, err) < 0))
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)
         return err_set(err, ERR_SYSTEM, "the container's process ended early");
@@ -244,10 +247,8 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
 
 static int run_runtime_hooks(struct runtime_container *c, struct err *err)
 {
-    _cleanup_json_ json_t *state = state_json(c, "creating");
-
-    if (hooks_run(&c->spec->hooks[HOOK_PRESTART], "prestart", state, err) < 0 ||
-        hooks_run(&c->spec->hooks[HOOK_CREATE_RUNTIME], "createRuntime", state, err) < 0)
+    if (hooks_run(c, HOOK_PRESTART, "created", -EBADF, NULL, err) < 0 ||
+        hooks_run(c, HOOK_CREATE_RUNTIME, "creating", -EBADF, NULL, err) < 0)
         return -1;
     return sync_send(c->sync, SYNC_GO, -1) < 0 ? err_set(err, ERR_SYSTEM, "the container's process ended")
                                                : 0;

@@ -89,7 +89,6 @@ int runtime_start(struct runtime_container *c, struct err *err)
 {
     _cleanup_free_ char *path = c->state_dir ? path_join(c->state_dir, START_SOCKET) : NULL;
     _cleanup_close_ int socket = take_fd(&c->sync);
-    _cleanup_json_ json_t *state = NULL;
     int result;
 
     if (c->detached || !c->is_child) {
@@ -104,33 +103,52 @@ int runtime_start(struct runtime_container *c, struct err *err)
     if (result < 0)
         return -1;
     c->started = true;
-    state = state_json(c, "running");
-    if (hooks_run(&c->spec->hooks[HOOK_POSTSTART], "poststart", state, err) == 0)
+    if (hooks_run(c, HOOK_POSTSTART, "running", -EBADF, NULL, err) == 0)
         return 0;
     pidfd_signal(c->pidfd, SIGKILL); /* OCI runtime.md, "Lifecycle", step 9 */
     return -1;
+}
+
+bool runtime_was_started(const struct runtime_container *c)
+{
+    return c->started;
+}
+
+/* Without a pid namespace of its own nobody ends with init. */
+static bool outlives_init(const struct runtime_container *c)
+{
+    return c->cgroup && !spec_makes(c->spec, NAMESPACE_PID) && !cgroup_is_empty(c->cgroup);
 }
 
 int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err)
 {
     int result;
 
-    if (all && c->cgroup)
+    if (c->cgroup && (all || (signal == SIGKILL && outlives_init(c))))
         return signal == SIGKILL ? cgroup_kill(c->cgroup, err) : cgroup_signal(c->cgroup, signal, err);
     result = c->pidfd < 0 ? -ESRCH : pidfd_signal(c->pidfd, signal);
     if (result == -ESRCH)
         return err_set(err, ERR_CONFLICT, "container not running");
-    return result < 0 ? err_errno(err, result, "signal the container's init") : 0;
+    if (result < 0)
+        return err_errno(err, result, "signal the container's init");
+    if (signal == SIGKILL && c->cgroup && cgroup_is_frozen(c->cgroup)) /* v1 lets no frozen process die */
+        return cgroup_freeze(c->cgroup, /* freeze= */ false, err);
+    return 0;
+}
+
+static int check_deletable(struct runtime_container *c, struct err *err)
+{
+    const char *status = state_status(c);
+
+    if (str_eq(status, "stopped") || str_eq(status, "created"))
+        return 0;
+    return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", c->id, status);
 }
 
 int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
 {
-    _cleanup_json_ json_t *state = NULL;
-    const char *status = state_status(c);
-
-    if (!force && !str_eq(status, "stopped"))
-        return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", c->id,
-                       status);
+    if (!force && check_deletable(c, err) < 0)
+        return -1;
     close_fd(&c->sync); /* an init that was never started goes by itself */
     if (c->pidfd >= 0)
         pidfd_signal(c->pidfd, SIGKILL);
@@ -139,8 +157,7 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
     if (c->pidfd >= 0 && !c->is_child && pidfd_wait_exit(c->pidfd, DESTROY_TIMEOUT_MS) == 0)
         return err_set(err, ERR_CONFLICT, "container %s doesn't end", c->id);
     state_remove(c);
-    state = state_json(c, "stopped");
-    return hooks_run(&c->spec->hooks[HOOK_POSTSTOP], "poststop", state, err);
+    return hooks_run(c, HOOK_POSTSTOP, "stopped", -EBADF, NULL, err) < 0 ? 1 : 0;
 }
 
 unsigned long runtime_oom_kills(const struct runtime_container *c)

@@ -67,11 +67,15 @@ struct cgroup *runtime_cgroup(struct runtime_container *c);
 /* The pty master when process.terminal is set; the caller takes it over (-EBADF when there is none). */
 int runtime_take_console(struct runtime_container *c);
 
+/* -1 also when a poststart hook fails: then init has been executed (runtime_was_started) and killed, and the caller should
+ * destroy the container. */
 int runtime_start(struct runtime_container *c, struct err *err);
+bool runtime_was_started(const struct runtime_container *c);
 
 struct runtime_exec_options {
     const json_t *process; /* OCI process object, complete */
     int stdio[3];
+    char *const *cgroups; /* groups below the container's own, as cgroup_open_below() has them; NULL: its own */
     unsigned preserve_fds;
     bool privileged; /* under no seccomp filter; the capabilities are the process's own */
     const char *seccomp_cache_dir;
@@ -82,10 +86,15 @@ struct runtime_exec_options {
 int runtime_exec(struct runtime_container *c, const struct runtime_exec_options *options, pid_t *ret_pid,
                  int *ret_pidfd, int *ret_console, struct err *err);
 
-/* Signals init, or with `all` every process of the cgroup. */
+/* Signals init, or with `all` every process of the cgroup; so does SIGKILL where init's end isn't that of all others.
+ * ERR_CONFLICT when nothing is left of it. */
 int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err);
-/* Ends every process left, removes cgroups and the content of state_dir. Init must be dead, or `force`. */
+/* Ends every process left, removes cgroups and the content of state_dir. Init must be dead or not yet started, or `force`.
+ * 1 with *err when all of it is done, but a poststop hook has failed. */
 int runtime_destroy(struct runtime_container *c, bool force, struct err *err);
+/* Changes limits while it runs: OCI linux.resources; what isn't mentioned stays. They are recorded in the state, so that the
+ * next update starts from them. When one can't be set, those before it are set back. */
+int runtime_update(struct runtime_container *c, const json_t *resources, struct err *err);
 /* How often the kernel's OOM killer struck in the container's cgroup (0 when it can't be read). */
 unsigned long runtime_oom_kills(const struct runtime_container *c);
 /* Borrowed descriptor that becomes readable when that number may have changed; clear it by

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "runtime/spec_fields.h"
 
-static const char *const hook_stage_names[HOOK_STAGE_COUNT] = {
+const char *const spec_hook_stage_names[HOOK_STAGE_COUNT] = {
     [HOOK_PRESTART] = "prestart",
     [HOOK_CREATE_RUNTIME] = "createRuntime",
     [HOOK_CREATE_CONTAINER] = "createContainer",
@@ -26,7 +26,7 @@ static const struct spec_field hook_fields[] = {
 static int hooks_parse(const json_t *hooks, struct spec *spec, struct err *err)
 {
     for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++) {
-        const json_t *array = json_object_get(hooks, hook_stage_names[stage]);
+        const json_t *array = json_object_get(hooks, spec_hook_stage_names[stage]);
         struct spec_hooks *out = &spec->hooks[stage];
         size_t n = json_array_size(array);
 
@@ -37,7 +37,7 @@ static int hooks_parse(const json_t *hooks, struct spec *spec, struct err *err)
             const json_t *hook = json_array_get(array, i);
             char at[64];
 
-            snprintf(at, sizeof(at), "hooks.%s[%zu]", hook_stage_names[stage], i);
+            snprintf(at, sizeof(at), "hooks.%s[%zu]", spec_hook_stage_names[stage], i);
             out->count = i + 1;
             if (spec_read(hook, at, hook_fields, ARRAY_SIZE(hook_fields), &out->list[i], err) < 0)
                 return -1;

@@ -74,6 +74,7 @@ enum spec_hook_stage {
     HOOK_POSTSTOP,
     HOOK_STAGE_COUNT
 };
+extern const char *const spec_hook_stage_names[HOOK_STAGE_COUNT]; /* OCI's; in spec.c */
 
 struct spec_hook {
     const char *path;
@@ -111,7 +112,7 @@ struct spec {
     struct spec_device *devices;
     size_t device_count;
     const char *cgroups_path;
-    const json_t *resources, *sysctl, *seccomp;
+    const json_t *resources, *sysctl, *seccomp, *intel_rdt, *net_devices;
     const char **masked_paths, **readonly_paths;
     const char *root_propagation_name, *mount_label;
     unsigned long root_propagation; /* MS_… with MS_REC */
@@ -128,6 +129,9 @@ DEFINE_CLEANUP_PTR(struct spec, spec_free)
 /* One process object (config.md, Process): also what exec takes. */
 int spec_process_parse(const json_t *process, struct spec_process *ret, struct err *err);
 void spec_process_finish(struct spec_process *process);
+/* What a process of exec leaves open and the container's own says, as runc has it: capabilities, limits, priorities,
+ * labels, affinity, oomScoreAdj. Borrows from `of`. */
+void spec_process_inherit(struct spec_process *process, const struct spec_process *of);
 
 /* Makes a namespace of this kind for the container (as opposed to joining or sharing one). */
 static inline bool spec_makes(const struct spec *spec, enum namespace_kind kind)

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/rdt.h"
 #include "runtime/spec.h"
 #include "runtime/spec_fields.h"
 
@@ -139,17 +140,20 @@ static bool selinux_enabled(void)
     return access("/sys/fs/selinux/enforce", F_OK) == 0;
 }
 
-/* Members that ask for something keg doesn't do: refused rather than passed over. */
-static int refuse_unsupported(const json_t *json, struct err *err)
+static int net_devices_check(const struct spec *spec, struct err *err)
 {
-    static const char *const members[] = {"intelRdt", "netDevices"};
+    const char *name;
+    json_t *device;
 
-    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-        const json_t *member = json_object_get(json, members[i]);
-
-        if (json_object_size(member))
-            return err_set(err, ERR_NOT_IMPLEMENTED, "linux.%s is not supported", members[i]);
-    }
+    if (!json_object_size(spec->net_devices))
+        return 0;
+    if (!spec->namespaces[NAMESPACE_NETWORK].wanted)
+        return spec_error(err, "linux.netDevices",
+                          "devices can't be moved without a \"network\" namespace in linux.namespaces");
+    json_object_foreach ((json_t *)spec->net_devices, name, device)
+        if (!*name || !json_is_object(device))
+            return spec_error(err, "linux.netDevices", "\"%s\": expected the name of a device and an object",
+                              name);
     return 0;
 }
 
@@ -196,6 +200,8 @@ int spec_linux_parse(const json_t *json, struct spec *spec, struct err *err)
         {"rootfsPropagation", SPEC_STRING, offsetof(struct spec, root_propagation_name), 0},
         {"mountLabel", SPEC_STRING, offsetof(struct spec, mount_label), 0},
         {"memoryPolicy", SPEC_OBJECT, offsetof(struct spec, memory_policy), 0},
+        {"netDevices", SPEC_OBJECT, offsetof(struct spec, net_devices), 0},
+        {"intelRdt", SPEC_OBJECT, offsetof(struct spec, intel_rdt), 0},
     };
 
     if (spec_read(json, "linux", part_fields, ARRAY_SIZE(part_fields), &parts, err) < 0 ||
@@ -209,7 +215,7 @@ int spec_linux_parse(const json_t *json, struct spec *spec, struct err *err)
         spec_mappings_parse(parts.uids, "linux.uidMappings", &spec->uids, &spec->uid_count, err) < 0 ||
         spec_mappings_parse(parts.gids, "linux.gidMappings", &spec->gids, &spec->gid_count, err) < 0)
         return -1;
-    if (refuse_unsupported(json, err) < 0)
+    if (net_devices_check(spec, err) < 0 || rdt_check(spec->intel_rdt, err) < 0)
         return -1;
     return validate(spec, err);
 }

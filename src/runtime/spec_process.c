@@ -87,6 +87,9 @@ static int rlimits_parse(const json_t *array, struct spec_process *p, struct err
         resource = rlimit_from_name(limit.type);
         if (resource < 0)
             return spec_error(err, at, "unknown limit \"%s\"", limit.type);
+        if (limit.soft > limit.hard)
+            return spec_error(err, at, "%s: soft %llu is above hard %llu", limit.type,
+                              (unsigned long long)limit.soft, (unsigned long long)limit.hard);
         for (size_t k = 0; k < p->rlimit_count; k++)
             if (p->rlimits[k].resource == resource)
                 return spec_error(err, at, "%s is listed twice", limit.type);
@@ -113,6 +116,39 @@ static int io_priority_parse(const json_t *json, struct spec_process *p, struct 
                       "needs a class IOPRIO_CLASS_RT, _BE or _IDLE and a priority 0…7");
 }
 
+/* sched(7): 0 < runtime <= deadline <= period, and the kernel's bounds. Its own answer would be "Invalid argument" alone. */
+static int deadline_check(const json_t *json, const struct spec_scheduler *s, struct err *err)
+{
+    static const char at[] = "process.scheduler: sched_setattr";
+    static const char *const required[] = {"runtime", "deadline"};
+    enum { RUNTIME_MIN = 1024 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+        if (!json_object_get(json, required[i]))
+            return spec_error(err, at, "`SCHED_DEADLINE` requires `%s`", required[i]);
+    if (!s->runtime)
+        return spec_error(err, at, "`SCHED_DEADLINE` runtime must be greater than 0");
+    if (s->runtime < RUNTIME_MIN || s->runtime > INT64_MAX)
+        return spec_error(err, at, "`SCHED_DEADLINE` runtime must be between %d and %lld nanoseconds",
+                          RUNTIME_MIN, (long long)INT64_MAX);
+    if (s->runtime > s->deadline)
+        return spec_error(err, at, "`SCHED_DEADLINE` runtime %llu must be <= deadline %llu",
+                          (unsigned long long)s->runtime, (unsigned long long)s->deadline);
+    if (s->period && s->deadline > s->period)
+        return spec_error(err, at, "`SCHED_DEADLINE` deadline %llu must be <= period %llu",
+                          (unsigned long long)s->deadline, (unsigned long long)s->period);
+    return 0;
+}
+
+static int scheduler_parse(const json_t *json, struct spec_scheduler *s, struct err *err)
+{
+    if (!json_is_object(json))
+        return 0;
+    if (spec_read(json, "process.scheduler", scheduler_fields, ARRAY_SIZE(scheduler_fields), s, err) < 0)
+        return -1;
+    return str_eq(s->policy, "SCHED_DEADLINE") ? deadline_check(json, s, err) : 0;
+}
+
 static int validate(const struct spec_process *p, struct err *err)
 {
     if (!p->args[0])
@@ -130,7 +166,6 @@ int spec_process_parse(const json_t *json, struct spec_process *p, struct err *e
 {
     const json_t *user = json_object_get(json, "user"), *size = json_object_get(json, "consoleSize"),
                  *affinity = json_object_get(json, "execCPUAffinity"),
-                 *scheduler = json_object_get(json, "scheduler"),
                  *capabilities = json_object_get(json, "capabilities");
 
     *p = (struct spec_process){.umask = -1, .oom_score_adj = INT64_MIN, .io_priority = -1};
@@ -144,8 +179,7 @@ int spec_process_parse(const json_t *json, struct spec_process *p, struct err *e
     if (json_is_object(affinity) && spec_read(affinity, "process.execCPUAffinity", affinity_fields,
                                               ARRAY_SIZE(affinity_fields), p, err) < 0)
         return -1;
-    if (json_is_object(scheduler) && spec_read(scheduler, "process.scheduler", scheduler_fields,
-                                               ARRAY_SIZE(scheduler_fields), &p->scheduler, err) < 0)
+    if (scheduler_parse(json_object_get(json, "scheduler"), &p->scheduler, err) < 0)
         return -1;
     if (groups_parse(json_object_get(user, "additionalGids"), p, err) < 0 ||
         rlimits_parse(json_object_get(json, "rlimits"), p, err) < 0 ||
@@ -163,4 +197,38 @@ void spec_process_finish(struct spec_process *p)
     free(p->groups);
     free(p->rlimits);
     free(p->scheduler.flags);
+}
+
+void spec_process_inherit(struct spec_process *p, const struct spec_process *of)
+{
+    if (!p->has_capabilities)
+        p->capabilities = of->capabilities;
+    if (p->oom_score_adj == INT64_MIN)
+        p->oom_score_adj = of->oom_score_adj;
+    if (!p->rlimit_count && of->rlimit_count) {
+        free(p->rlimits);
+        p->rlimits = xcalloc(of->rlimit_count, sizeof(*p->rlimits));
+        memcpy(p->rlimits, of->rlimits, of->rlimit_count * sizeof(*p->rlimits));
+        p->rlimit_count = of->rlimit_count;
+    }
+    if (!p->scheduler.policy && of->scheduler.policy) {
+        size_t flags = 0;
+
+        while (of->scheduler.flags && of->scheduler.flags[flags])
+            flags++;
+        p->scheduler = of->scheduler;
+        p->scheduler.flags = xcalloc(flags + 1, sizeof(*p->scheduler.flags));
+        for (size_t i = 0; i < flags; i++)
+            p->scheduler.flags[i] = of->scheduler.flags[i];
+    }
+    if (p->io_priority < 0)
+        p->io_priority = of->io_priority;
+    if (str_empty(p->apparmor_profile))
+        p->apparmor_profile = of->apparmor_profile;
+    if (str_empty(p->selinux_label))
+        p->selinux_label = of->selinux_label;
+    if (!p->cpus_initial && !p->cpus_final) {
+        p->cpus_initial = of->cpus_initial;
+        p->cpus_final = of->cpus_final;
+    }
 }

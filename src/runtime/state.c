@@ -56,6 +56,11 @@ int state_save(const struct runtime_container *c, struct err *err)
     return write_json(c, STATE_FILE, state, err);
 }
 
+int state_save_config(const struct runtime_container *c, struct err *err)
+{
+    return c->state_dir ? write_json(c, CONFIG_FILE, c->spec->json, err) : 0;
+}
+
 void state_remove(const struct runtime_container *c)
 {
     static const char *const files[] = {STATE_FILE, CONFIG_FILE, START_SOCKET};

@@ -4,12 +4,13 @@
  * execve() has succeeded.
  *
  *     process → caller   PID      a step in between: here is the real init
+ *                        NETWORK  its network namespace is there: bring linux.netDevices, then GO
  *                        HOOKS    mounts are there: run the hooks of the runtime's side, then GO
  *                        READY    stands before execve(); the descriptor is the console's master
  *                        LISTENER seccomp's notification descriptor; GO when it was delivered
  *                        ERROR    what went wrong; the process ends
  *     caller → process   CGROUP   the cgroup is there: the descriptors to join it by (sys/cgroup.h)
- *                        GO       (after the user namespace's mappings are written, after HOOKS, after
+ *                        GO       (after the user namespace's mappings are written, after NETWORK, after HOOKS, after
  * LISTENER) START    execve() */
 #ifndef KEG_RUNTIME_SYNC_H
 #define KEG_RUNTIME_SYNC_H
@@ -28,7 +29,8 @@ enum sync_type {
     SYNC_ERROR,
     SYNC_GO,
     SYNC_START,
-    SYNC_CGROUP
+    SYNC_CGROUP,
+    SYNC_NETWORK
 };
 
 struct sync_message {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,19 @@ int netlink_open(void)
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
     setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
     return fd;
+}
+
+int netlink_open_in(int netns, int own)
+{
+    int fd, back;
+
+    if (setns(netns, CLONE_NEWNET) < 0)
+        return -errno;
+    fd = netlink_open();
+    back = setns(own, CLONE_NEWNET) < 0 ? -errno : 0;
+    if (back < 0 && fd >= 0)
+        close(fd);
+    return back < 0 ? back : fd;
 }
 
 static void *reserve(struct netlink *n, size_t len)

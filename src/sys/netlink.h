@@ -32,6 +32,8 @@ struct netlink {
 
 /* A NETLINK_ROUTE socket, bound in the caller's network namespace, close-on-exec. */
 int netlink_open(void);
+/* The same in another network namespace; the calling thread goes there and comes back to `own`. */
+int netlink_open_in(int netns, int own);
 
 /* Starts a request of `type` with NLM_F_REQUEST|NLM_F_ACK and `flags`, and its fixed header (ifinfomsg, …).
  */

@@ -41,7 +41,7 @@ static int open_group(int root, const char *group, pid_t pid, struct err *err)
     return take_fd(&directory);
 }
 
-static int write_schema(int root, int directory, const char *schema, struct err *err)
+int resctrl_write_schema(int root, int directory, const char *schema, struct err *err)
 {
     _cleanup_(buf_finish) struct buf reason = BUF_INIT(4096);
     _cleanup_free_ char *line = xasprintf("%s\n", schema);
@@ -76,7 +76,7 @@ int resctrl_set(const char *group, const char *l3_schema, const char *bandwidth_
     if (directory < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (!str_empty(rows[i].schema) && write_schema(root, directory, rows[i].schema, err) < 0)
+        if (!str_empty(rows[i].schema) && resctrl_write_schema(root, directory, rows[i].schema, err) < 0)
             return -1;
     return 0;
 }

@@ -12,5 +12,7 @@
  * control, or /sys/fs/resctrl isn't mounted; ERR_INVALID with the kernel's own words for a schema it refuses. */
 int resctrl_set(const char *group, const char *l3_schema, const char *bandwidth_schema, pid_t pid,
                 struct err *err);
+/* One line into the schemata of a group's directory; `root` is the filesystem's. ERR_INVALID as above. */
+int resctrl_write_schema(int root, int directory, const char *schema, struct err *err);
 
 #endif

@@ -5,45 +5,25 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "runtime/command/command.h"
+#include "runtime/command/notify.h"
 #include "sys/pidfd.h"
 #include "sys/pty.h"
-
-int command_check_console(const struct request *request, bool terminal, bool detached, struct err *err)
-{
-    if (terminal && detached && !request->console_socket)
-        return err_set(err, ERR_INVALID,
-                       "cannot allocate tty if runc will detach without setting console socket");
-    if (!terminal && request->console_socket)
-        return err_set(
-            err, ERR_INVALID,
-            "cannot use console socket if runc will not detach or allocate tty: process.terminal is false");
-    return 0;
-}
-
-int command_send_console(const struct request *request, int console, struct err *err)
-{
-    static const char name[] = "/dev/ptmx";
-    _cleanup_close_ int master = console, socket = unix_connect(request->console_socket, SOCK_STREAM);
-    int result = socket < 0 ? socket : fd_send_message(socket, name, sizeof(name) - 1, &master, 1);
-
-    return result < 0 ? err_errno(err, result, "send the terminal to %s", request->console_socket) : 0;
-}
 
 static void copy_size(int console)
 {
     struct winsize size;
 
-    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
         (void)pty_resize(console, size.ws_row, size.ws_col);
 }
 
+/* Our terminal leaves everything to the container's, but for the line ends of what is printed: below. */
 static bool make_raw(struct termios *before)
 {
     struct termios raw;
@@ -52,7 +32,19 @@ static bool make_raw(struct termios *before)
         return false;
     raw = *before;
     cfmakeraw(&raw);
+    raw.c_oflag = before->c_oflag;
     return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+/* Made for the eye by our own terminal, if there is one: whatever else reads the output wants them plain. */
+static void leave_line_ends(int console)
+{
+    struct termios t;
+
+    if (tcgetattr(console, &t) < 0)
+        return;
+    t.c_oflag &= ~(tcflag_t)ONLCR;
+    (void)tcsetattr(console, TCSANOW, &t);
 }
 
 static void forward_signal(int signals, int pidfd, int console)
@@ -63,7 +55,7 @@ static void forward_signal(int signals, int pidfd, int console)
         return;
     if (info.ssi_signo == SIGWINCH && console >= 0)
         copy_size(console);
-    else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
+    else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE && info.ssi_signo != SIGURG)
         pidfd_signal(pidfd, (int)info.ssi_signo);
 }
 
@@ -78,14 +70,15 @@ static bool copy(int from, int to)
     return n > 0 && fd_write_full(to, data, (size_t)n) == 0;
 }
 
-static void loop(int pidfd, int signals, int console)
+static void loop(int pidfd, int signals, int console, struct notify *notify)
 {
-    enum { PROCESS, SIGNALS, TERMINAL, INPUT };
+    enum { PROCESS, SIGNALS, TERMINAL, INPUT, NOTIFY };
     struct pollfd p[] = {
         [PROCESS] = {.fd = pidfd, .events = POLLIN},
         [SIGNALS] = {.fd = signals, .events = POLLIN},
         [TERMINAL] = {.fd = console, .events = POLLIN},
         [INPUT] = {.fd = console >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        [NOTIFY] = {.fd = notify ? notify->proxy : -1, .events = POLLIN},
     };
 
     while (p[PROCESS].fd >= 0 || p[TERMINAL].fd >= 0) {
@@ -102,12 +95,14 @@ static void loop(int pidfd, int signals, int console)
             p[INPUT].fd = -1;
         if (p[TERMINAL].revents && !copy(console, STDOUT_FILENO))
             p[TERMINAL].fd = -1;
+        if (p[NOTIFY].revents && notify_forward(notify, /* pid= */ 0))
+            p[NOTIFY].fd = -1;
         if (p[PROCESS].revents)
             p[PROCESS].fd = -1;
     }
 }
 
-int command_attend(int pidfd, int console)
+int command_attend(int pidfd, int console, struct notify *notify)
 {
     _cleanup_close_ int signals = -EBADF;
     struct termios before;
@@ -120,9 +115,10 @@ int command_attend(int pidfd, int console)
     signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (console >= 0) {
         copy_size(console);
+        leave_line_ends(console);
         raw = make_raw(&before);
     }
-    loop(pidfd, signals, console);
+    loop(pidfd, signals, console, notify);
     if (raw)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
     if (pidfd_reap(pidfd, /* hang= */ true, &status) < 0)

@@ -1,4 +1,4 @@
-/* Tables of commands and options, the parser over them, and reporting. */
+/* Tables of commands and options, dispatching by them, and reporting. */
 #include "runtime/command/command.h"
 
 #include <fcntl.h>
@@ -10,27 +10,21 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/command/options.h"
 #include "sys/selfexe.h"
 
-enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST };
-
-struct option {
-    const char *name;
-    char letter;
-    enum option_kind kind;
-    size_t offset;
-    const char *help;
-};
+#define SUMMARY "Open Container Initiative runtime"
 
 #define AT(member) offsetof(struct request, member)
 
 static const struct option global_options[] = {
+    {"debug", 0, OPTION_FLAG, AT(debug), "more messages"},
+    {"log", 0, OPTION_VALUE, AT(log), "file for messages, beside standard error"},
+    {"log-format", 0, OPTION_VALUE, AT(log_format), "text or json"},
     {"root", 0, OPTION_VALUE, AT(root),
      "directory of the containers' state (/run/keg-runtime; for users $XDG_RUNTIME_DIR/keg-runtime)"},
-    {"log", 0, OPTION_VALUE, AT(log), "file for messages (standard error)"},
-    {"log-format", 0, OPTION_VALUE, AT(log_format), "text or json"},
-    {"debug", 0, OPTION_FLAG, AT(debug), "more messages"},
-    {"systemd-cgroup", 0, OPTION_FLAG, AT(systemd_cgroup), "not supported: cgroups are made directly"},
+    {"systemd-cgroup", 0, OPTION_FLAG, AT(systemd_cgroup), "cgroups by way of systemd"},
+    {"cgroup-manager", 0, OPTION_VALUE, AT(cgroup_manager), "cgroupfs or systemd"},
     {"rootless", 0, OPTION_VALUE, AT(rootless_mode),
      "do without cgroups where they aren't allowed: true, false, auto"},
     {"criu", 0, OPTION_VALUE, AT(ignored), "accepted and ignored"},
@@ -38,23 +32,42 @@ static const struct option global_options[] = {
     {"version", 'v', OPTION_FLAG, AT(show_version), "the version"},
 };
 
-#define CREATE_OPTIONS                                                                                       \
-    {"bundle", 'b', OPTION_VALUE, AT(bundle), "directory of config.json (the current one)"},                 \
-        {"console-socket", 0, OPTION_VALUE, AT(console_socket), "where the terminal's master is sent"},      \
-        {"pid-file", 0, OPTION_VALUE, AT(pid_file), "file for the process id"},                              \
-        {"no-pivot", 0, OPTION_FLAG, AT(no_pivot), "chroot instead of pivot_root"},                          \
-        {"no-new-keyring", 0, OPTION_FLAG, AT(no_new_keyring), "keep the caller's session keyring"},         \
+#define CONSOLE_OPTION                                                                                       \
+    {                                                                                                        \
+        "console-socket", 0, OPTION_VALUE, AT(console_socket), "socket that is sent the terminal's master"   \
+    }
+#define PIDFD_OPTION                                                                                         \
+    {                                                                                                        \
+        "pidfd-socket", 0, OPTION_VALUE, AT(pidfd_socket), "socket that is sent a pidfd of the process"      \
+    }
+#define PID_FILE_OPTION                                                                                      \
+    {                                                                                                        \
+        "pid-file", 0, OPTION_VALUE, AT(pid_file), "file for the process id"                                 \
+    }
+#define PRESERVE_OPTION                                                                                      \
     {                                                                                                        \
         "preserve-fds", 0, OPTION_VALUE, AT(preserve_fds), "hand descriptors 3 … 2+N to the program"       \
+    }
+#define DETACH_OPTION                                                                                        \
+    {                                                                                                        \
+        "detach", 'd', OPTION_FLAG, AT(detach), "don't wait for the end"                                     \
+    }
+#define CREATE_OPTIONS                                                                                       \
+    {"bundle", 'b', OPTION_VALUE, AT(bundle), "directory of config.json (the current one)"},                 \
+        {"config", 'f', OPTION_VALUE, AT(config), "the configuration's name in it (config.json)"},           \
+        CONSOLE_OPTION, PIDFD_OPTION, PID_FILE_OPTION, PRESERVE_OPTION,                                      \
+        {"no-pivot", 0, OPTION_FLAG, AT(no_pivot), "chroot instead of pivot_root"},                          \
+    {                                                                                                        \
+        "no-new-keyring", 0, OPTION_FLAG, AT(no_new_keyring), "keep the caller's session keyring"            \
     }
 
 static const struct option create_options[] = {CREATE_OPTIONS};
 
 static const struct option run_options[] = {
     CREATE_OPTIONS,
-    {"detach", 'd', OPTION_FLAG, AT(detach), "don't wait for the end"},
+    DETACH_OPTION,
     {"keep", 0, OPTION_FLAG, AT(keep), "don't delete the container at its end"},
-    {"no-subreaper", 0, OPTION_FLAG, AT(ignored_flag), "accepted and ignored"},
+    {"no-subreaper", 0, OPTION_FLAG, AT(ignored_flag), "accepted; there is none"},
 };
 
 static const struct option kill_options[] = {
@@ -63,6 +76,7 @@ static const struct option kill_options[] = {
 
 static const struct option delete_options[] = {
     {"force", 'f', OPTION_FLAG, AT(force), "kill it first; none is no error"},
+    {"regex", 0, OPTION_FLAG, AT(regex), "all whose id matches this extended regular expression"},
 };
 
 static const struct option exec_options[] = {
@@ -73,10 +87,12 @@ static const struct option exec_options[] = {
     {"user", 'u', OPTION_VALUE, AT(user), "UID[:GID]"},
     {"additional-gids", 'g', OPTION_LIST, AT(groups), "group id, repeatable"},
     {"cap", 'c', OPTION_LIST, AT(capabilities), "one more capability, repeatable"},
-    {"detach", 'd', OPTION_FLAG, AT(detach), "don't wait for the end"},
-    {"pid-file", 0, OPTION_VALUE, AT(pid_file), "file for the process id"},
-    {"console-socket", 0, OPTION_VALUE, AT(console_socket), "where the terminal's master is sent"},
-    {"preserve-fds", 0, OPTION_VALUE, AT(preserve_fds), "hand descriptors 3 … 2+N to the program"},
+    DETACH_OPTION,
+    PID_FILE_OPTION,
+    CONSOLE_OPTION,
+    PIDFD_OPTION,
+    PRESERVE_OPTION,
+    {"cgroup", 0, OPTION_LIST, AT(cgroups), "[CONTROLLER[,…]:]PATH below the container's cgroup, repeatable"},
     {"no-new-privs", 0, OPTION_FLAG, AT(no_new_privileges), "set no_new_privs"},
     {"apparmor", 0, OPTION_VALUE, AT(apparmor), "AppArmor profile"},
     {"process-label", 0, OPTION_VALUE, AT(label), "SELinux label"},
@@ -92,12 +108,43 @@ static const struct option ps_options[] = {
     {"format", 'f', OPTION_VALUE, AT(format), "table or json"},
 };
 
+static const struct option events_options[] = {
+    {"interval", 0, OPTION_VALUE, AT(interval), "time between statistics (5s)"},
+    {"stats", 0, OPTION_FLAG, AT(stats), "print them once"},
+};
+
 static const struct option spec_options[] = {
     {"bundle", 'b', OPTION_VALUE, AT(bundle), "directory for config.json (the current one)"},
+    {"rootless", 0, OPTION_FLAG, AT(rootless), "for an ordinary user: with a user namespace"},
 };
 
 static const struct option update_options[] = {
-    {"resources", 'r', OPTION_VALUE, AT(resources), "file with OCI linux.resources, - for standard input"},
+    {"resources", 'r', OPTION_VALUE, AT(resources),
+     "file with OCI linux.resources, - for standard input; then no other option counts"},
+    {"blkio-weight", 0, OPTION_VALUE, AT(limits[LIMIT_BLKIO_WEIGHT]), "share of block I/O, 10 to 1000"},
+    {"cpu-period", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_PERIOD]), "period of the CPU quota (µs)"},
+    {"cpu-quota", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_QUOTA]), "CPU time in a period (µs), -1: no limit"},
+    {"cpu-burst", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_BURST]),
+     "CPU time that may be saved up beyond the quota (µs)"},
+    {"cpu-share", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_SHARES]), "CPU shares, relative to other containers"},
+    {"cpu-shares", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_SHARES]), "the same"},
+    {"cpu-rt-period", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_RT_PERIOD]),
+     "period of the realtime runtime (µs)"},
+    {"cpu-rt-runtime", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_RT_RUNTIME]),
+     "realtime CPU time in a period (µs)"},
+    {"cpu-idle", 0, OPTION_VALUE, AT(limits[LIMIT_CPU_IDLE]), "1: runs only when nothing else does; 0"},
+    {"cpuset-cpus", 0, OPTION_VALUE, AT(limits[LIMIT_CPUSET_CPUS]), "CPUs to run on (0-2,7)"},
+    {"cpuset-mems", 0, OPTION_VALUE, AT(limits[LIMIT_CPUSET_MEMS]), "memory nodes to use"},
+    {"memory", 0, OPTION_VALUE, AT(limits[LIMIT_MEMORY]), "memory limit (bytes, or with a unit), -1: none"},
+    {"memory-reservation", 0, OPTION_VALUE, AT(limits[LIMIT_MEMORY_RESERVATION]), "soft memory limit"},
+    {"memory-swap", 0, OPTION_VALUE, AT(limits[LIMIT_MEMORY_SWAP]),
+     "limit of memory and swap together, -1: none"},
+    {"kernel-memory", 0, OPTION_VALUE, AT(limits[LIMIT_KERNEL_MEMORY]), "limit of kernel memory (cgroup v1)"},
+    {"kernel-memory-tcp", 0, OPTION_VALUE, AT(limits[LIMIT_KERNEL_MEMORY_TCP]),
+     "limit of TCP buffers (cgroup v1)"},
+    {"pids-limit", 0, OPTION_VALUE, AT(limits[LIMIT_PIDS]), "number of processes and threads, -1: no limit"},
+    {"l3-cache-schema", 0, OPTION_VALUE, AT(l3_cache_schema), "Intel RDT/CAT L3 cache schema"},
+    {"mem-bw-schema", 0, OPTION_VALUE, AT(memory_bandwidth_schema), "Intel RDT/MBA memory bandwidth schema"},
 };
 
 #define OPTIONS(table) table, ARRAY_SIZE(table)
@@ -108,21 +155,28 @@ static const struct command {
     size_t option_count;
     bool needs_id;
     command_run run;
-    int failure; /* the exit status of an error, where it isn't 1 */
+    const char *failing; /* put before its errors, after the program's name; NULL: nothing */
+    int failure;         /* the exit status of an error, where it isn't 1 */
 } commands[] = {
-    {"create", "ID", "make a container; its program waits", OPTIONS(create_options), true, command_create},
-    {"start", "ID", "let a created container's program go", NULL, 0, true, command_start},
-    {"run", "ID", "create, start and wait", OPTIONS(run_options), true, command_run_container},
-    {"exec", "ID COMMAND [ARG...]", "one more process in a container", OPTIONS(exec_options), true,
-     command_exec, 255},
-    {"kill", "ID [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, command_kill},
-    {"delete", "ID", "remove what is left of a container", OPTIONS(delete_options), true, command_delete},
-    {"state", "ID", "print a container's state", NULL, 0, true, command_state},
+    {"create", "CONTAINER", "make a container; its program waits", OPTIONS(create_options), true,
+     command_create, "create failed"},
+    {"start", "CONTAINER", "let a created container's program go", NULL, 0, true, command_start},
+    {"run", "CONTAINER", "create, start and wait", OPTIONS(run_options), true, command_run_container,
+     "run failed"},
+    {"exec", "CONTAINER cmd [ARG...]", "one more process in a container", OPTIONS(exec_options), true,
+     command_exec, "exec failed", 255},
+    {"kill", "CONTAINER [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, command_kill},
+    {"delete", "CONTAINER", "remove what is left of a container", OPTIONS(delete_options), true,
+     command_delete},
+    {"state", "CONTAINER", "print a container's state", NULL, 0, true, command_state},
     {"list", "", "list containers", OPTIONS(list_options), false, command_list},
-    {"ps", "ID", "list a container's processes", OPTIONS(ps_options), true, command_ps},
-    {"pause", "ID", "freeze all processes", NULL, 0, true, command_pause},
-    {"resume", "ID", "thaw them", NULL, 0, true, command_resume},
-    {"update", "ID", "change limits", OPTIONS(update_options), true, command_update},
+    {"ps", "CONTAINER [OPTIONS OF ps]", "list a container's processes", OPTIONS(ps_options), true,
+     command_ps},
+    {"events", "CONTAINER", "print statistics, and when memory ran out", OPTIONS(events_options), true,
+     command_events},
+    {"pause", "CONTAINER", "freeze all processes", NULL, 0, true, command_pause},
+    {"resume", "CONTAINER", "thaw them", NULL, 0, true, command_resume},
+    {"update", "CONTAINER", "change limits", OPTIONS(update_options), true, command_update},
     {"spec", "", "write a config.json to start from", OPTIONS(spec_options), false, command_spec},
     {"features", "", "print what this runtime can do", NULL, 0, false, command_features},
 };
@@ -135,89 +189,37 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static void print_options(const struct option *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char name[64], letter[8] = "    ";
-
-        if (options[i].letter)
-            snprintf(letter, sizeof(letter), "-%c, ", options[i].letter);
-        snprintf(name, sizeof(name), "%s--%s%s", letter, options[i].name,
-                 options[i].kind == OPTION_FLAG ? "" : " VALUE");
-        printf("  %-30s %s\n", name, options[i].help);
-    }
-}
-
-static void print_help(const struct command *command)
+static int print_help(const char *program, const struct command *command)
 {
     if (command) {
-        printf("Usage: keg-runtime %s [OPTIONS] %s\n\n%s\n\n", command->name, command->arguments,
-               command->summary);
-        print_options(command->options, command->option_count);
-        return;
+        printf("NAME:\n   %s %s - %s\n\n", program, command->name, command->summary);
+        printf("Usage: %s [OPTION...] %s %s\n\nOPTIONS:\n", program, command->name, command->arguments);
+        options_print(command->options, command->option_count);
+        return 0;
     }
-    printf("Usage: keg-runtime [OPTIONS] COMMAND …\n\nRuns OCI bundles.\n\n");
+    printf("NAME:\n   %s - " SUMMARY "\n\nUsage: %s [OPTION...] COMMAND [OPTION...]\n\nCOMMANDS:\n", program,
+           program);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        printf("  %-30s %s\n", commands[i].name, commands[i].summary);
-    printf("\n");
-    print_options(global_options, ARRAY_SIZE(global_options));
+        printf("   %-30s %s\n", commands[i].name, commands[i].summary);
+    printf("\nGLOBAL OPTIONS:\n");
+    options_print(global_options, ARRAY_SIZE(global_options));
+    return 0;
 }
 
-static const struct option *find_option(const struct option *options, size_t count, const char *name,
-                                        size_t len, bool is_letter)
+static bool asks_for_help(const char *word)
 {
-    for (size_t i = 0; i < count; i++)
-        if (is_letter ? options[i].letter == *name
-                      : strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
-            return &options[i];
-    return NULL;
-}
-
-static void store(struct request *request, const struct option *option, const char *value)
-{
-    void *at = (char *)request + option->offset;
-
-    if (option->kind == OPTION_FLAG)
-        *(bool *)at = !str_eq(value, "false");
-    else if (option->kind == OPTION_VALUE)
-        *(const char **)at = value;
-    else
-        strv_push(at, value);
-}
-
-/* Takes options up to the first word that is none. Returns the words taken, -1. */
-static int parse(struct request *request, const struct option *options, size_t count, char **words,
-                 struct err *err)
-{
-    int i = 0;
-
-    for (; words[i] && words[i][0] == '-' && words[i][1]; i++) {
-        bool is_letter = words[i][1] != '-';
-        const char *name = words[i] + (words[i][1] == '-' ? 2 : 1), *value = NULL, *equals;
-        const struct option *option;
-
-        if (str_eq(words[i], "--"))
-            return i + 1;
-        is_letter = is_letter && name[1] == '\0'; /* "-bundle", as Go programs allow it, is a long one */
-        equals = strchr(name, '=');
-        option =
-            find_option(options, count, name, equals ? (size_t)(equals - name) : strlen(name), is_letter);
-        if (!option)
-            return err_set(err, ERR_INVALID, "unknown option %s", words[i]);
-        if (equals)
-            value = equals + 1;
-        else if (option->kind != OPTION_FLAG && !(value = words[++i]))
-            return err_set(err, ERR_INVALID, "option --%s needs a value", option->name);
-        store(request, option, value);
-    }
-    return i;
+    return str_eq(word, "--help") || str_eq(word, "-h");
 }
 
 static int check_id(const char *id, struct err *err)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
 
-    if (!*id || strlen(id) > 255 || strspn(id, allowed) != strlen(id) || str_eq(id, ".") || str_eq(id, ".."))
+    if (*id && strspn(id, allowed) != strlen(id))
+        return err_set(err, ERR_INVALID,
+                       "invalid container ID format: \"%s\": invalid character '%c' in the container ID", id,
+                       id[strspn(id, allowed)]);
+    if (!*id || strlen(id) > 255 || *id == '.')
         return err_set(err, ERR_INVALID, "invalid container ID format: \"%s\"", id);
     return 0;
 }
@@ -234,95 +236,183 @@ struct runtime_container *command_open(const struct request *request, struct err
     return directory ? runtime_open(directory, err) : NULL;
 }
 
-static void report(const struct request *request, const char *message)
+void command_warn(const struct request *request, const char *message)
 {
-    log_error("%s", message);
+    log_warn("%s", message);
     if (request->log)
-        dprintf(STDERR_FILENO, "keg-runtime: %s\n", message);
+        dprintf(STDERR_FILENO, "%s\n", message);
 }
 
-static int open_log(const struct request *request, struct err *err)
+/* What execve() itself says comes without anything around it, as if the program's process had said it. */
+static bool is_from_execve(const struct err *err)
+{
+    return (err->kind == ERR_NO_PROGRAM || err->kind == ERR_CANNOT_INVOKE) &&
+           str_starts(err->message, "exec /");
+}
+
+static void report(const struct request *request, const struct command *command, struct err *err)
+{
+    bool plain = is_from_execve(err);
+
+    if (!plain && command && command->failing)
+        (err_wrap)(err, "%s%s%s", str_starts(command->failing, "exec") ? "" : request->program,
+                   str_starts(command->failing, "exec") ? "" : " ", command->failing);
+    if (!plain || request->log)
+        log_error("%s", err->message);
+    if (plain || request->log)
+        dprintf(STDERR_FILENO, "%s\n", err->message);
+}
+
+/* Runtimes that write to other places than files call them by a prefix. */
+static int log_path(const char *log, const char **ret, struct err *err)
+{
+    const char *file = str_after(log, "file:");
+
+    if (str_starts(log, "syslog:") || str_starts(log, "journald:"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "--log %s: only files are written", log);
+    *ret = file ? file : log;
+    return 0;
+}
+
+static int open_log(struct request *request, struct err *err)
 {
     int fd;
 
     if (request->debug)
         log_set_level(LOG_LEVEL_DEBUG);
+    if (request->log_format && !str_eq(request->log_format, "text") && !str_eq(request->log_format, "json"))
+        return err_set(err, ERR_INVALID, "invalid log-format: %s", request->log_format);
     log_set_json(str_eq(request->log_format, "json"));
-    if (!request->log)
+    if (!request->log) { /* descriptor 2 becomes the container's, which has no business with our messages */
+        fd = request->debug ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+        if (fd >= 0)
+            log_set_fd(fd);
         return 0;
+    }
+    if (log_path(request->log, &request->log, err) < 0)
+        return -1;
     fd = open(request->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return err_errno(err, errno, "open the log %s", request->log);
+    if (fd < 0) {
+        err_errno(err, errno, "open the log %s", request->log);
+        request->log = NULL;
+        return -1;
+    }
     log_set_fd(fd);
+    return 0;
+}
+
+static int choose_cgroup_manager(struct request *request, struct err *err)
+{
+    const char *manager = request->cgroup_manager;
+
+    if (str_eq(manager, "systemd"))
+        request->systemd_cgroup = true;
+    else if (manager && !str_eq(manager, "cgroupfs") && !str_eq(manager, "disabled"))
+        return err_set(err, ERR_INVALID, "--cgroup-manager: \"%s\" is not cgroupfs or systemd", manager);
+    if (request->systemd_cgroup)
+        return err_set(
+            err, ERR_NOT_IMPLEMENTED,
+            "--systemd-cgroup is not supported: use the cgroupfs driver of the program that calls this one");
     return 0;
 }
 
 static int dispatch(struct request *request, const struct command *command, char **words, char **argv,
                     struct err *err)
 {
-    int used = parse(request, command->options, command->option_count, words, err);
+    int used = options_parse(request, command->options, command->option_count, words, err);
 
     if (used < 0)
         return -1;
     words += used;
     if (command->needs_id) {
         if (!*words)
-            return err_set(err, ERR_INVALID, "%s needs a container's id", command->name);
+            return err_set(err, ERR_INVALID, "\"%s\" needs a container's id", command->name);
         request->id = *words++;
     }
     request->args = words;
-    if (request->systemd_cgroup)
-        return err_set(
-            err, ERR_NOT_IMPLEMENTED,
-            "--systemd-cgroup is not supported: use the cgroupfs driver of the program that calls this one");
+    if (choose_cgroup_manager(request, err) < 0)
+        return -1;
     if (selfexe_command_clones(command->name)) {
         int result = selfexe_protect(argv);
 
         if (result < 0)
             return err_errno(err, result, "execute keg-runtime from a copy that containers can't write");
     }
-    used = command->run(request, err);
-    request->failure = command->failure;
-    return used;
+    return command->run(request, err);
 }
 
-static int run(struct request *request, char **argv, struct err *err)
+/* Everything but a command that is carried out. */
+static bool wants_text(const struct request *request, char **words)
 {
-    int used = parse(request, global_options, ARRAY_SIZE(global_options), argv + 1, err);
-    char **words = argv + 1 + used;
-    const struct command *command;
+    return request->show_version || request->show_help || !*words || str_eq(*words, "help") ||
+           str_eq(*words, "h") || asks_for_help(words[1]);
+}
 
-    if (used < 0 || open_log(request, err) < 0 || command_find_root(request, err) < 0)
-        return -1;
+static int print_text(const struct request *request, char **words)
+{
+    const char *topic = *words;
+
     if (request->show_version) {
-        printf("keg-runtime version %s\nspec: 1.3.0\n", KEG_VERSION);
+        printf("%s version %s\ncommit: %s\nspec: 1.3.0\n", request->program, KEG_VERSION, KEG_VERSION);
         return 0;
     }
-    command = find_command(*words);
-    if (request->show_help || !*words ||
-        (words[1] && (str_eq(words[1], "--help") || str_eq(words[1], "-h")))) {
-        print_help(command);
-        return 0;
+    if (str_eq(topic, "help") || str_eq(topic, "h"))
+        topic = words[1];
+    if (topic && !find_command(topic)) {
+        fprintf(stderr, "No help topic for '%s'\n", topic);
+        return 3;
     }
-    if (!command)
-        return err_set(err, ERR_INVALID, "unknown command \"%s\"", *words);
-    return dispatch(request, command, words + 1, argv, err);
+    return print_help(request->program, find_command(topic));
+}
+
+static int run(struct request *request, char **argv, const struct command **ret_command, struct err *err)
+{
+    int used = options_parse(request, global_options, ARRAY_SIZE(global_options), argv + 1, err);
+    char **words = argv + 1 + used;
+
+    if (used < 0)
+        return -1;
+    if (wants_text(request, words))
+        return print_text(request, words);
+    if (open_log(request, err) < 0 || command_find_root(request, err) < 0)
+        return -1;
+    *ret_command = find_command(*words);
+    if (!*ret_command) {
+        fprintf(stderr, "No help topic for '%s'\n", *words);
+        return 3;
+    }
+    return dispatch(request, *ret_command, words + 1, argv, err);
+}
+
+static const char *called_by(const char *argv0)
+{
+    static const char *const others[] = {"runc", "crun"};
+    const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (str_eq(name, others[i]))
+            return others[i];
+    return "keg-runtime";
 }
 
 int command_main(int argc, char **argv)
 {
     struct request request = {0};
+    const struct command *command = NULL;
     struct err err = {0};
-    int result;
+    int result = 1;
 
     fd_open_standard();
-    result = argc > 0 ? run(&request, argv, &err) : 1;
-
+    if (argc > 0) {
+        request.program = called_by(argv[0]);
+        result = run(&request, argv, &command, &err);
+    }
     if (result < 0)
-        report(&request, err.message);
+        report(&request, command, &err);
     free(request.default_root);
     strv_free(request.env);
     strv_free(request.capabilities);
     strv_free(request.groups);
-    return result >= 0 ? result : request.failure ? request.failure : 1;
+    strv_free(request.cgroups);
+    return result >= 0 ? result : command && command->failure ? command->failure : 1;
 }

@@ -8,10 +8,12 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/command/command.h"
+#include "sys/cgroup.h"
+#include "sys/pidfd.h"
 
-enum { PROCESS_MAX = 1024 * 1024 };
+enum { CONFIG_MAX = 16 * 1024 * 1024, PRESERVED_MAX = 1024 };
 
-/* "UID" or "UID:GID", in strict decimal: anything else could be taken for root. */
+/* "UID", with the container's own group, or "UID:GID", in strict decimal: anything else could be taken for root. */
 static int parse_user(const char *text, json_t *user, struct err *err)
 {
     _cleanup_strv_ char **parts = strv_split(text, ':');
@@ -21,7 +23,8 @@ static int parse_user(const char *text, json_t *user, struct err *err)
         (parts[1] && str_to_u32(parts[1], &gid) < 0) || uid == UINT32_MAX || gid == UINT32_MAX)
         return err_set(err, ERR_INVALID, "user \"%s\" is not UID or UID:GID", text);
     json_set_int(user, "uid", uid);
-    json_set_int(user, "gid", gid);
+    if (parts[1])
+        json_set_int(user, "gid", gid);
     return 0;
 }
 
@@ -40,6 +43,17 @@ static int set_groups(char **groups, json_t *user, struct err *err)
     return 0;
 }
 
+static void add_missing(json_t *set, const char *name)
+{
+    json_t *member;
+    size_t i;
+
+    json_array_foreach (set, i, member)
+        if (str_eq(json_string_value(member), name))
+            return;
+    json_array_append_new(set, json_string(name));
+}
+
 static void add_capabilities(char **names, json_t *process)
 {
     static const char *const sets[] = {"bounding", "effective", "permitted"};
@@ -52,27 +66,15 @@ static void add_capabilities(char **names, json_t *process)
 
         if (!set)
             json_object_set_new(capabilities, sets[i], set = json_array());
-        for (char **name = names; name && *name; name++)
-            json_array_append_new(set, json_string(*name));
+        for (char **name = names; *name; name++)
+            add_missing(set, *name);
     }
 }
 
-/* The container's own process, with what the command line changes. */
-static json_t *process_from_options(const struct request *request, const char *directory, struct err *err)
+static void set_words(const struct request *request, json_t *process)
 {
-    _cleanup_free_ char *path = path_join(directory, "config.json");
-    _cleanup_json_ json_t *config = json_load(AT_FDCWD, path, 16 * PROCESS_MAX, err), *process = NULL;
-    json_t *user, *env;
+    json_t *env = json_object_get(process, "env");
 
-    if (!config)
-        return NULL;
-    if (!request->args[0]) {
-        err_set(err, ERR_INVALID, "exec needs a command");
-        return NULL;
-    }
-    process = json_deep_copy(json_object_get(config, "process"));
-    if (!process)
-        process = json_pack("{s:s}", "cwd", "/");
     json_object_set_new(process, "args", json_from_strv(request->args));
     json_set_bool(process, "terminal", request->tty);
     if (request->cwd)
@@ -83,11 +85,29 @@ static json_t *process_from_options(const struct request *request, const char *d
         json_set_str(process, "selinuxLabel", request->label);
     if (request->no_new_privileges)
         json_set_bool(process, "noNewPrivileges", true);
-    env = json_object_get(process, "env");
     if (!env)
         json_object_set_new(process, "env", env = json_array());
     for (char **e = request->env; e && *e; e++)
         json_array_append_new(env, json_string_lossy(*e, strlen(*e)));
+}
+
+/* The container's own process, with what the command line changes. */
+static json_t *process_from_options(const struct request *request, const char *directory, struct err *err)
+{
+    _cleanup_free_ char *path = path_join(directory, "config.json");
+    _cleanup_json_ json_t *config = json_load(AT_FDCWD, path, CONFIG_MAX, err), *process = NULL;
+    json_t *user;
+
+    if (!config)
+        return NULL;
+    if (!request->args[0]) {
+        err_set(err, ERR_INVALID, "exec needs a command");
+        return NULL;
+    }
+    process = json_deep_copy(json_object_get(config, "process"));
+    if (!process)
+        process = json_pack("{s:s}", "cwd", "/");
+    set_words(request, process);
     user = json_object_get(process, "user");
     if (!user)
         json_object_set_new(process, "user", user = json_object());
@@ -99,37 +119,64 @@ static json_t *process_from_options(const struct request *request, const char *d
     return take_ptr(&process);
 }
 
+static int check_status(const struct request *request, struct runtime_container *c, struct err *err)
+{
+    if (runtime_pidfd(c) < 0)
+        return err_set(err, ERR_CONFLICT, "cannot exec in a stopped container");
+    if (!request->ignore_paused && runtime_cgroup(c) && cgroup_is_frozen(runtime_cgroup(c)))
+        return err_set(err, ERR_CONFLICT,
+                       "cannot exec in a paused container (use --ignore-paused to override)");
+    return 0;
+}
+
+/* After that nothing is left to do with the process but to stand by. */
+static int exec_in(const struct request *request, struct runtime_container *c, const json_t *process,
+                   int *ret_pidfd, int *ret_console, struct err *err)
+{
+    struct runtime_exec_options options = {
+        .process = process,
+        .stdio = {-EBADF, -EBADF, -EBADF},
+        .cgroups = request->cgroups,
+    };
+    uint32_t preserve = 0;
+    sigset_t all;
+    pid_t pid;
+
+    if (request->preserve_fds &&
+        (str_to_u32(request->preserve_fds, &preserve) < 0 || preserve > PRESERVED_MAX))
+        return err_set(err, ERR_INVALID, "--preserve-fds: \"%s\" is no number", request->preserve_fds);
+    options.preserve_fds = preserve;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    if (runtime_exec(c, &options, &pid, ret_pidfd, ret_console, err) < 0)
+        return -1;
+    if ((request->console_socket && command_send_console(request, take_fd(ret_console), err) < 0) ||
+        command_send_pidfd(request->pidfd_socket, *ret_pidfd, err) < 0 ||
+        command_write_pid(request, pid, err) < 0) {
+        pidfd_signal(*ret_pidfd, SIGKILL);
+        return -1;
+    }
+    return 0;
+}
+
 int command_exec(struct request *request, struct err *err)
 {
     _cleanup_free_ char *directory = command_state_dir(request, err);
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
     _cleanup_json_ json_t *process = NULL;
     _cleanup_close_ int pidfd = -EBADF, console = -EBADF;
-    struct runtime_exec_options options = {.stdio = {-EBADF, -EBADF, -EBADF}};
-    uint32_t preserve = 0;
-    sigset_t all;
-    pid_t pid;
+    bool terminal;
 
     c = directory ? runtime_open(directory, err) : NULL;
-    if (!c)
+    if (!c || check_status(request, c, err) < 0)
         return -1;
-    process = request->process ? json_load(AT_FDCWD, request->process, PROCESS_MAX, err)
+    process = request->process ? command_load_json(request->process, err)
                                : process_from_options(request, directory, err);
     if (!process)
         return -1;
-    if (request->preserve_fds && (str_to_u32(request->preserve_fds, &preserve) < 0 || preserve > 1024))
-        return err_set(err, ERR_INVALID, "--preserve-fds: \"%s\" is no number", request->preserve_fds);
-    if (command_check_console(request, json_is_true(json_object_get(process, "terminal")), request->detach,
-                              err) < 0)
+    terminal = json_is_true(json_object_get(process, "terminal"));
+    if (command_check_console(request, terminal, request->detach, err) < 0 ||
+        exec_in(request, c, process, &pidfd, &console, err) < 0)
         return -1;
-    options.process = process;
-    options.preserve_fds = preserve;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    if (runtime_exec(c, &options, &pid, &pidfd, &console, err) < 0)
-        return -1;
-    if ((request->console_socket && command_send_console(request, take_fd(&console), err) < 0) ||
-        command_write_pid(request, pid, err) < 0)
-        return -1;
-    return request->detach ? 0 : command_attend(pidfd, console);
+    return request->detach ? 0 : command_attend(pidfd, console, /* notify= */ NULL);
 }

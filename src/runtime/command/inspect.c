@@ -1,6 +1,7 @@
-/* state, list, ps, features, spec. */
+/* state and list. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,210 +14,157 @@
 #include "base/str.h"
 #include "runtime/command/command.h"
 #include "runtime/internal.h"
-#include "sys/capability.h"
-#include "sys/cgroup.h"
-#include "sys/seccomp.h"
 
-static int print_json(const json_t *json)
+enum { JSON_MAX = 1024 * 1024 };
+
+int command_print_json(const json_t *json, bool compact)
 {
-    char *text = json_dumps(json, JSON_INDENT(2));
+    char *text = json_dumps(json, compact ? JSON_COMPACT : JSON_INDENT(2));
 
     puts(text);
     free(text);
     return 0;
 }
 
-/* OCI's state and what else runc tells. */
-static json_t *state_of(struct runtime_container *c)
+json_t *command_load_json(const char *path, struct err *err)
 {
-    json_t *state = state_json(c, state_status(c));
-    _cleanup_free_ char *path = path_join(c->state_dir, STATE_FILE),
-                        *root = c->bundle && c->spec->root_path && !path_is_absolute(c->spec->root_path)
-                                    ? path_join(c->bundle, c->spec->root_path)
-                                    : xstrdup(c->spec->root_path ? c->spec->root_path : "");
-    char created[CLOCK_TEXT_SIZE];
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(JSON_MAX);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int result = fd < 0 ? -errno : fd_read_all(fd, &text);
+
+    if (result < 0) {
+        err_errno(err, result, "open %s", path);
+        return NULL;
+    }
+    return json_parse(buf_str(&text), text.len, path, err);
+}
+
+/* Who made the container, from the host's /etc/passwd; "#1000" when it isn't there. No NSS: this program is static, and
+ * loads nothing. */
+static void owner_name(uid_t uid, char out[64])
+{
+    FILE *f = fopen("/etc/passwd", "re");
+    const struct passwd *user = NULL;
+
+    while (f && (user = fgetpwent(f)) && user->pw_uid != uid)
+        ;
+    if (user)
+        snprintf(out, 64, "%s", user->pw_name);
+    else
+        snprintf(out, 64, "#%u", uid);
+    if (f)
+        fclose(f);
+}
+
+static char *root_of(const struct runtime_container *c)
+{
+    const char *path = c->spec->root_path;
+
+    return path && c->bundle && !path_is_absolute(path) ? path_join(c->bundle, path)
+                                                        : xstrdup(path ? path : "");
+}
+
+/* OCI's state and what else runc tells, in its order. With `owner` the name of who made it. */
+static json_t *state_of(struct runtime_container *c, bool owner)
+{
+    _cleanup_json_ json_t *oci = state_json(c, state_status(c));
+    _cleanup_free_ char *path = path_join(c->state_dir, STATE_FILE), *root = root_of(c);
+    char created[CLOCK_TEXT_SIZE] = CLOCK_ZERO_TEXT, name[64] = "";
+    json_t *state = json_object();
     struct stat st;
 
-    if (!json_object_get(state, "pid"))
-        json_set_int(state, "pid", 0);
-    json_set_str(state, "rootfs", root);
     if (stat(path, &st) == 0) {
         clock_format(st.st_mtim.tv_sec * CLOCK_NS_PER_S + st.st_mtim.tv_nsec, created);
-        json_set_str(state, "created", created);
+        if (owner)
+            owner_name(st.st_uid, name);
     }
-    json_set_str(state, "owner", "");
+    json_set_str(state, "ociVersion", json_str(oci, "ociVersion"));
+    json_set_str(state, "id", json_str(oci, "id"));
+    json_set_int(state, "pid", json_int_or(oci, "pid", 0));
+    json_set_str(state, "status", json_str(oci, "status"));
+    json_set_str(state, "bundle", json_str(oci, "bundle"));
+    json_set_str(state, "rootfs", root);
+    json_set_str(state, "created", created);
+    if (json_object_get(oci, "annotations"))
+        json_object_set(state, "annotations", json_object_get(oci, "annotations"));
+    json_set_str(state, "owner", name);
     return state;
 }
 
 int command_state(struct request *request, struct err *err)
 {
     _cleanup_(runtime_container_free_p) struct runtime_container *c = command_open(request, err);
-    _cleanup_json_ json_t *state = c ? state_of(c) : NULL;
+    _cleanup_json_ json_t *state = c ? state_of(c, /* owner= */ false) : NULL;
 
-    return state ? print_json(state) : -1;
+    return state ? command_print_json(state, /* compact= */ false) : -1;
 }
 
+/* Of all containers below --root, by name. What can't be read isn't there (any more). */
 static json_t *list(const struct request *request)
 {
     json_t *array = json_array();
-    DIR *dir = opendir(request->root);
-    const struct dirent *entry;
+    struct dirent **entries = NULL;
+    int count = scandir(request->root, &entries, NULL, alphasort);
 
-    while (dir && (entry = readdir(dir))) {
-        _cleanup_free_ char *path = path_join(request->root, entry->d_name);
+    for (int i = 0; i < count; i++) {
+        _cleanup_free_ char *path = path_join(request->root, entries[i]->d_name);
         _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
 
-        if (entry->d_name[0] == '.')
-            continue;
-        c = runtime_open(path, NULL);
+        if (entries[i]->d_name[0] != '.')
+            c = runtime_open(path, NULL);
         if (c)
-            json_array_append_new(array, state_of(c));
+            json_array_append_new(array, state_of(c, /* owner= */ true));
+        free(entries[i]);
     }
-    if (dir)
-        closedir(dir);
+    free(entries);
     return array;
+}
+
+static const char *const columns[] = {"id", "pid", "status", "bundle", "created", "owner"};
+
+/* A cell's text; numbers are written to `number`. */
+static const char *cell(const json_t *container, size_t column, char number[24])
+{
+    snprintf(number, 24, "%lld", (long long)json_int_or(container, columns[column], 0));
+    return json_str_or(container, columns[column], number);
+}
+
+/* Columns as wide as their widest cell and three blanks, but twelve at least. */
+static void print_table(const json_t *containers)
+{
+    static const char *const titles[] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+    size_t widths[ARRAY_SIZE(columns)], last = ARRAY_SIZE(columns) - 1, i;
+    char number[24];
+    json_t *c;
+
+    for (size_t k = 0; k <= last; k++) {
+        widths[k] = MAX_OF(strlen(titles[k]) + 3, 12);
+        json_array_foreach (containers, i, c)
+            widths[k] = MAX_OF(widths[k], strlen(cell(c, k, number)) + 3);
+    }
+    for (size_t k = 0; k <= last; k++)
+        printf("%-*s%s", k < last ? (int)widths[k] : 0, titles[k], k < last ? "" : "\n");
+    json_array_foreach (containers, i, c)
+        for (size_t k = 0; k <= last; k++)
+            printf("%-*s%s", k < last ? (int)widths[k] : 0, cell(c, k, number), k < last ? "" : "\n");
 }
 
 int command_list(struct request *request, struct err *err)
 {
-    _cleanup_json_ json_t *containers = list(request);
+    _cleanup_json_ json_t *containers = NULL;
     json_t *c;
     size_t i;
 
-    (void)err;
-    if (str_eq(request->format, "json"))
-        return print_json(containers);
-    if (!request->quiet)
-        printf("%-24s %-8s %-10s %-40s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED");
-    json_array_foreach (containers, i, c) {
-        if (request->quiet)
+    if (request->format && !str_eq(request->format, "table") && !str_eq(request->format, "json"))
+        return err_set(err, ERR_INVALID, "invalid format option: %s", request->format);
+    containers = list(request);
+    if (request->quiet) {
+        json_array_foreach (containers, i, c)
             printf("%s\n", json_str_or(c, "id", ""));
-        else
-            printf("%-24s %-8lld %-10s %-40s %s\n", json_str_or(c, "id", ""),
-                   (long long)json_int_or(c, "pid", 0), json_str_or(c, "status", ""),
-                   json_str_or(c, "bundle", ""), json_str_or(c, "created", ""));
-    }
-    return 0;
-}
-
-int command_ps(struct request *request, struct err *err)
-{
-    _cleanup_(runtime_container_free_p) struct runtime_container *c = command_open(request, err);
-    _cleanup_json_ json_t *array = json_array();
-    _cleanup_free_ pid_t *pids = NULL;
-    size_t count = 0;
-
-    if (!c)
-        return -1;
-    if (!c->cgroup)
-        return err_set(err, ERR_CONFLICT, "container has no cgroup");
-    if (cgroup_pids(c->cgroup, /* recursive= */ true, &pids, &count, err) < 0)
-        return -1;
-    if (!str_eq(request->format, "json")) {
-        printf("%8s CMD\n", "PID");
-        for (size_t i = 0; i < count; i++) {
-            _cleanup_(buf_finish) struct buf name = BUF_INIT(4096);
-            char path[40];
-
-            snprintf(path, sizeof(path), "/proc/%d/comm", pids[i]);
-            if (file_read(AT_FDCWD, path, &name) == 0)
-                printf("%8d %s", pids[i], buf_str(&name));
-        }
         return 0;
     }
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_integer(pids[i]));
-    return print_json(array);
-}
-
-int command_features(struct request *request, struct err *err)
-{
-    _cleanup_json_ json_t *features = NULL;
-    json_t *kinds = json_array();
-
-    (void)request;
-    (void)err;
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        json_array_append_new(kinds, json_string(namespaces[i].name));
-    features =
-        json_pack("{s:s, s:s, s:[s,s,s,s,s,s], s:o, s:{s:o, s:o, s:{s:b,s:b,s:b,s:b,s:b}, "
-                  "s:{s:b,s:o,s:o,s:o,s:o}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}, s:{s:s}, s:[]}",
-                  "ociVersionMin", "1.0.0", "ociVersionMax", "1.3.0", "hooks", "prestart", "createRuntime",
-                  "createContainer", "startContainer", "poststart", "poststop", "mountOptions",
-                  spec_mount_option_names(), "linux", "namespaces", kinds, "capabilities",
-                  capability_mask_to_json(capability_all()), "cgroup", "v1", 1, "v2", 1, "systemd", 0,
-                  "systemdUser", 0, "rdma", 1, "seccomp", "enabled", 1, "actions", seccomp_known_actions(),
-                  "operators", seccomp_known_operators(), "archs", seccomp_known_architectures(),
-                  "knownFlags", seccomp_known_flags(), "apparmor", "enabled", 1, "selinux", "enabled", 0,
-                  "mountExtensions", "idmap", "enabled", 1, "annotations", "org.opencontainers.runc.version",
-                  "", "potentiallyUnsafeConfigAnnotations");
-    if (!features)
-        return err_set(err, ERR_SYSTEM, "out of memory");
-    json_object_del(features, "annotations");
-    return print_json(features);
-}
-
-static json_t *capability_sets(void)
-{
-    json_t *names = json_pack("[s,s,s]", "CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE");
-    json_t *sets = json_pack("{s:O, s:O, s:O}", "bounding", names, "effective", names, "permitted", names);
-
-    json_decref(names);
-    return sets;
-}
-
-static json_t *mount(const char *destination, const char *type, const char *options)
-{
-    _cleanup_strv_ char **list_of = strv_split(options, ',');
-
-    return json_pack("{s:s, s:s, s:s, s:o}", "destination", destination, "type", type, "source", type,
-                     "options", json_from_strv(list_of));
-}
-
-/* What OCI runtimes write for a start: a shell on ./rootfs, read-only. */
-static json_t *example(void)
-{
-    static const struct {
-        const char *destination, *type, *options;
-    } mounts[] = {
-        {"/proc", "proc", "nosuid,noexec,nodev"},
-        {"/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
-        {"/dev/pts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
-        {"/dev/shm", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=65536k"},
-        {"/dev/mqueue", "mqueue", "nosuid,noexec,nodev"},
-        {"/sys", "sysfs", "nosuid,noexec,nodev,ro"},
-        {"/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"},
-    };
-    static const char *const kinds[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
-    json_t *mount_list = json_array(), *namespace_list = json_array();
-
-    for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
-        json_array_append_new(mount_list, mount(mounts[i].destination, mounts[i].type, mounts[i].options));
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-        json_array_append_new(namespace_list, json_pack("{s:s}", "type", kinds[i]));
-    return json_pack("{s:s, s:{s:b, s:{s:i,s:i}, s:[s], s:[s,s], s:s, s:o, s:[{s:s,s:i,s:i}], s:b}, "
-                     "s:{s:s,s:b}, s:s, s:o, "
-                     "s:{s:{s:[{s:b,s:s}]}, s:o, s:[s,s,s,s,s,s,s,s,s,s], s:[s,s,s,s,s]}}",
-                     "ociVersion", "1.3.0", "process", "terminal", 1, "user", "uid", 0, "gid", 0, "args",
-                     "sh", "env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                     "TERM=xterm", "cwd", "/", "capabilities", capability_sets(), "rlimits", "type",
-                     "RLIMIT_NOFILE", "hard", 1024, "soft", 1024, "noNewPrivileges", 1, "root", "path",
-                     "rootfs", "readonly", 1, "hostname", "keg", "mounts", mount_list, "linux", "resources",
-                     "devices", "allow", 0, "access", "rwm", "namespaces", namespace_list, "maskedPaths",
-                     "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware",
-                     "/proc/scsi", "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-                     "/proc/sysrq-trigger");
-}
-
-int command_spec(struct request *request, struct err *err)
-{
-    _cleanup_free_ char *path = path_join(request->bundle ? request->bundle : ".", "config.json");
-    _cleanup_json_ json_t *spec = example();
-    _cleanup_free_ char *text = json_dumps(spec, JSON_INDENT(4));
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-
-    if (fd < 0)
-        return err_errno(err, errno, "make %s", path);
-    return fd_write_full(fd, text, strlen(text)) < 0 ? err_errno(err, errno, "write %s", path) : 0;
+    if (str_eq(request->format, "json"))
+        return command_print_json(containers, /* compact= */ true);
+    print_table(containers);
+    return 0;
 }

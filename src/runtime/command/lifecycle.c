@@ -1,10 +1,11 @@
-/* create, start, run, kill, delete, pause, resume, update. */
+/* create, start, run, delete. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,50 +14,46 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/command/command.h"
-#include "sys/cgroup.h"
+#include "runtime/command/notify.h"
 
-enum { CONFIG_MAX = 16 * 1024 * 1024 };
+enum { CONFIG_MAX = 16 * 1024 * 1024, PRESERVED_MAX = 1024 };
 
-int command_write_pid(const struct request *request, pid_t pid, struct err *err)
+/* Relative paths of a configuration count from here, but for the default's name, which is the bundle's. */
+static json_t *load_config(const struct request *request, const char *bundle, struct err *err)
 {
-    char text[16];
-    int result;
-
-    if (!request->pid_file)
-        return 0;
-    snprintf(text, sizeof(text), "%d", pid);
-    result = file_replace(AT_FDCWD, request->pid_file, text, strlen(text), 0644, /* sync= */ false);
-    return result < 0 ? err_errno(err, result, "write %s", request->pid_file) : 0;
-}
-
-static char *bundle_of(const struct request *request, struct err *err)
-{
-    char *bundle = realpath(request->bundle ? request->bundle : ".", NULL);
-
-    if (!bundle)
-        err_errno(err, errno, "open the bundle %s", request->bundle ? request->bundle : ".");
-    return bundle;
-}
-
-static json_t *load_config(const char *bundle, struct err *err)
-{
-    _cleanup_free_ char *path = path_join(bundle, "config.json");
+    bool other = request->config && !str_eq(request->config, "config.json");
+    _cleanup_free_ char *path = other ? xstrdup(request->config) : path_join(bundle, "config.json");
 
     return json_load(AT_FDCWD, path, CONFIG_MAX, err);
 }
 
-/* --preserve-fds and socket activation's LISTEN_FDS. */
-static int preserved(const struct request *request, unsigned *ret, struct err *err)
+static void add_variable(json_t *config, char *text)
 {
-    const char *listen_fds = getenv("LISTEN_FDS");
+    json_t *process = json_object_get(config, "process"), *env = json_object_get(process, "env");
+
+    if (!env && process)
+        json_object_set_new(process, "env", env = json_array());
+    json_array_append_new(env, json_string(text));
+    free(text);
+}
+
+/* Socket activation's LISTEN_FDS come first, then --preserve-fds. Whoever stands between the manager and this program leaves
+ * LISTEN_PID as it was, so it isn't asked; the program will be its own process 1. */
+static int preserve(const struct request *request, json_t *config, unsigned *ret, struct err *err)
+{
+    const char *text = getenv("LISTEN_FDS");
     uint32_t n = 0, listening = 0;
 
     if (request->preserve_fds && str_to_u32(request->preserve_fds, &n) < 0)
         return err_set(err, ERR_INVALID, "--preserve-fds: \"%s\" is no number", request->preserve_fds);
-    if (listen_fds && str_to_u32(listen_fds, &listening) < 0)
+    if (text && str_to_u32(text, &listening) < 0)
         listening = 0;
-    if (n > 1024 || listening > 1024)
+    if (n > PRESERVED_MAX || listening > PRESERVED_MAX)
         return err_set(err, ERR_INVALID, "too many descriptors to preserve");
+    if (listening) {
+        add_variable(config, xasprintf("LISTEN_FDS=%u", listening));
+        add_variable(config, xstrdup("LISTEN_PID=1"));
+    }
     *ret = n + listening;
     return 0;
 }
@@ -78,14 +75,51 @@ static int make_state_dir(const struct request *request, const char *directory, 
     return err_errno(err, errno, "make %s", directory);
 }
 
-/* create and the first half of run. */
-static struct runtime_container *create(const struct request *request, bool detached, struct err *err)
+static void remove_state_dir(const char *directory)
 {
-    _cleanup_free_ char *directory = command_state_dir(request, err), *bundle = NULL;
-    _cleanup_json_ json_t *config = NULL;
+    if (rmdir(directory) < 0 && errno == ENOTEMPTY) /* the socket of notify.h */
+        (void)path_remove_all(AT_FDCWD, directory);
+}
+
+int command_destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err)
+{
+    _cleanup_free_ char *directory = command_state_dir(request, err);
+    struct err hook = {0};
+    int result = runtime_destroy(c, force, &hook);
+
+    if (result < 0) {
+        if (err)
+            *err = hook;
+        return -1;
+    }
+    if (result > 0)
+        command_warn(request, hook.message);
+    if (directory)
+        remove_state_dir(directory);
+    return 0;
+}
+
+/* What others are told when the container is there. */
+static int hand_over(const struct request *request, const json_t *config, struct runtime_container *c,
+                     struct err *err)
+{
+    const char *receiver = json_str(json_object_get(config, "annotations"), "run.oci.pidfd_receiver");
+
+    if (request->console_socket && command_send_console(request, runtime_take_console(c), err) < 0)
+        return -1;
+    if (command_send_pidfd(request->pidfd_socket, runtime_pidfd(c), err) < 0 ||
+        command_send_pidfd(receiver, runtime_pidfd(c), err) < 0)
+        return -1;
+    return command_write_pid(request, runtime_pid(c), err);
+}
+
+static struct runtime_container *create_in(const struct request *request, const char *directory,
+                                           json_t *config, const char *bundle, bool detached, struct err *err)
+{
     struct runtime_create_options options = {
         .id = request->id,
         .state_dir = directory,
+        .bundle = bundle,
         .stdio = {-EBADF, -EBADF, -EBADF},
         .no_pivot = request->no_pivot,
         .no_new_keyring = request->no_new_keyring,
@@ -93,39 +127,45 @@ static struct runtime_container *create(const struct request *request, bool deta
         .detached = detached,
     };
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
+
+    if (preserve(request, config, &options.preserve_fds, err) < 0 ||
+        (notify_is_wanted() && notify_prepare(directory, config, err) < 0))
+        return NULL;
+    c = runtime_create(config, &options, err);
+    if (c && hand_over(request, config, c, err) < 0) {
+        runtime_destroy(c, /* force= */ true, NULL);
+        return NULL;
+    }
+    return take_ptr(&c);
+}
+
+/* create and the first half of run. */
+static struct runtime_container *create(const struct request *request, bool detached, struct err *err)
+{
+    _cleanup_free_ char *directory = command_state_dir(request, err), *bundle = NULL;
+    const char *given = request->bundle ? request->bundle : ".";
+    _cleanup_json_ json_t *config = NULL;
+    struct runtime_container *c;
     bool terminal;
 
-    if (!directory || preserved(request, &options.preserve_fds, err) < 0)
+    if (!directory)
         return NULL;
-    bundle = bundle_of(request, err);
-    config = bundle ? load_config(bundle, err) : NULL;
+    bundle = realpath(given, NULL);
+    if (!bundle) {
+        err_errno(err, errno, "open the bundle %s", given);
+        return NULL;
+    }
+    config = load_config(request, bundle, err);
     if (!config)
         return NULL;
     terminal = json_is_true(json_at(config, "process.terminal"));
     if (command_check_console(request, terminal, detached || request->detach, err) < 0 ||
         make_state_dir(request, directory, err) < 0)
         return NULL;
-    options.bundle = bundle;
-    c = runtime_create(config, &options, err);
-    if (c && ((request->console_socket && command_send_console(request, runtime_take_console(c), err) < 0) ||
-              command_write_pid(request, runtime_pid(c), err) < 0)) {
-        runtime_destroy(c, /* force= */ true, NULL);
-        c = runtime_container_free(c);
-    }
+    c = create_in(request, directory, config, bundle, detached, err);
     if (!c)
-        rmdir(directory);
-    return take_ptr(&c);
-}
-
-/* Removes the container with all that is ours. */
-static int destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err)
-{
-    _cleanup_free_ char *directory = command_state_dir(request, err);
-    int result = runtime_destroy(c, force, err);
-
-    if (result == 0 && directory)
-        rmdir(directory);
-    return result;
+        remove_state_dir(directory);
+    return c;
 }
 
 int command_create(struct request *request, struct err *err)
@@ -136,16 +176,36 @@ int command_create(struct request *request, struct err *err)
     return c ? 0 : -1;
 }
 
+/* The program runs, or what failed afterwards has ended it and with it the container. */
+static int start(const struct request *request, struct runtime_container *c, struct notify *notify,
+                 struct err *err)
+{
+    _cleanup_free_ char *directory = command_state_dir(request, err);
+
+    if (!directory || notify_open(notify, directory, err) < 0)
+        return -1;
+    if (runtime_start(c, err) == 0)
+        return 0;
+    if (runtime_was_started(c))
+        command_destroy(request, c, /* force= */ true, NULL);
+    return -1;
+}
+
 int command_start(struct request *request, struct err *err)
 {
     _cleanup_(runtime_container_free_p) struct runtime_container *c = command_open(request, err);
+    _cleanup_(notify_close) struct notify notify = NOTIFY_INIT;
 
-    return c ? runtime_start(c, err) : -1;
+    if (!c || start(request, c, &notify, err) < 0)
+        return -1;
+    notify_wait(&notify, runtime_pid(c), runtime_pidfd(c));
+    return 0;
 }
 
 int command_run_container(struct request *request, struct err *err)
 {
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
+    _cleanup_(notify_close) struct notify notify = NOTIFY_INIT;
     int status, console;
     sigset_t all;
 
@@ -154,47 +214,24 @@ int command_run_container(struct request *request, struct err *err)
         return -1;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* from here on they are the container's: see command_attend() */
-    if (runtime_start(c, err) < 0) {
-        destroy(request, c, /* force= */ true, NULL);
+    if (start(request, c, &notify, err) < 0) {
+        if (!runtime_was_started(c))
+            command_destroy(request, c, /* force= */ true, NULL);
         return -1;
     }
-    if (request->detach)
+    if (request->detach) {
+        notify_wait(&notify, runtime_pid(c), runtime_pidfd(c));
         return 0;
+    }
     console = runtime_take_console(c);
-    status = command_attend(runtime_pidfd(c), console);
+    status = command_attend(runtime_pidfd(c), console, &notify);
     close_fd(&console);
-    if (!request->keep && destroy(request, c, /* force= */ true, err) < 0)
+    if (!request->keep && command_destroy(request, c, /* force= */ true, err) < 0)
         return -1;
     return status;
 }
 
-static int signal_from_text(const char *text)
-{
-    uint32_t n;
-
-    if (str_to_u32(text, &n) == 0)
-        return n < NSIG ? (int)n : -EINVAL;
-    if (strncasecmp(text, "SIG", 3) == 0)
-        text += 3;
-    for (int i = 1; i < NSIG; i++)
-        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), text) == 0)
-            return i;
-    return -EINVAL;
-}
-
-int command_kill(struct request *request, struct err *err)
-{
-    _cleanup_(runtime_container_free_p) struct runtime_container *c = command_open(request, err);
-    int signal = request->args[0] ? signal_from_text(request->args[0]) : SIGTERM;
-
-    if (!c)
-        return -1;
-    if (signal < 0)
-        return err_set(err, ERR_INVALID, "unknown signal \"%s\"", request->args[0]);
-    return runtime_kill(c, signal, request->all, err);
-}
-
-int command_delete(struct request *request, struct err *err)
+static int delete_one(const struct request *request, struct err *err)
 {
     _cleanup_free_ char *directory = command_state_dir(request, err);
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
@@ -204,7 +241,7 @@ int command_delete(struct request *request, struct err *err)
         return -1;
     c = runtime_open(directory, &opening);
     if (c)
-        return destroy(request, c, request->force, err);
+        return command_destroy(request, c, request->force, err);
     if (request->force && opening.kind == ERR_NOT_FOUND) {
         (void)path_remove_all(AT_FDCWD, directory); /* what a create that was killed has left */
         return 0;
@@ -214,48 +251,33 @@ int command_delete(struct request *request, struct err *err)
     return -1;
 }
 
-static int freeze(struct request *request, bool on, struct err *err)
+/* All whose id matches; the first failure is told, the others are deleted nevertheless. */
+static int delete_matching(const struct request *request, struct err *err)
 {
-    _cleanup_(runtime_container_free_p) struct runtime_container *c = command_open(request, err);
+    const struct dirent *entry;
+    int result = 0;
+    regex_t regex;
+    DIR *dir;
 
-    if (!c)
-        return -1;
-    if (!runtime_cgroup(c) || runtime_pidfd(c) < 0)
-        return err_set(err, ERR_CONFLICT, "container not running");
-    return cgroup_freeze(runtime_cgroup(c), on, err);
-}
+    if (regcomp(&regex, request->id, REG_EXTENDED | REG_NOSUB) != 0)
+        return err_set(err, ERR_INVALID, "invalid regular expression \"%s\"", request->id);
+    dir = opendir(request->root);
+    while (dir && (entry = readdir(dir))) {
+        struct request one = *request;
 
-int command_pause(struct request *request, struct err *err)
-{
-    return freeze(request, true, err);
-}
-
-int command_resume(struct request *request, struct err *err)
-{
-    return freeze(request, false, err);
-}
-
-int command_update(struct request *request, struct err *err)
-{
-    _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(CONFIG_MAX);
-    _cleanup_json_ json_t *resources = NULL;
-
-    if (!request->resources)
-        return err_set(err, ERR_INVALID, "update needs --resources");
-    if (str_eq(request->resources, "-")) {
-        int result = fd_read_all(STDIN_FILENO, &text);
-
-        if (result < 0)
-            return err_errno(err, result, "read standard input");
-        resources = json_parse(buf_str(&text), text.len, "resources", err);
-    } else {
-        resources = json_load(AT_FDCWD, request->resources, CONFIG_MAX, err);
+        one.id = entry->d_name;
+        if (entry->d_name[0] == '.' || regexec(&regex, entry->d_name, 0, NULL, 0) != 0)
+            continue;
+        if (delete_one(&one, result == 0 ? err : NULL) < 0)
+            result = -1;
     }
-    c = resources ? command_open(request, err) : NULL;
-    if (!c)
-        return -1;
-    if (!runtime_cgroup(c))
-        return err_set(err, ERR_CONFLICT, "container has no cgroup");
-    return cgroup_apply(runtime_cgroup(c), resources, err);
+    if (dir)
+        closedir(dir);
+    regfree(&regex);
+    return result;
+}
+
+int command_delete(struct request *request, struct err *err)
+{
+    return request->regex ? delete_matching(request, err) : delete_one(request, err);
 }

@@ -10,12 +10,12 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "runtime/internal.h"
 #include "runtime/sync.h"
@@ -164,12 +164,7 @@ static int step_hooks(struct init *in, struct err *err)
         if (sync_send(in->sync, SYNC_HOOKS, -1) < 0 || sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
             return -1;
     }
-    if (hooks[HOOK_CREATE_CONTAINER].count) {
-        _cleanup_json_ json_t *state = state_json(in->container, "creating");
-
-        return hooks_run(&hooks[HOOK_CREATE_CONTAINER], "createContainer", state, err);
-    }
-    return 0;
+    return hooks_run(in->container, HOOK_CREATE_CONTAINER, "creating", in->rootfs.root, NULL, err);
 }
 
 static int step_masks(struct init *in, struct err *err)
@@ -199,11 +194,11 @@ static int step_limits(struct init *in, struct err *err)
 {
     const struct spec *spec = in->spec;
 
-    if (spec->personality >= 0 && personality((unsigned long)spec->personality) < 0)
-        return err_errno(err, errno, "set the personality");
-    if (process_set_memory_policy(spec->memory_policy, err) < 0)
+    process_reset_affinity();
+    if (process_set_personality(spec->personality, err) < 0 ||
+        process_set_memory_policy(spec->memory_policy, err) < 0)
         return -1;
-    return spec->has_process ? process_set_limits(&spec->process, err) : 0;
+    return spec->has_process ? process_set_priority(&spec->process, err) : 0;
 }
 
 static int step_identity(struct init *in, struct err *err)
@@ -222,26 +217,22 @@ static const struct {
     const char *doing; /* put before the error; NULL where the messages need none */
     int (*run)(struct init *in, struct err *err);
 } steps[] = {
-    {"user namespace", step_user},
-    {NULL, step_namespaces},
-    {NULL, step_session},
-    {NULL, step_host_side},
-    {NULL, step_root},
-    {NULL, step_mounts},
-    {NULL, step_devices},
-    {NULL, step_hooks},
-    {NULL, step_masks},
-    {NULL, step_names},
-    {NULL, step_pivot},
-    {NULL, step_limits},
+    {"user namespace", step_user}, {NULL, step_namespaces},
+    {NULL, step_session},    {NULL, step_host_side},
+    {NULL, step_root},       {NULL, step_mounts},
+    {NULL, step_devices},    {NULL, step_hooks},
+    {NULL, step_masks},      {NULL, step_names},
+    {NULL, step_pivot},      {NULL, step_limits},
     {NULL, step_identity},
 };
 
 /* Waits to be started: by the caller, or by whoever connects to start.sock. */
 static int wait_for_start(struct init *in, struct err *err)
 {
-    int result = sync_send(in->sync, SYNC_READY, -1);
+    int result;
 
+    log_debug("init: closing the pipe to signal completion");
+    result = sync_send(in->sync, SYNC_READY, -1);
     if (result < 0)
         return err_errno(err, result, "the caller went away");
     if (in->start_socket >= 0) {
@@ -263,15 +254,12 @@ static int execute(struct init *in, struct err *err)
 
     if (!in->spec->has_process)
         return err_set(err, ERR_INVALID, "invalid configuration: process: missing, and needed to start");
-    if (in->spec->hooks[HOOK_START_CONTAINER].count) {
-        _cleanup_json_ json_t *state = state_json(in->container, "created");
-
-        if (hooks_run(&in->spec->hooks[HOOK_START_CONTAINER], "startContainer", state, err) < 0)
-            return -1;
-    }
     process_make_env(p, &env);
     if (process_close_descriptors(in->options->preserve_fds, in->sync, err) < 0 ||
         process_confine(p, in->filter, in->sync, err) < 0)
+        return -1;
+    /* as confined as the program; a filter has to let through what it takes to run them */
+    if (hooks_run(in->container, HOOK_START_CONTAINER, "created", -EBADF, env, err) < 0)
         return -1;
     return process_execute(p, in->program, env, err);
 }
@@ -320,6 +308,7 @@ void init_run(struct init *in)
     int result;
 
     process_reset_signals();
+    log_debug("child process in init()");
     result = in->in_between ? clone_inside(in, &err) : 0;
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(steps); i++) {
         result = steps[i].run(in, &err);

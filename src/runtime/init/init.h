@@ -47,11 +47,23 @@ int init_apply_sysctls(const struct init *in, struct err *err);
 int process_set_stdio(const struct spec_process *p, const int stdio[3], int slave, struct err *err);
 /* A session keyring of its own. */
 int process_new_keyring(const char *id, struct err *err);
-/* rlimits, scheduler, I/O priority. */
-int process_set_limits(const struct spec_process *p, struct err *err);
+/* Limits come twice. A privileged caller, whom the namespaces of `pid` take nothing from, raises the hard ones as far as
+ * needed; the process itself lowers them at the very end, so that its own descriptors and memory aren't counted against
+ * them. RLIMIT_NPROC (`of_user`) is set before the user changes: execve() then counts that user's processes. */
+int process_raise_rlimits(const struct spec_process *p, pid_t pid, struct err *err);
+int process_set_rlimits(const struct spec_process *p, bool of_user, struct err *err);
+/* Scheduler, I/O priority. */
+int process_set_priority(const struct spec_process *p, struct err *err);
+/* Below 0: as it is. */
+int process_set_personality(int64_t persona, struct err *err);
 int process_set_memory_policy(const json_t *policy, struct err *err);
 /* "0-3,7" as sched_setaffinity(2). */
 int process_set_affinity(const char *cpus, struct err *err);
+/* Every CPU that the cgroup allows: what the caller was bound to is its own affair. */
+void process_reset_affinity(void);
+/* What linux.memoryPolicy knows, for `features`: new arrays of names. */
+json_t *process_memory_modes(void);
+json_t *process_memory_flags(void);
 /* Bounding set, groups, ids, umask; keeps the permitted capabilities. */
 int process_set_identity(const struct spec_process *p, struct err *err);
 /* The working directory, which is proven to be inside the root. */
@@ -67,8 +79,8 @@ int process_find_program(const struct spec_process *p, struct err *err, char **r
 int process_set_label(const struct spec_process *p, int procfs, struct err *err);
 /* Closes all but 0, 1, 2, the `preserve_fds` after them (which must be the user's own) and `sync`. */
 int process_close_descriptors(unsigned preserve_fds, int sync, struct err *err);
-/* no_new_privs, final capabilities, seccomp. `sync` is for a listener (see sync.h). Behind it a profile may refuse
- * everything: nothing but process_execute() follows. */
+/* The last that is changed before execve(): limits, no_new_privs, final capabilities, seccomp. `sync` is for a listener
+ * (see sync.h). Behind it a profile may refuse everything: nothing but process_execute() follows. */
 int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,
                     struct err *err);
 /* execve(). Comes back only with an error. */

@@ -1,11 +1,14 @@
 /* What the process may use: rlimits, scheduling, CPU affinity, NUMA policy. */
+#include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "runtime/init/init.h"
 #include "sys/rlimit.h"
@@ -53,23 +56,69 @@ static int value_of(const struct named_value *table, size_t count, const char *n
     return -EINVAL;
 }
 
-static int set_rlimit(const struct spec_rlimit *limit, struct err *err)
+static int rlimit_failed(const struct spec_rlimit *limit, int errnum, rlim_t hard, struct err *err)
 {
+    unsigned long long soft = limit->value.rlim_cur, most = limit->value.rlim_max;
     const char *name = rlimit_name(limit->resource);
-    struct rlimit now = {0};
 
-    if (setrlimit((__rlimit_resource_t)limit->resource, &limit->value) == 0)
-        return 0;
-    if (errno != EPERM)
-        return err_errno(err, errno, "set rlimit %s to %llu:%llu", name,
-                         (unsigned long long)limit->value.rlim_cur,
-                         (unsigned long long)limit->value.rlim_max);
-    getrlimit((__rlimit_resource_t)limit->resource, &now);
-    return err_errno(
-        err, EPERM,
-        "set rlimit %s to %llu:%llu: the hard limit here is %llu, and raising it needs CAP_SYS_RESOURCE",
-        name, (unsigned long long)limit->value.rlim_cur, (unsigned long long)limit->value.rlim_max,
-        (unsigned long long)now.rlim_max);
+    if (errnum != EPERM)
+        return err_errno(err, errnum, "set rlimit %s to %llu:%llu", name, soft, most);
+    return err_errno(err, EPERM,
+                     "set rlimit %s to %llu:%llu: the hard limit here is %llu, and raising it needs "
+                     "CAP_SYS_RESOURCE",
+                     name, soft, most, (unsigned long long)hard);
+}
+
+int process_raise_rlimits(const struct spec_process *p, pid_t pid, struct err *err)
+{
+    for (size_t i = 0; i < p->rlimit_count; i++) {
+        const struct spec_rlimit *limit = &p->rlimits[i];
+        __rlimit_resource_t resource = (__rlimit_resource_t)limit->resource;
+        struct rlimit raised = {0};
+        rlim_t hard;
+
+        if (prlimit(pid, resource, NULL, &raised) < 0)
+            return rlimit_failed(limit, errno, 0, err);
+        if (raised.rlim_max >= limit->value.rlim_max)
+            continue;
+        hard = raised.rlim_max;
+        raised.rlim_max = limit->value.rlim_max;
+        if (prlimit(pid, resource, &raised, NULL) < 0)
+            return rlimit_failed(limit, errno, hard, err);
+    }
+    return 0;
+}
+
+int process_set_rlimits(const struct spec_process *p, bool of_user, struct err *err)
+{
+    for (size_t i = 0; i < p->rlimit_count; i++) {
+        const struct spec_rlimit *limit = &p->rlimits[i];
+        struct rlimit now = {0};
+
+        if (of_user != (limit->resource == RLIMIT_NPROC) ||
+            setrlimit((__rlimit_resource_t)limit->resource, &limit->value) == 0)
+            continue;
+        int errnum = errno;
+
+        getrlimit((__rlimit_resource_t)limit->resource, &now);
+        return rlimit_failed(limit, errnum, now.rlim_max, err);
+    }
+    return 0;
+}
+
+/* What a refusal most often means: the kernel gives but one errno for all of it. */
+static const char *scheduler_remedy(unsigned policy)
+{
+    switch (policy) {
+    case SCHED_FIFO:
+    case SCHED_RR:
+        return "it needs CAP_SYS_NICE and, on cgroup v1, a real-time budget: linux.resources.cpu.realtimeRuntime";
+    case SCHED_DEADLINE:
+        return "it needs CAP_SYS_NICE; this process scheduler can't be used together with AllowedCPUs, that is with "
+               "linux.resources.cpu.cpus";
+    default:
+        return "it needs CAP_SYS_NICE";
+    }
 }
 
 static int set_scheduler(const struct spec_scheduler *s, struct err *err)
@@ -92,21 +141,27 @@ static int set_scheduler(const struct spec_scheduler *s, struct err *err)
             return err_set(err, ERR_INVALID, "process.scheduler.flags: unknown flag \"%s\"", *flag);
         attr.sched_flags |= value;
     }
-    return syscall(SYS_sched_setattr, 0, &attr, 0) < 0
-               ? err_errno(err, errno, "set the scheduler %s", s->policy)
-               : 0;
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) == 0)
+        return 0;
+    if (errno == EPERM)
+        return err_errno(err, EPERM, "set the scheduler %s (%s)", s->policy,
+                         scheduler_remedy(attr.sched_policy));
+    return err_errno(err, errno, "set the scheduler %s", s->policy);
 }
 
-int process_set_limits(const struct spec_process *p, struct err *err)
+int process_set_priority(const struct spec_process *p, struct err *err)
 {
-    for (size_t i = 0; i < p->rlimit_count; i++)
-        if (set_rlimit(&p->rlimits[i], err) < 0)
-            return -1;
     if (p->scheduler.policy && set_scheduler(&p->scheduler, err) < 0)
         return -1;
     if (p->io_priority >= 0 && syscall(SYS_ioprio_set, /* IOPRIO_WHO_PROCESS */ 1, 0, p->io_priority) < 0)
-        return err_errno(err, errno, "set the I/O priority");
+        return err_errno(err, errno, "set the I/O priority (the class for real time needs CAP_SYS_NICE)");
     return 0;
+}
+
+int process_set_personality(int64_t persona, struct err *err)
+{
+    return persona >= 0 && personality((unsigned long)persona) < 0 ? err_errno(err, errno, "set the personality")
+                                                                   : 0;
 }
 
 /* "0-3,7" into bits. */
@@ -139,9 +194,19 @@ int process_set_affinity(const char *cpus, struct err *err)
         return 0;
     if (parse_list(cpus, bits, LIST_MAX) < 0)
         return err_set(err, ERR_INVALID, "process.execCPUAffinity: \"%s\" is no list of CPUs", cpus);
-    return syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) < 0
-               ? err_errno(err, errno, "set the CPU affinity %s", cpus)
-               : 0;
+    if (syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) < 0)
+        return err_errno(err, errno, "set the CPU affinity %s", cpus);
+    log_debug("nsexec: affinity: 0x%lx", bits[0]);
+    return 0;
+}
+
+void process_reset_affinity(void)
+{
+    unsigned long bits[LIST_MAX / (8 * sizeof(long))];
+
+    memset(bits, 0xff, sizeof(bits));
+    if (syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) < 0) /* it stays as the caller's, which is no less */
+        log_debug("reset the CPU affinity: %s", strerror(errno));
 }
 
 int process_set_memory_policy(const json_t *policy, struct err *err)
@@ -165,4 +230,23 @@ int process_set_memory_policy(const json_t *policy, struct err *err)
     return syscall(SYS_set_mempolicy, value, *nodes ? bits : NULL, *nodes ? LIST_MAX : 0) < 0
                ? err_errno(err, errno, "set the memory policy %s", mode)
                : 0;
+}
+
+static json_t *names_of(const struct named_value *table, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(table[i].name));
+    return list;
+}
+
+json_t *process_memory_modes(void)
+{
+    return names_of(memory_modes, ARRAY_SIZE(memory_modes));
+}
+
+json_t *process_memory_flags(void)
+{
+    return names_of(memory_flags, ARRAY_SIZE(memory_flags));
 }

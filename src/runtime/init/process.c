@@ -75,6 +75,8 @@ int process_set_identity(const struct spec_process *p, struct err *err)
         return err_errno(err, result, "limit capabilities");
     if (setgroups(p->group_count, p->groups) < 0 && !(errno == EPERM && p->group_count == 0))
         return err_errno(err, errno, "set the %zu additional groups", p->group_count);
+    if (process_set_rlimits(p, /* of_user= */ true, err) < 0)
+        return -1;
     if (setresgid(p->gid, p->gid, p->gid) < 0)
         return err_errno(err, errno, "become group %u", p->gid);
     if (setresuid(p->uid, p->uid, p->uid) < 0)
@@ -169,6 +171,8 @@ int process_confine(const struct spec_process *p, const struct seccomp_filter *f
     struct capability_sets sets = filter ? sets_for_filter(p) : p->capabilities;
     int result;
 
+    if (process_set_rlimits(p, /* of_user= */ false, err) < 0)
+        return -1;
     if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_errno(err, errno, "set no_new_privs");
     result = capability_apply(&sets, NULL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/init/init.h"
@@ -51,18 +52,48 @@ static char *home_of(uint32_t uid)
     return NULL;
 }
 
+static size_t name_length(const char *variable)
+{
+    return strcspn(variable, "=");
+}
+
+/* Where a variable of that name is in env, or where the table says that there is none: open addressing, entries are an index
+ * into env plus one. */
+static size_t *find_variable(size_t *table, size_t size, const char *const *env, const char *variable)
+{
+    size_t n = name_length(variable), i = (size_t)hash64(variable, n) % size;
+
+    while (table[i] && (name_length(env[table[i] - 1]) != n || strncmp(env[table[i] - 1], variable, n) != 0))
+        i = (i + 1) % size;
+    return &table[i];
+}
+
 void process_make_env(const struct spec_process *p, char ***ret_env)
 {
-    *ret_env = NULL;
-    for (const char **env = p->env; env && *env; env++)
-        strv_push(ret_env, *env);
-    if (str_empty(env_get(p, "HOME"))) {
-        _cleanup_free_ char *home = home_of(p->uid);
+    size_t count = 0, used = 0, *home;
+    _cleanup_free_ size_t *table = NULL;
+    const char **env;
 
-        strv_push_take(ret_env, xasprintf("HOME=%s", home ? home : "/"));
+    while (p->env && p->env[count])
+        count++;
+    env = xcalloc(count + 2, sizeof(*env));
+    table = xcalloc(2 * count + 3, sizeof(*table));
+    for (size_t i = 0; i < count; i++) {
+        size_t *at = find_variable(table, 2 * count + 3, env, p->env[i]);
+
+        if (!*at)
+            *at = ++used;
+        env[*at - 1] = p->env[i];
     }
-    if (!*ret_env)
-        *ret_env = xcalloc(1, sizeof(char *));
+    home = find_variable(table, 2 * count + 3, env, "HOME");
+    if (!*home || str_empty(strchr(env[*home - 1], '=')) || str_eq(env[*home - 1], "HOME=")) {
+        _cleanup_free_ char *directory = home_of(p->uid);
+
+        if (!*home)
+            *home = ++used;
+        env[*home - 1] = xasprintf("HOME=%s", directory ? directory : "/");
+    }
+    *ret_env = (char **)env;
 }
 
 const char *process_reason(int errnum, char *out, size_t size)
@@ -131,12 +162,14 @@ int process_close_descriptors(unsigned preserve_fds, int sync, struct err *err)
 {
     unsigned first = 3 + preserve_fds, kept = (unsigned)sync;
 
-    for (unsigned fd = 3; fd < first; fd++) {
+    for (unsigned fd = 3; fd < first; fd++) { /* what was opened here is close-on-exec: it isn't the user's */
         int flags = fcntl((int)fd, F_GETFD);
 
-        if (flags < 0 || flags & FD_CLOEXEC) /* what was opened here is close-on-exec: it isn't the user's */
-            return err_set(err, ERR_INVALID, "descriptor %u is to be preserved, but isn't open", fd);
+        if (flags >= 0 && flags & FD_CLOEXEC && fd != kept)
+            close((int)fd);
     }
+    if (kept < first)
+        kept = first - 1;
     if ((kept > first && syscall(SYS_close_range, first, kept - 1, 0) < 0) ||
         syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
         return err_errno(err, errno, "close descriptors");
