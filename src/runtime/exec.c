@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "runtime/init/init.h"
 #include "runtime/internal.h"
+#include "runtime/rdt.h"
 #include "runtime/sync.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -268,6 +269,13 @@ static int not_cloned(const struct exec *x, pid_t error, struct err *err)
                    getpid(), cgroup_path(x->cgroup));
 }
 
+static int join_rdt(const struct runtime_container *c, pid_t pid, struct err *err)
+{
+    _cleanup_close_ int root = rdt_open(err);
+
+    return root < 0 ? -1 : rdt_join(root, c->spec->intel_rdt, c->id, pid, err);
+}
+
 /* Until execve(): the terminal, a listener, an error or the end. */
 static int converse(struct exec *x, int socket, int *console, struct err *err)
 {
@@ -319,6 +327,8 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     snprintf(name, sizeof(name), "%d", pid);
     result =
         !x->in_between && set_oom_score(x, name, err) < 0 ? -1 : process_raise_rlimits(&x->process, pid, err);
+    if (result == 0 && x->container->spec->intel_rdt)
+        result = join_rdt(x->container, pid, err);
     if (result == 0 && sync_send(socket, SYNC_GO, -1) < 0)
         result = err_set(err, ERR_SYSTEM, "the process ended early");
     if (result == 0 && x->in_between)

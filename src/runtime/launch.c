@@ -19,6 +19,7 @@
 #include "runtime/init/init.h"
 #include "runtime/internal.h"
 #include "runtime/mappings.h"
+#include "runtime/rdt.h"
 #include "runtime/sync.h"
 #include "sys/capability.h"
 #include "sys/mount.h"
@@ -226,6 +227,13 @@ static int set_oom_score(const struct runtime_container *c, int procfs, struct e
                       : 0;
 }
 
+static int join_rdt(struct runtime_container *c, struct err *err)
+{
+    _cleanup_close_ int root = rdt_open(err);
+
+    return root < 0 ? -1 : rdt_apply(root, c->spec->intel_rdt, c->id, c->pid, err);
+}
+
 static int settle(struct runtime_container *c, struct init *in, struct err *err)
 {
     const struct spec *spec = c->spec;
@@ -235,7 +243,8 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
     if (spec_makes(spec, NAMESPACE_USER) && mappings_write(in->procfs, c->pid, spec, err) < 0)
         return -1;
     if (set_oom_score(c, in->procfs, err) < 0 ||
-        (spec->has_process && process_raise_rlimits(&spec->process, c->pid, err) < 0))
+        (spec->has_process && process_raise_rlimits(&spec->process, c->pid, err) < 0) ||
+        (spec->intel_rdt && join_rdt(c, err) < 0))
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)
         return err_set(err, ERR_SYSTEM, "the container's process ended early");
@@ -266,6 +275,12 @@ static int converse(struct runtime_container *c, struct err *err)
                 return 0;
             close_fd(&c->console);
             c->console = fd;
+            break;
+        case SYNC_NETWORK:
+            if (netdevices_move(c, err) < 0)
+                return -1;
+            if (sync_send(c->sync, SYNC_GO, -1) < 0)
+                return err_set(err, ERR_SYSTEM, "the container's process ended");
             break;
         case SYNC_HOOKS:
             if (run_runtime_hooks(c, err) < 0)

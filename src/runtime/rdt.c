@@ -103,8 +103,9 @@ static int compare(int directory, const char *group, char *const *lines, struct 
         for (char **line = present; *line && !found; line++)
             found = str_eq(*line + strspn(*line, " "), *lines);
         if (!found)
-            return err_set(err, ERR_CONFLICT, "linux.intelRdt: the group %s exists, and \"%s\" is not in its schemata",
-                           group, *lines);
+            return err_set(err, ERR_CONFLICT,
+                           "linux.intelRdt: the group %s exists, and \"%s\" is not in its schemata", group,
+                           *lines);
     }
     return 0;
 }
@@ -130,7 +131,8 @@ static int monitor(int directory, const char *id, pid_t pid, struct err *err)
 
 static int fill(int root, const json_t *rdt, const char *id, bool is_new, pid_t pid, struct err *err)
 {
-    _cleanup_close_ int directory = openat(root, group_of(rdt, id), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_close_ int directory =
+        openat(root, group_of(rdt, id), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     _cleanup_strv_ char **lines = lines_of(rdt);
 
     if (directory < 0)
@@ -158,11 +160,13 @@ int rdt_apply(int root, const json_t *rdt, const char *id, pid_t pid, struct err
     if (!named || lines) {
         is_new = mkdirat(root, group, 0755) == 0;
         if (!is_new && errno != EEXIST)
-            return err_errno(err, errno, "linux.intelRdt: make the group %s (there may be no free class of service)",
+            return err_errno(err, errno,
+                             "linux.intelRdt: make the group %s (there may be no free class of service)",
                              group);
     } else if (faccessat(root, group, F_OK, 0) < 0) {
         return err_set(err, ERR_INVALID,
-                       "linux.intelRdt: there is no group %s, and no schemata are given to make it with", group);
+                       "linux.intelRdt: there is no group %s, and no schemata are given to make it with",
+                       group);
     }
     if (fill(root, rdt, id, is_new, pid, err) == 0)
         return 0;
@@ -174,7 +178,8 @@ int rdt_apply(int root, const json_t *rdt, const char *id, pid_t pid, struct err
 
 int rdt_join(int root, const json_t *rdt, const char *id, pid_t pid, struct err *err)
 {
-    _cleanup_close_ int directory = openat(root, group_of(rdt, id), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_close_ int directory =
+        openat(root, group_of(rdt, id), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     if (directory < 0)
         return err_errno(err, errno, "linux.intelRdt: open the group %s", group_of(rdt, id));

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/internal.h"
+#include "runtime/rdt.h"
 #include "sys/pidfd.h"
 
 enum { DESTROY_TIMEOUT_MS = 10000 };
@@ -49,6 +50,14 @@ struct runtime_container *runtime_container_free(struct runtime_container *c)
     return NULL;
 }
 
+static void leave_rdt(const struct runtime_container *c)
+{
+    _cleanup_close_ int root = c->spec->intel_rdt ? rdt_open(NULL) : -EBADF;
+
+    if (root >= 0)
+        rdt_remove(root, c->spec->intel_rdt, c->id);
+}
+
 struct runtime_container *runtime_create(const json_t *config, const struct runtime_create_options *options,
                                          struct err *err)
 {
@@ -59,6 +68,7 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
         return NULL;
     if (launch_begin_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
         return take_ptr(&c);
+    leave_rdt(c);
     state_remove(c);
     cgroup_discard_p(&c->cgroup);
     c->cgroup = NULL;
@@ -156,6 +166,7 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
         return -1;
     if (c->pidfd >= 0 && !c->is_child && pidfd_wait_exit(c->pidfd, DESTROY_TIMEOUT_MS) == 0)
         return err_set(err, ERR_CONFLICT, "container %s doesn't end", c->id);
+    leave_rdt(c);
     state_remove(c);
     return hooks_run(c, HOOK_POSTSTOP, "stopped", -EBADF, NULL, err) < 0 ? 1 : 0;
 }

@@ -36,6 +36,8 @@ int namespace_open(const char *path, enum namespace_kind kind);
 /* That of a process of this pid namespace; 0 is the caller. */
 int namespace_open_of(pid_t pid, enum namespace_kind kind);
 int namespace_join(int fd, uint64_t flags);
+/* Brings up the loopback device of the caller's network namespace, as a new one doesn't have it. */
+int namespace_loopback_up(void);
 
 /* Identity mappings of a user namespace. */
 struct id_mapping {

@@ -53,7 +53,15 @@ static int step_namespaces(struct init *in, struct err *err)
             flags |= namespaces[own[i]].flag;
     if (join_namespaces(in, /* passing_over= */ false, err) < 0)
         return -1;
-    return flags && unshare((int)flags) < 0 ? err_errno(err, errno, "make namespaces") : 0;
+    if (flags && unshare((int)flags) < 0)
+        return err_errno(err, errno, "make namespaces");
+    if (spec_makes(in->spec, NAMESPACE_NETWORK)) {
+        int result = namespace_loopback_up();
+
+        if (result < 0)
+            return err_errno(err, result, "bring up the loopback device");
+    }
+    return 0;
 }
 
 /* Offsets can't be changed once somebody is inside, so it is made, set, and entered by the way of children. */
@@ -160,6 +168,9 @@ static int step_hooks(struct init *in, struct err *err)
 {
     const struct spec_hooks *hooks = in->spec->hooks;
 
+    if (json_object_size(in->spec->net_devices) &&
+        (sync_send(in->sync, SYNC_NETWORK, -1) < 0 || sync_expect(in->sync, SYNC_GO, NULL, err) < 0))
+        return -1;
     if (hooks[HOOK_PRESTART].count || hooks[HOOK_CREATE_RUNTIME].count) {
         if (sync_send(in->sync, SYNC_HOOKS, -1) < 0 || sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
             return -1;
@@ -217,12 +228,18 @@ static const struct {
     const char *doing; /* put before the error; NULL where the messages need none */
     int (*run)(struct init *in, struct err *err);
 } steps[] = {
-    {"user namespace", step_user}, {NULL, step_namespaces},
-    {NULL, step_session},    {NULL, step_host_side},
-    {NULL, step_root},       {NULL, step_mounts},
-    {NULL, step_devices},    {NULL, step_hooks},
-    {NULL, step_masks},      {NULL, step_names},
-    {NULL, step_pivot},      {NULL, step_limits},
+    {"user namespace", step_user},
+    {NULL, step_namespaces},
+    {NULL, step_session},
+    {NULL, step_host_side},
+    {NULL, step_root},
+    {NULL, step_mounts},
+    {NULL, step_devices},
+    {NULL, step_hooks},
+    {NULL, step_masks},
+    {NULL, step_names},
+    {NULL, step_pivot},
+    {NULL, step_limits},
     {NULL, step_identity},
 };
 

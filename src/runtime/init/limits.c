@@ -112,9 +112,11 @@ static const char *scheduler_remedy(unsigned policy)
     switch (policy) {
     case SCHED_FIFO:
     case SCHED_RR:
-        return "it needs CAP_SYS_NICE and, on cgroup v1, a real-time budget: linux.resources.cpu.realtimeRuntime";
+        return "it needs CAP_SYS_NICE and, on cgroup v1, a real-time budget: "
+               "linux.resources.cpu.realtimeRuntime";
     case SCHED_DEADLINE:
-        return "it needs CAP_SYS_NICE; this process scheduler can't be used together with AllowedCPUs, that is with "
+        return "it needs CAP_SYS_NICE; this process scheduler can't be used together with AllowedCPUs, that "
+               "is with "
                "linux.resources.cpu.cpus";
     default:
         return "it needs CAP_SYS_NICE";
@@ -160,8 +162,9 @@ int process_set_priority(const struct spec_process *p, struct err *err)
 
 int process_set_personality(int64_t persona, struct err *err)
 {
-    return persona >= 0 && personality((unsigned long)persona) < 0 ? err_errno(err, errno, "set the personality")
-                                                                   : 0;
+    return persona >= 0 && personality((unsigned long)persona) < 0
+               ? err_errno(err, errno, "set the personality")
+               : 0;
 }
 
 /* "0-3,7" into bits. */
@@ -205,7 +208,8 @@ void process_reset_affinity(void)
     unsigned long bits[LIST_MAX / (8 * sizeof(long))];
 
     memset(bits, 0xff, sizeof(bits));
-    if (syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) < 0) /* it stays as the caller's, which is no less */
+    if (syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) <
+        0) /* it stays as the caller's, which is no less */
         log_debug("reset the CPU affinity: %s", strerror(errno));
 }
 

@@ -45,11 +45,10 @@ int process_set_stdio(const struct spec_process *p, const int stdio[3], int slav
             return err_errno(err, errno, "duplicate descriptor %d", source);
     }
     for (int i = 0; i < 3; i++) {
-        if (copies[i] < 0)
-            continue;
-        if (dup2(copies[i], i) < 0)
+        if (copies[i] >= 0 && dup2(copies[i], i) < 0)
             return err_errno(err, errno, "set descriptor %d", i);
-        close(copies[i]);
+        if (copies[i] >= 0)
+            close(copies[i]);
         if (p->uid)
             give_pipe(i, p->uid);
     }
