@@ -50,6 +50,8 @@ int route_execs_inspect(struct request *r, struct err *err);
 /* routes_images.c */
 int route_images_list(struct request *r, struct err *err);
 int route_images_create(struct request *r, struct err *err);
+int route_images_search(struct request *r, struct err *err);
+int route_images_distribution(struct request *r, struct err *err);
 int route_images_push(struct request *r, struct err *err);
 int route_images_load(struct request *r, struct err *err);
 int route_images_save(struct request *r, struct err *err);

@@ -102,6 +102,34 @@ int route_images_push(struct request *r, struct err *err)
     return 0;
 }
 
+int route_images_search(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *filters = NULL, *auth = NULL;
+    struct engine_search_options o = {.term = request_query(r, "term"), .client_fd = r->fd};
+    json_t *ret = NULL;
+
+    if (request_query_json(r, "filters", &filters, err) < 0 ||
+        request_query_int(r, "limit", 0, &o.limit, err) < 0 ||
+        request_auth(r, "X-Registry-Auth", &auth, err) < 0)
+        return -1;
+    o.filters = filters;
+    o.auth = auth;
+    if (engine_image_search(r->engine, &o, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
+int route_images_distribution(struct request *r, struct err *err)
+{
+    _cleanup_json_ json_t *auth = NULL;
+    json_t *ret = NULL;
+
+    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 ||
+        engine_distribution_inspect(r->engine, r->wildcard, auth, r->fd, &ret, err) < 0)
+        return -1;
+    return reply_json(r, 200, ret);
+}
+
 int route_images_load(struct request *r, struct err *err)
 {
     _cleanup_free_ char *platform = NULL;

@@ -16,15 +16,15 @@
 
 #define COMMANDS(row)                                                                                        \
     row(run) row(exec) row(ps) row(build) row(pull) row(images) row(login) row(logout) row(version)          \
-        row(info) row(container) row(image) row(network) row(volume) row(system) row(attach) row(commit)     \
-            row(cp) row(create) row(diff) row(events) row(export) row(history) row(import) row(inspect)      \
-                row(kill) row(load) row(logs) row(pause) row(port) row(push) row(rename) row(restart)        \
-                    row(rm) row(rmi) row(save) row(start) row(stats) row(stop) row(tag) row(top)             \
-                        row(unpause) row(update) row(wait) row(container_inspect) row(image_inspect)         \
-                            row(container_prune) row(image_prune) row(network_ls) row(network_inspect)       \
-                                row(network_create) row(network_rm) row(network_connect)                     \
-                                    row(network_disconnect) row(network_prune) row(volume_ls)                \
-                                        row(volume_inspect) row(volume_create) row(volume_rm)                \
+        row(info) row(search) row(container) row(image) row(network) row(volume) row(system) row(attach)     \
+            row(commit) row(cp) row(create) row(diff) row(events) row(export) row(history) row(import)       \
+                row(inspect) row(kill) row(load) row(logs) row(pause) row(port) row(push) row(rename)        \
+                    row(restart) row(rm) row(rmi) row(save) row(start) row(stats) row(stop) row(tag)         \
+                        row(top) row(unpause) row(update) row(wait) row(container_inspect)                   \
+                            row(image_inspect) row(container_prune) row(image_prune) row(network_ls)         \
+                                row(network_inspect) row(network_create) row(network_rm)                     \
+                                    row(network_connect) row(network_disconnect) row(network_prune)          \
+                                        row(volume_ls) row(volume_inspect) row(volume_create) row(volume_rm) \
                                             row(volume_prune) row(system_df) row(system_prune) row(buildx)
 
 #define DECLARE(name) extern const struct command cmd_##name;

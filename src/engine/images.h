@@ -55,7 +55,7 @@ int engine_image_history(struct engine *e, const char *ref, json_t **ret, struct
 
 struct engine_pull_options {
     const char *name;     /* fromImage */
-    const char *tag;      /* tag or digest, NULL: the one in name, else latest */
+    const char *tag;      /* tag or digest, NULL: the one in name, else every tag there is */
     const char *platform; /* NULL: the host's */
     const json_t *auth; /* X-Registry-Auth decoded: {"username","password","identitytoken",…}; NULL: none */
 };
@@ -68,6 +68,21 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
  * whatever it is. Writes progress and errors as engine_image_pull() does. */
 int engine_image_push(struct engine *e, const char *name, const char *tag, const char *platform,
                       const json_t *auth, const struct engine_sink *sink, struct err *err);
+
+/* ret: {"Descriptor","Platforms"} of what the registry has under that name. client_fd: whose hang-up ends it; -1. */
+int engine_distribution_inspect(struct engine *e, const char *name, const json_t *auth, int client_fd,
+                                json_t **ret, struct err *err);
+
+struct engine_search_options {
+    const char *term;
+    int64_t limit;         /* 0: 25 */
+    const json_t *filters; /* is-automated, is-official, stars */
+    const json_t *auth;
+    int client_fd;
+};
+/* ret: [{"name","description","star_count","is_official","is_automated"}]. */
+int engine_image_search(struct engine *e, const struct engine_search_options *o, json_t **ret,
+                        struct err *err);
 
 struct engine_import_options {
     const char *repo, *tag; /* NULL: no name */

@@ -11,6 +11,7 @@
 #include "image/archive.h"
 #include "image/pull.h"
 #include "image/reference.h"
+#include "image/remote.h"
 
 /* ---- pull ---- */
 
@@ -39,6 +40,37 @@ static int pull_run(struct engine *e, const struct image_pull_options *o, struct
     return r;
 }
 
+static int pull_one(struct engine *e, const struct reference *ref, struct image_pull_options *o,
+                    struct err *err)
+{
+    _cleanup_free_ char *current = pull_current_id(e, ref), *familiar = reference_familiar(ref),
+                        *name = reference_familiar_name(ref);
+
+    o->reference = ref;
+    o->current_id = current;
+    if (pull_run(e, o, err) < 0)
+        return -1;
+    images_event(e, "pull", familiar, name);
+    return 0;
+}
+
+static int pull_every_tag(struct engine *e, struct reference *ref, struct image_pull_options *o,
+                          struct err *err)
+{
+    const struct image_remote remote = {.store = e->image_store, .auth = o->auth, .listener = o->listener};
+    _cleanup_strv_ char **tags = NULL;
+
+    if (image_remote_tags(&remote, ref, &tags, err) < 0)
+        return -1;
+    for (char **tag = tags; *tag; tag++) {
+        free(ref->tag);
+        ref->tag = xstrdup(*tag);
+        if (pull_one(e, ref, o, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int engine_image_pull(struct engine *e, const struct engine_pull_options *o, const struct engine_sink *sink,
                       struct err *err)
 {
@@ -46,26 +78,16 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
     struct transfer t = {.sink = sink};
     const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
     _cleanup_reference_ struct reference ref = {0};
-    _cleanup_free_ char *current = NULL, *familiar = NULL, *name = NULL;
-    struct image_pull_options pull = {
-        .reference = &ref, .auth = o->auth ? &auth : NULL, .listener = &listener};
+    struct image_pull_options pull = {.auth = o->auth ? &auth : NULL, .listener = &listener};
     struct platform platform;
+    int r;
 
-    if (reference_parse_parts(o->name, o->tag, &ref, err) < 0)
+    if (reference_parse_parts(o->name, o->tag, &ref, err) < 0 ||
+        (o->platform && platform_parse(o->platform, &platform, err) < 0))
         return -1;
-    if (!ref.tag && !ref.digest)
-        ref.tag = xstrdup(REFERENCE_DEFAULT_TAG);
-    if (o->platform && platform_parse(o->platform, &platform, err) < 0)
-        return -1;
-    current = pull_current_id(e, &ref);
     pull.platform = o->platform ? &platform : NULL;
-    pull.current_id = current;
-    if (pull_run(e, &pull, err) < 0)
-        return transfer_fail(&t, err);
-    familiar = reference_familiar(&ref);
-    name = reference_familiar_name(&ref);
-    images_event(e, "pull", familiar, name);
-    return 0;
+    r = ref.tag || ref.digest ? pull_one(e, &ref, &pull, err) : pull_every_tag(e, &ref, &pull, err);
+    return r < 0 ? transfer_fail(&t, err) : 0;
 }
 
 /* ---- import ---- */

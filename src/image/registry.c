@@ -167,31 +167,57 @@ static json_t *request(struct registry *r, const json_t *packet, int *file,
     }
 }
 
+/* A request whose bytes are small enough for memory. NULL on failure. */
+static json_t *request_bytes(struct registry *r, const json_t *packet, const struct registry_watch *watch,
+                             struct buf *ret, struct err *err)
+{
+    _cleanup_close_ int memory = memfd_create("document", MFD_CLOEXEC);
+    int out = memory < 0 ? -EBADF : dup(memory), n;
+    _cleanup_json_ json_t *ok = NULL;
+
+    if (out < 0) {
+        err_errno(err, errno, "make room for a document");
+        return NULL;
+    }
+    ok = request(r, packet, &out, watch, err);
+    close_fd(&out);
+    if (!ok)
+        return NULL;
+    lseek(memory, 0, SEEK_SET);
+    n = fd_read_all(memory, ret);
+    if (n < 0) {
+        err_errno(err, n, "read a document of the registry");
+        return NULL;
+    }
+    return take_ptr(&ok);
+}
+
 int registry_get_manifest(struct registry *r, const char *reference, const char *display,
                           const struct registry_watch *watch, struct registry_manifest *ret, struct err *err)
 {
     _cleanup_json_ json_t *packet =
         json_pack("{s:s, s:s, s:s}", "op", "manifest", "reference", reference, "display", display);
-    _cleanup_close_ int memory = memfd_create("manifest", MFD_CLOEXEC);
-    int out = memory < 0 ? -EBADF : dup(memory), n;
     _cleanup_json_ json_t *ok = NULL;
 
     *ret = (struct registry_manifest){.body = BUF_INIT(MANIFEST_SIZE_MAX)};
-    if (out < 0)
-        return err_errno(err, errno, "make room for a manifest");
-    ok = request(r, packet, &out, watch, err);
-    close_fd(&out);
+    ok = request_bytes(r, packet, watch, &ret->body, err);
     if (!ok)
         return -1;
-    lseek(memory, 0, SEEK_SET);
-    n = fd_read_all(memory, &ret->body);
-    if (n < 0)
-        return err_errno(err, n, "read the manifest");
     digest_of(buf_str(&ret->body), ret->body.len, ret->digest);
     if (digest_valid(reference) && !str_eq(reference, ret->digest))
         return err_set(err, ERR_INVALID, "manifest verification failed for digest %s", reference);
     ret->media_type = xstrdup(json_str_or(ok, "media_type", ""));
     return 0;
+}
+
+int registry_get_document(struct registry *r, const char *path, const struct registry_watch *watch,
+                          struct buf *ret, char **ret_next, struct err *err)
+{
+    _cleanup_json_ json_t *packet = json_pack("{s:s, s:s}", "op", "document", "path", path);
+    _cleanup_json_ json_t *ok = request_bytes(r, packet, watch, ret, err);
+
+    *ret_next = xstrdup(json_str(ok, "next"));
+    return ok ? 0 : -1;
 }
 
 int registry_get_blob(struct registry *r, const char *digest, int64_t size, int *out,

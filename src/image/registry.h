@@ -44,6 +44,9 @@ int registry_get_manifest(struct registry *r, const char *reference, const char 
  * so that the reader of a pipe sees its end). The bytes aren't verified. */
 int registry_get_blob(struct registry *r, const char *digest, int64_t size, int *out,
                       const struct registry_watch *watch, struct err *err);
+/* A document at a path of the registry. *ret_next: the path of its next page, or NULL; the caller frees. */
+int registry_get_document(struct registry *r, const char *path, const struct registry_watch *watch,
+                          struct buf *ret, char **ret_next, struct err *err);
 
 struct registry_pushed {
     bool existed; /* it was there */

@@ -21,6 +21,8 @@
  *      ok: {"how":"exists"|"mounted"|"uploaded","from":path}   the whole file is the blob
  *   {"op":"push-manifest","reference":TAG|DIGEST,"media_type":…}   fds: reply, file
  *      ok: {"digest":what the registry says, or ""}
+ *   {"op":"document","path":"/v2/…"}                fds: reply, out
+ *      ok: {"next":path of the next page or absent}   any JSON document of at most 4 MiB
  *   {"op":"login"}                                 fds: reply
  *      ok: {"token":refresh token or absent}
  * Replies on the reply socket: any number of {"progress":bytes}, then one of

@@ -311,6 +311,42 @@ json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
     return result < 0 ? NULL : json_pack("{s:I}", "size", (json_int_t)f.received);
 }
 
+/* The path of the next page: Link: </v2/x/tags/list?last=b&n=100>; rel="next" (RFC 8288). NULL: none. */
+static char *next_page(const struct endpoint *e, const char *link)
+{
+    const char *open = link ? strchr(link, '<') : NULL, *close = open ? strchr(open, '>') : NULL;
+    _cleanup_free_ char *target = NULL, *url = NULL;
+    size_t base = strlen(e->base);
+
+    if (!close || !strstr(close, "next"))
+        return NULL;
+    target = xstrndup(open + 1, (size_t)(close - open - 1));
+    url = http_resolve(e->base, target);
+    return url && str_starts(url, e->base) && url[base] == '/' ? xstrdup(url + base) : NULL;
+}
+
+json_t *client_document(struct client *c, const char *path, int out, const struct client_watch *watch,
+                        struct err *err)
+{
+    _cleanup_(buf_finish) struct buf body = BUF_INIT(MANIFEST_SIZE_MAX);
+    struct fetch f = {.memory = &body, .size = -1, .watch = watch};
+    _cleanup_free_ char *next = NULL;
+    struct http_response r = {0};
+    json_t *ok = NULL;
+    int written;
+
+    if (get_anywhere(c, path, "application/json", c->name, &f, &r, err) == 0) {
+        written = fd_write_full(out, buf_str(&body), body.len);
+        next = next_page(client_origin(c), r.link);
+        if (written < 0)
+            err_errno(err, written, "hand over what the registry sent");
+        else
+            ok = next ? json_pack("{s:s}", "next", next) : json_object();
+    }
+    http_response_finish(&r);
+    return ok;
+}
+
 json_t *client_login(struct client *c, struct err *err)
 {
     _cleanup_free_ char *token = NULL;

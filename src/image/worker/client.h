@@ -28,6 +28,9 @@ json_t *client_manifest(struct client *c, const char *reference, const char *dis
                         const struct client_watch *watch, struct err *err);
 json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
                     const struct client_watch *watch, struct err *err);
+/* Any document below the registry: `path` begins with a slash. */
+json_t *client_document(struct client *c, const char *path, int out, const struct client_watch *watch,
+                        struct err *err);
 /* fd: a file, whole. sources: repositories of the same registry that may have the blob. */
 json_t *client_push_blob(struct client *c, const char *digest, char **sources, int fd,
                          const struct client_watch *watch, struct err *err);

@@ -36,6 +36,7 @@ void http_response_finish(struct http_response *r)
     free(r->content_digest);
     free(r->challenge);
     free(r->location);
+    free(r->link);
     buf_finish(&r->error_body);
     *r = (struct http_response){0};
 }
@@ -89,6 +90,8 @@ static void take_header(struct http_response *r, const char *name, const char *v
         replace_text(&r->content_digest, xstrdup(value));
     else if (strcasecmp(name, "location") == 0)
         replace_text(&r->location, xstrdup(value));
+    else if (strcasecmp(name, "link") == 0)
+        replace_text(&r->link, xstrdup(value));
     else if (strcasecmp(name, "www-authenticate") == 0)
         replace_text(&r->challenge, r->challenge ? xasprintf("%s, %s", r->challenge, value) : xstrdup(value));
     else if (strcasecmp(name, "content-range") == 0 && sscanf(value, "bytes %lld-", &number) == 1)

@@ -97,6 +97,17 @@ static json_t *op_push_manifest(struct request *q, struct err *err)
                                 json_str_or(q->packet, "media_type", ""), q->out, &q->watch, err);
 }
 
+static json_t *op_document(struct request *q, struct err *err)
+{
+    const char *path = json_str_or(q->packet, "path", "");
+
+    if (*path != '/') {
+        err_set(err, ERR_INVALID, "keg-registry: a path begins with a slash");
+        return NULL;
+    }
+    return client_document(q->client, path, q->out, &q->watch, err);
+}
+
 static json_t *op_login(struct request *q, struct err *err)
 {
     return client_login(q->client, err);
@@ -108,8 +119,9 @@ static const struct {
     json_t *(*run)(struct request *q, struct err *err);
     bool needs_file;
 } ops[] = {
-    {"manifest", op_manifest, true},           {"blob", op_blob, true},    {"push-blob", op_push_blob, true},
-    {"push-manifest", op_push_manifest, true}, {"login", op_login, false},
+    {"manifest", op_manifest, true},   {"blob", op_blob, true},
+    {"push-blob", op_push_blob, true}, {"push-manifest", op_push_manifest, true},
+    {"document", op_document, true},   {"login", op_login, false},
 };
 
 static json_t *dispatch(struct request *q, struct err *err)
