@@ -33,6 +33,15 @@ static void format_message(struct err *err, const char *suffix, const char *fmt,
         snprintf(err->message + n, sizeof(err->message) - (size_t)n, "%s%s", n > 0 ? ": " : "", suffix);
 }
 
+/* In Go's wording, which Docker's programs look for ("no such file or directory"): strerror's in small letters. */
+static const char *reason(int errnum, char *out, size_t size)
+{
+    snprintf(out, size, "%s", strerror(errnum));
+    if (*out >= 'A' && *out <= 'Z')
+        *out = (char)(*out + ('a' - 'A'));
+    return out;
+}
+
 int(err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
@@ -49,6 +58,7 @@ int(err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 
 int(err_errno)(struct err *err, int errnum, const char *fmt, ...)
 {
+    char text[100];
     va_list ap;
 
     if (!err)
@@ -56,7 +66,7 @@ int(err_errno)(struct err *err, int errnum, const char *fmt, ...)
     err->kind = ERR_SYSTEM;
     err->errnum = errnum < 0 ? -errnum : errnum;
     va_start(ap, fmt);
-    format_message(err, strerror(err->errnum), fmt, ap);
+    format_message(err, reason(err->errnum, text, sizeof(text)), fmt, ap);
     va_end(ap);
     return -1;
 }

@@ -38,7 +38,7 @@ struct err {
 
 /* All three return -1, so that `return err_set(err, …)` reads well. They accept err == NULL. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) _printf_(3, 4);
-/* "FMT: strerror(errnum)"; errnum may be given negative. The kind is ERR_SYSTEM. */
+/* "FMT: no such file or directory" for ENOENT; errnum may be given negative. The kind is ERR_SYSTEM. */
 int err_errno(struct err *err, int errnum, const char *fmt, ...) _printf_(3, 4);
 /* Puts "FMT: " before the message; the kind stays. */
 int err_wrap(struct err *err, const char *fmt, ...) _printf_(2, 3);

@@ -212,7 +212,7 @@ static void test_errors(void **state)
     (void)state;
     assert_int_equal(err_errno(&err, -ENOENT, "mount %s", "/data"), -1);
     assert_int_equal(err_wrap(&err, "cannot start %s", "web"), -1);
-    assert_string_equal(err.message, "cannot start web: mount /data: No such file or directory");
+    assert_string_equal(err.message, "cannot start web: mount /data: no such file or directory");
     assert_int_equal(err.kind, ERR_SYSTEM);
     assert_int_equal(err.errnum, ENOENT);
     for (int kind = 0; kind < ERR_KIND_COUNT; kind++)
