@@ -6,13 +6,15 @@
 #include "sys/cgroup.h"
 
 /* What every container may use, after the configuration's own rules; the last that matches decides. OCI config-linux.md,
- * "Default Devices", and making any node (which gives no access to it). */
+ * "Default Devices", making any node (which gives no access to it), and tun, which is no more than a network namespace
+ * allows its owner and others allow as well. */
 static const struct {
     const char *type, *access;
     int major, minor; /* -1: any */
 } device_rules[] = {
-    {"c", "m", -1, -1}, {"b", "m", -1, -1}, {"c", "rwm", 1, 3}, {"c", "rwm", 1, 5}, {"c", "rwm", 1, 7},
-    {"c", "rwm", 1, 8}, {"c", "rwm", 1, 9}, {"c", "rwm", 5, 0}, {"c", "rwm", 5, 2}, {"c", "rwm", 136, -1},
+    {"c", "m", -1, -1}, {"b", "m", -1, -1},    {"c", "rwm", 1, 3},    {"c", "rwm", 1, 5},
+    {"c", "rwm", 1, 7}, {"c", "rwm", 1, 8},    {"c", "rwm", 1, 9},    {"c", "rwm", 5, 0},
+    {"c", "rwm", 5, 2}, {"c", "rwm", 136, -1}, {"c", "rwm", 10, 200},
 };
 
 /* linux.resources with all device rules: nothing, then the configuration's, then the default devices. */
