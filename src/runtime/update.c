@@ -62,7 +62,7 @@ static void merge(json_t *into, const json_t *changes)
 }
 
 /* Settings that mean something only together: what isn't given is what was set before. */
-static void complete(json_t *resources, const json_t *recorded)
+static void complete_memory(json_t *resources, const json_t *recorded)
 {
     json_t *memory = json_object_get(resources, "memory"), *old = json_object_get(recorded, "memory");
     int64_t limit = json_int_or(memory, "limit", 0), swap = json_int_or(memory, "swap", 0);
@@ -71,6 +71,18 @@ static void complete(json_t *resources, const json_t *recorded)
         json_object_set(memory, "limit", json_object_get(old, "limit"));
     if (limit > 0 && !swap && json_int_or(old, "swap", 0))
         json_object_set(memory, "swap", json_object_get(old, "swap"));
+}
+
+/* The like for the two halves of the CPU quota, which systemd wants both. */
+static void complete_quota(json_t *resources, const json_t *recorded)
+{
+    json_t *cpu = json_object_get(resources, "cpu"), *old = json_object_get(recorded, "cpu");
+    int64_t quota = json_int_or(cpu, "quota", 0), period = json_int_or(cpu, "period", 0);
+
+    if (quota && !period && json_int_or(old, "period", 0))
+        json_object_set(cpu, "period", json_object_get(old, "period"));
+    if (period && !quota && json_int_or(old, "quota", 0))
+        json_object_set(cpu, "quota", json_object_get(old, "quota"));
 }
 
 /* Of `recorded`, what has a counterpart in `changes`: the way back. */
@@ -114,10 +126,11 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
         return err_set(err, ERR_INVALID, "the resources are no JSON object");
     if (!c->cgroup || c->pidfd < 0)
         return err_set(err, ERR_CONFLICT, "container not running");
-    complete(changes, recorded);
+    complete_memory(changes, recorded);
+    complete_quota(changes, recorded);
     back = counterpart(recorded, changes);
-    if (cgroup_apply(c->cgroup, changes, err) < 0) {
-        (void)cgroup_apply(c->cgroup, back, NULL);
+    if (cgroup_update(c->cgroup, changes, err) < 0) {
+        (void)cgroup_update(c->cgroup, back, NULL);
         return -1;
     }
     merge(recorded, changes);

@@ -12,8 +12,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "sys/cgroup_systemd.h"
 
 enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, DISCARD_TIMEOUT_MS = 500 };
 
@@ -36,6 +38,8 @@ struct cgroup *cgroup_free(struct cgroup *cg)
         free(cg->rel[i]);
     }
     free(cg->path);
+    free(cg->unit);
+    free(cg->slice);
     free(cg);
     return NULL;
 }
@@ -126,7 +130,7 @@ static int cgroup_create_in(struct cgroup *cg, const struct cgroup_tree *tree, s
     cg->fd[i] = openat(tree->fd, cg->rel[i], DIRECTORY_FLAGS);
     if (cg->fd[i] < 0)
         return -errno;
-    r = cg->is_new[i] ? 0 : cgroup_check_unused(cg->fd[i], tree->info.v2);
+    r = cg->is_new[i] || cg->unit ? 0 : cgroup_check_unused(cg->fd[i], tree->info.v2);
     if (r < 0)
         return r;
     if (tree->info.v2)
@@ -167,6 +171,17 @@ static int cgroup_try_create_in(struct cgroup *cg, const struct cgroup_tree *tre
     return 0;
 }
 
+void cgroup_disown(struct cgroup *cg)
+{
+    for (size_t i = 0; i < CGROUP_TREES_MAX; i++) {
+        if (cg->is_new[i])
+            continue;
+        close_fd(&cg->fd[i]);
+        free(take_ptr(&cg->rel[i]));
+    }
+    free(take_ptr(&cg->unit));
+}
+
 /* In the trees of one version, or where it isn't yet. On failure the new ones of all trees are gone. */
 static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
 {
@@ -192,6 +207,8 @@ static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
         for (size_t k = 0; k < l->count; k++)
             if (cg->is_new[k])
                 (void)unlinkat(l->trees[k].fd, cg->rel[k], AT_REMOVEDIR);
+        if (!cg->unit)
+            cgroup_disown(cg);
         return -1;
     }
     return 0;
@@ -209,10 +226,16 @@ static struct cgroup *cgroup_begin_at(const char *path, bool lenient, struct err
     cg->lenient = lenient;
     for (size_t i = 0; i < cgroup_layout()->count; i++)
         cg->rel[i] = cgroup_relative(&cgroup_layout()->trees[i], path);
-    return cgroup_create_some(cg, /* v2_only= */ true, err) < 0 ? NULL : take_ptr(&cg);
+    return take_ptr(&cg);
 }
 
 struct cgroup *cgroup_begin(const char *path, struct err *err)
+{
+    _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_plan(path, err);
+    return !cg || cgroup_create_some(cg, /* v2_only= */ true, err) < 0 ? NULL : take_ptr(&cg);
+}
+
+struct cgroup *cgroup_plan(const char *path, struct err *err)
 {
     return cgroup_begin_at(path, /* lenient= */ false, err);
 }
@@ -277,7 +300,12 @@ json_t *cgroup_save(const struct cgroup *cg)
     for (size_t i = 0; i < l->count; i++)
         if (cg->rel[i])
             json_object_set_new(trees, l->trees[i].info.mountpoint, json_string(cg->rel[i]));
-    return json_pack("{s:s, s:o}", "path", cg->path, "trees", trees);
+    json_t *saved = json_pack("{s:s, s:o}", "path", cg->path, "trees", trees);
+    if (cg->unit)
+        json_object_set_new(
+            saved, "systemd",
+            json_pack("{s:s, s:s, s:b}", "unit", cg->unit, "slice", cg->slice, "user", cg->user_manager));
+    return saved;
 }
 
 struct cgroup *cgroup_open(const json_t *saved, struct err *err)
@@ -297,6 +325,9 @@ struct cgroup *cgroup_open(const json_t *saved, struct err *err)
         if (rel)
             cg->rel[i] = xstrdup(rel + strspn(rel, "/"));
     }
+    cg->unit = xstrdup(json_string_value(json_at(saved, "systemd.unit")));
+    cg->slice = xstrdup(json_string_value(json_at(saved, "systemd.slice")));
+    cg->user_manager = json_is_true(json_at(saved, "systemd.user"));
     if (!cgroup_open_directories(cg)) {
         err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", path);
         return NULL;
@@ -422,6 +453,8 @@ int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
     int64_t deadline = clock_monotonic() + timeout_ms * INT64_C(1000000);
     long pause_ns = 200000;
     bool killed = false;
+    if (cg->unit && (cgroup_kill(cg, NULL), cgroup_stop_unit(cg, err)) < 0)
+        return -1;
     for (;;) {
         int failure = 0;
         size_t failed = 0;

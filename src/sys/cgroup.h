@@ -61,6 +61,17 @@ int cgroup_finish(struct cgroup *cg, struct err *err);
 struct cgroup *cgroup_begin_where_allowed(const char *path, struct err *err);
 /* Whether it is in any hierarchy. */
 bool cgroup_is_anywhere(const struct cgroup *cg);
+/* The same where systemd owns the tree: `cgroups_path` is "slice:prefix:name" (the first two may be empty, all of it for
+ * `id` in the default slice), and the group is the scope prefix-name.scope in that slice, or the slice `name` if that ends in
+ * ".slice". plan finds out where that is and makes nothing; start has systemd make it with the process in it (for a slice:
+ * without) and all limits that it knows, and with properties from annotations org.systemd.property.NAME; then follow
+ * cgroup_finish() and cgroup_apply(). `user`: the caller's own systemd, not the system's. Speaks on the message bus
+ * (DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS or the usual sockets). ERR_UNAVAILABLE when no systemd answers. */
+struct cgroup *cgroup_plan_unit(const char *cgroups_path, const char *id, bool user, struct err *err);
+int cgroup_start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, const json_t *annotations,
+                      struct err *err);
+/* What begin does, without making anything. */
+struct cgroup *cgroup_plan(const char *path, struct err *err);
 /* One that exists, by path; hierarchies in which it is missing are left out. ERR_NOT_FOUND when it is in
  * none. */
 struct cgroup *cgroup_open_path(const char *path, struct err *err);
@@ -122,6 +133,8 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err)
  * kernel needs, so it serves creation and update alike. `devices` replaces the device rules: evaluated first
  * to last, the last match decides. */
 int cgroup_apply(struct cgroup *cg, const json_t *resources, struct err *err);
+/* The same for a cgroup that has been in use for a while; systemd is told where it has made it. */
+int cgroup_update(struct cgroup *cg, const json_t *resources, struct err *err);
 /* The same for devices alone: OCI array of {allow, type, major, minor, access}. */
 int cgroup_apply_devices(struct cgroup *cg, const json_t *devices, struct err *err);
 

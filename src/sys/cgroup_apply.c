@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "sys/cgroup_systemd.h"
 
 struct setting;
 
@@ -156,7 +157,7 @@ static int memory_check_before_update(const struct target *t, int64_t limit, int
 }
 
 /* OCI's swap is memory + swap, v2's is swap alone. */
-static int memory_swap_v2(int64_t limit, int64_t swap, int64_t *ret, struct err *err)
+int cgroup_swap_alone(int64_t limit, int64_t swap, int64_t *ret, struct err *err)
 {
     if (swap == -1) {
         *ret = -1;
@@ -184,7 +185,7 @@ static int memory_limits(const struct target *t, const json_t *value _unused_, s
         swap = -1;
     if (swap && !(swap == -1 && !setting_has_file(t, swap_file))) {
         int64_t file_value = swap;
-        if (t->v2 && memory_swap_v2(limit, swap, &file_value, err) < 0)
+        if (t->v2 && cgroup_swap_alone(limit, swap, &file_value, err) < 0)
             return -1;
         writes_add(&w, t, swap_file, file_value);
     }
@@ -222,7 +223,7 @@ static int memory_use_hierarchy(const struct target *t, const json_t *value, str
 
 /* v1 shares (2…262144, usually 1024) to v2 weight (1…10000, usually 100), such that the usual values meet:
  * quadratic in log2, as runc and crun do it. */
-static int64_t cpu_weight_from_shares(int64_t shares)
+int64_t cgroup_weight_from_shares(int64_t shares)
 {
     double l = log2((double)MIN_OF(MAX_OF(shares, 2), 262144));
     return MIN_OF((int64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0)), 10000);
@@ -235,7 +236,7 @@ static int cpu_shares(const struct target *t, const json_t *value, struct err *e
     const json_t *idle = json_at(t->resources, "cpu.idle");
     int64_t shares = json_integer_value(value);
     struct writes w = {};
-    writes_add(&w, t, setting_file(t), t->v2 ? cpu_weight_from_shares(shares) : shares);
+    writes_add(&w, t, setting_file(t), t->v2 ? cgroup_weight_from_shares(shares) : shares);
     if (json_is_integer(idle))
         writes_add(&w, t, "cpu.idle", json_integer_value(idle));
     return writes_run(&w, t, err);
@@ -323,7 +324,7 @@ static int pids_limit(const struct target *t, const json_t *value, struct err *e
 /* --- block I/O --- */
 
 /* OCI's 10…1000 to io.weight's 1…10000. */
-static long long io_weight_v2(int64_t weight)
+int64_t cgroup_weight_from_blkio(int64_t weight)
 {
     return 1 + (weight - 10) * 9999 / 990;
 }
@@ -342,7 +343,8 @@ static int io_write_weight(const struct target *t, const char *device, int64_t w
     if (!file || !setting_has_file(t, file)) {
         file = t->v2 ? "io.weight" : v1_file;
         if (t->v2)
-            snprintf(text, sizeof(text), "%s%lld", *device ? device : "default ", io_weight_v2(weight));
+            snprintf(text, sizeof(text), "%s%lld", *device ? device : "default ",
+                     (long long)cgroup_weight_from_blkio(weight));
     }
     return setting_write(t, file, text, err);
 }
@@ -545,6 +547,13 @@ static int setting_apply(struct cgroup *cg, const json_t *resources, const struc
     t.dir = cg->fd[tree];
     t.v2 = cgroup_layout()->trees[tree].info.v2;
     return (row->apply ? row->apply : setting_plain)(&t, value, err);
+}
+
+int cgroup_update(struct cgroup *cg, const json_t *resources, struct err *err)
+{
+    if (cg->unit && cgroup_set_unit(cg, resources, err) < 0)
+        return -1;
+    return cgroup_apply(cg, resources, err);
 }
 
 int cgroup_apply(struct cgroup *cg, const json_t *resources, struct err *err)

@@ -48,11 +48,15 @@ struct cgroup {
     int join[CGROUP_TREES_MAX];  /* where a single-threaded process writes "0" to join; -EBADF before prepare
                                   */
     bool lenient;                /* hierarchies that refuse are left out */
+    char *unit, *slice;          /* systemd's, which makes and removes the cgroup; NULL without it */
+    bool user_manager;           /* it is the user's own systemd that does */
     bool is_new[CGROUP_TREES_MAX]; /* made by this handle, so removed when making the rest fails */
 };
 
 /* A handle without directories. */
 struct cgroup *cgroup_new(const char *path);
+/* Leaves out of the handle what it hasn't made: that is somebody else's, and not to be removed with it. */
+void cgroup_disown(struct cgroup *cg);
 
 /* The host's layout, found once. */
 const struct cgroup_layout *cgroup_layout(void);
@@ -80,6 +84,12 @@ int cgroup_tree_v2(const struct cgroup *cg);
 void cgroup_v2_enable(const struct cgroup_tree *tree, const char *rel, int fd);
 /* v1: fills cpuset.cpus and cpuset.mems of tree/rel from its parents where they are empty. 0 or -errno. */
 int cgroup_v1_seed_cpuset(const struct cgroup_tree *tree, const char *rel, int fd);
+
+/* OCI's numbers, which are v1's, as v2 has them: shares 2…262144 as 1…10000, block I/O weight 10…1000 as 1…10000, and swap
+ * without the memory that OCI counts with it (ERR_INVALID without a limit of the memory). */
+int64_t cgroup_weight_from_shares(int64_t shares);
+int64_t cgroup_weight_from_blkio(int64_t weight);
+int cgroup_swap_alone(int64_t limit, int64_t swap, int64_t *ret, struct err *err);
 
 /* Small files below a directory descriptor. */
 /* Reads up to size-1 bytes, NUL-terminated, trailing newline cut. Bytes read or -errno. */
