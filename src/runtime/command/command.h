@@ -66,6 +66,9 @@ typedef int (*command_run)(struct request *request, struct err *err);
  * states are then by default. */
 bool command_is_rootless(const struct request *request);
 int command_find_root(struct request *request, struct err *err);
+/* An ordinary user can't have a container but in a user namespace: one is added to a configuration without. The user is its
+ * root; its other ids are those that /etc/subuid and /etc/subgid give to that user, where the helpers are installed. */
+void command_add_user_namespace(json_t *config);
 
 /* The whole program. */
 int command_main(int argc, char **argv);

@@ -158,6 +158,7 @@ static struct runtime_container *create(const struct request *request, bool deta
     config = load_config(request, bundle, err);
     if (!config)
         return NULL;
+    command_add_user_namespace(config);
     terminal = json_is_true(json_at(config, "process.terminal"));
     if (command_check_console(request, terminal, detached || request->detach, err) < 0 ||
         make_state_dir(request, directory, err) < 0)

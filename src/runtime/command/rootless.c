@@ -1,9 +1,12 @@
 /* What is different for an ordinary user, and for root inside a user namespace. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/command/command.h"
@@ -44,4 +47,80 @@ int command_find_root(struct request *request, struct err *err)
                                                     : xstrdup(ROOT_DIRECTORY);
     request->root = request->default_root;
     return 0;
+}
+
+/* A user's name, straight from /etc/passwd: this program is static, and lookups by the C library aren't. NULL when it has
+ * none. */
+static char *name_of_user(uid_t uid)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(1 << 20);
+    _cleanup_strv_ char **lines = NULL;
+
+    if (file_read(AT_FDCWD, "/etc/passwd", &text) < 0)
+        return NULL;
+    lines = strv_split(buf_str(&text), '\n');
+    for (char **line = lines; *line; line++) {
+        _cleanup_strv_ char **field = strv_split(*line, ':');
+        uint32_t number;
+
+        if (strv_len(field) > 3 && str_to_u32(field[2], &number) == 0 && number == uid)
+            return xstrdup(field[0]);
+    }
+    return NULL;
+}
+
+/* The first range that `file` (/etc/subuid) gives to a user, by name or number: subuid(5). */
+static bool find_subordinate(const char *file, uid_t uid, uint32_t *ret_first, uint32_t *ret_count)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(1 << 20);
+    _cleanup_free_ char *name = name_of_user(uid), *number = xasprintf("%u", uid);
+    _cleanup_strv_ char **lines = NULL;
+
+    if (file_read(AT_FDCWD, file, &text) < 0)
+        return false;
+    lines = strv_split(buf_str(&text), '\n');
+    for (char **line = lines; *line; line++) {
+        _cleanup_strv_ char **field = strv_split(*line, ':');
+
+        if (strv_len(field) == 3 && (str_eq(field[0], number) || (name && str_eq(field[0], name))) &&
+            str_to_u32(field[1], ret_first) == 0 && str_to_u32(field[2], ret_count) == 0 && *ret_count)
+            return true;
+    }
+    return false;
+}
+
+static void map_ids(json_t *linux_part, const char *member, uint32_t own, const char *file)
+{
+    json_t *map = json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t)own, "size", 1);
+    uint32_t first, count;
+
+    if (file && find_subordinate(file, getuid(), &first, &count))
+        json_array_append_new(map, json_pack("{s:i, s:I, s:I}", "containerID", 1, "hostID", (json_int_t)first,
+                                             "size", (json_int_t)count));
+    json_object_set_new(linux_part, member, map);
+}
+
+static bool has_user_namespace(const json_t *namespaces_of)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (namespaces_of, i, item)
+        if (str_eq(json_str(item, "type"), "user"))
+            return true;
+    return false;
+}
+
+void command_add_user_namespace(json_t *config)
+{
+    json_t *linux_part = json_object_get(config, "linux"), *list = json_object_get(linux_part, "namespaces");
+    bool helpers = access("/usr/bin/newuidmap", X_OK) == 0 && access("/usr/bin/newgidmap", X_OK) == 0;
+
+    if (geteuid() == 0 || !json_is_array(list) || has_user_namespace(list) ||
+        json_array_size(json_object_get(linux_part, "uidMappings")) ||
+        json_array_size(json_object_get(linux_part, "gidMappings")))
+        return;
+    json_array_append_new(list, json_pack("{s:s}", "type", "user"));
+    map_ids(linux_part, "uidMappings", geteuid(), helpers ? "/etc/subuid" : NULL);
+    map_ids(linux_part, "gidMappings", getegid(), helpers ? "/etc/subgid" : NULL);
 }
