@@ -22,6 +22,7 @@ struct runtime_container {
     int sync;            /* to init while it waits for the start, else -EBADF */
     int console;         /* the pty's master, until taken */
     int oom_fd;          /* -EBADF: not yet asked for */
+    enum runtime_cgroups cgroups;
     bool detached, is_child, started, rootless;
     uint64_t join_flags; /* CLONE_NEW… that exec has to join; 0: not yet known */
 };
@@ -49,6 +50,8 @@ int launch_init(struct runtime_container *c, const struct runtime_create_options
 /* Its cgroup, before and after the clone (launch_cgroup.c). */
 int launch_begin_cgroup(struct runtime_container *c, struct err *err);
 int launch_finish_cgroup(struct runtime_container *c, struct err *err);
+/* All device rules: nothing, then those of linux.resources, then the default devices. A new array. */
+json_t *launch_complete_devices(const json_t *devices_of_spec);
 /* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
 int launch_start(struct runtime_container *c, int socket, struct err *err);
 /* A process in between has cloned the real one as a sibling of its own: *pid and *pidfd are that one's from here on. */

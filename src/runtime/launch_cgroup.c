@@ -1,7 +1,10 @@
 /* The container's cgroup: begun before init is cloned, made whole and given its limits while init does its mounts. */
+#include <sys/mount.h>
+
 #include "base/json.h"
 #include "base/str.h"
 #include "runtime/internal.h"
+#include "runtime/rootfs/rootfs.h"
 #include "runtime/sync.h"
 #include "sys/cgroup.h"
 
@@ -17,19 +20,24 @@ static const struct {
     {"c", "rwm", 5, 2}, {"c", "rwm", 136, -1}, {"c", "rwm", 10, 200},
 };
 
-/* linux.resources with all device rules: nothing, then the configuration's, then the default devices. */
-static json_t *complete_resources(const struct spec *spec)
+json_t *launch_complete_devices(const json_t *devices_of_spec)
 {
-    json_t *resources = spec->resources ? json_copy((json_t *)spec->resources) : json_object();
     json_t *devices = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
 
-    json_array_extend(devices, json_object_get(resources, "devices"));
+    json_array_extend(devices, (json_t *)devices_of_spec);
     for (size_t i = 0; i < ARRAY_SIZE(device_rules); i++)
         json_array_append_new(devices,
                               json_pack("{s:b, s:s, s:s, s:i, s:i}", "allow", 1, "access",
                                         device_rules[i].access, "type", device_rules[i].type, "major",
                                         device_rules[i].major, "minor", device_rules[i].minor));
-    json_object_set_new(resources, "devices", devices);
+    return devices;
+}
+
+static json_t *complete_resources(const struct spec *spec)
+{
+    json_t *resources = spec->resources ? json_copy((json_t *)spec->resources) : json_object();
+
+    json_object_set_new(resources, "devices", launch_complete_devices(json_object_get(resources, "devices")));
     return resources;
 }
 
@@ -66,13 +74,15 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err)
 {
     _cleanup_free_ char *path = NULL;
 
-    if (cgroup_mode() == CGROUP_MODE_NONE)
+    if (c->cgroups == RUNTIME_CGROUPS_DISABLED || cgroup_mode() == CGROUP_MODE_NONE)
         return 0;
-    if (str_empty(c->spec->cgroups_path) && c->rootless) {
+    if (c->cgroups == RUNTIME_CGROUPS_SYSTEMD) {
+        c->cgroup = cgroup_plan_unit(c->spec->cgroups_path, c->id, c->rootless, err);
+    } else if (str_empty(c->spec->cgroups_path) && c->rootless) {
         path = xasprintf("keg-runtime-%s", c->id);
         c->cgroup = cgroup_begin_where_allowed(path, err);
     } else {
-        path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime-%s", c->id)
+        path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime/%s", c->id)
                                                 : xstrdup(c->spec->cgroups_path);
         c->cgroup = cgroup_begin(path, err);
     }
@@ -91,12 +101,61 @@ static int apply_limits(struct runtime_container *c, struct err *err)
     return cgroup_apply(c->cgroup, resources, err);
 }
 
+/* systemd makes its unit with init in it: only now there is one. */
+static int start_unit(struct runtime_container *c, struct err *err)
+{
+    _cleanup_json_ json_t *resources = NULL;
+
+    if (c->cgroups != RUNTIME_CGROUPS_SYSTEMD)
+        return 0;
+    resources = complete_resources(c->spec);
+    return cgroup_start_unit(c->cgroup, c->pid, resources, c->spec->annotations, err);
+}
+
+/* The user and group on the host that 0 in the container is; false when it is nobody's there. */
+static bool find_root(const struct spec *spec, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+    bool uid = false, gid = false;
+
+    for (size_t i = 0; i < spec->uid_count; i++)
+        if (spec->uids[i].container == 0) {
+            *ret_uid = spec->uids[i].host;
+            uid = true;
+        }
+    for (size_t i = 0; i < spec->gid_count; i++)
+        if (spec->gids[i].container == 0) {
+            *ret_gid = spec->gids[i].host;
+            gid = true;
+        }
+    return uid && gid;
+}
+
+static bool mounts_writable_cgroup(const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->mount_count; i++)
+        if (rootfs_is_cgroup(&spec->mounts[i]) && !(spec->mounts[i].set & MOUNT_ATTR_RDONLY))
+            return true;
+    return false;
+}
+
+/* Where root in a user namespace of the container sees its own cgroup v2 tree, writable, that tree is given to it. */
+static int delegate(struct runtime_container *c, struct err *err)
+{
+    uint32_t uid = 0, gid = 0;
+
+    if (c->rootless || cgroup_unified_fd(c->cgroup) < 0 || !spec_makes(c->spec, NAMESPACE_USER) ||
+        !spec_makes(c->spec, NAMESPACE_CGROUP) || !mounts_writable_cgroup(c->spec) ||
+        !find_root(c->spec, &uid, &gid))
+        return 0;
+    return cgroup_delegate(c->cgroup, uid, gid, err);
+}
+
 int launch_finish_cgroup(struct runtime_container *c, struct err *err)
 {
     int fds[CGROUP_JOIN_MAX];
     bool anywhere;
 
-    if (c->cgroup && cgroup_finish(c->cgroup, err) < 0)
+    if (c->cgroup && (start_unit(c, err) < 0 || cgroup_finish(c->cgroup, err) < 0))
         return -1;
     anywhere = c->cgroup && cgroup_is_anywhere(c->cgroup);
     if (!anywhere && asks_for_limits(c->spec->resources))
@@ -105,7 +164,8 @@ int launch_finish_cgroup(struct runtime_container *c, struct err *err)
                        c->cgroup ? "none is delegated to this user" : "no cgroup filesystem is mounted");
     if (!c->cgroup)
         return 0;
-    if (anywhere && (apply_limits(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
+    if (anywhere &&
+        (apply_limits(c, err) < 0 || delegate(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
         return -1;
     if (sync_send_cgroup(c->sync, fds, cgroup_join_fds(c->cgroup, fds)) < 0)
         return sync_expect(c->sync, SYNC_END, NULL, err); /* it has failed: let it tell why */

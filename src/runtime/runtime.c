@@ -28,6 +28,7 @@ struct runtime_container *container_new(const struct runtime_create_options *opt
         c->bundle = xstrdup(options->bundle);
         c->detached = options->detached;
         c->rootless = options->rootless;
+        c->cgroups = options->cgroups;
         c->is_child = true;
     }
     return c;

@@ -32,6 +32,13 @@ struct runtime_overlay {
     bool volatile_upper;      /* no syncs: for containers removed when they end */
 };
 
+/* Who makes a container's cgroup. */
+enum runtime_cgroups {
+    RUNTIME_CGROUPFS,         /* we do, where linux.cgroupsPath says */
+    RUNTIME_CGROUPS_SYSTEMD,  /* systemd; linux.cgroupsPath is "slice:prefix:name" */
+    RUNTIME_CGROUPS_DISABLED, /* nobody: it stays in the caller's */
+};
+
 struct runtime_create_options {
     const char *id;
     const char *state_dir; /* absolute, exists, 0700, this container's own: state.json, config.json,
@@ -45,6 +52,7 @@ struct runtime_create_options {
     bool no_new_keyring;
     bool own_network; /* the network namespace the caller stands in was made for this container: its
                                       sysctls may be set though the configuration lists no such namespace */
+    enum runtime_cgroups cgroups;
     bool rootless;    /* the caller isn't root, or only in a user namespace: cgroups are had where they are
                          allowed, and device rules passed over */
     bool detached;    /* the caller goes away: another process starts it (runtime_open). Else init dies
@@ -71,6 +79,10 @@ int runtime_take_console(struct runtime_container *c);
  * destroy the container. */
 int runtime_start(struct runtime_container *c, struct err *err);
 bool runtime_was_started(const struct runtime_container *c);
+
+/* What of a process object can't be had here though it is no error, in words: a new strv, or NULL. Capabilities are all
+ * there in a user namespace of the container's own. */
+char **runtime_process_warnings(const struct runtime_container *c, const json_t *process);
 
 struct runtime_exec_options {
     const json_t *process; /* OCI process object, complete */

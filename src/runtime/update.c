@@ -117,6 +117,16 @@ static json_t *recorded_resources(struct runtime_container *c)
     return resources;
 }
 
+static int apply(struct runtime_container *c, const json_t *changes, struct err *err)
+{
+    _cleanup_json_ json_t *resources = json_copy((json_t *)changes);
+    const json_t *devices = json_object_get(changes, "devices");
+
+    if (json_array_size(devices))
+        json_object_set_new(resources, "devices", launch_complete_devices(devices));
+    return cgroup_update(c->cgroup, resources, err);
+}
+
 int runtime_update(struct runtime_container *c, const json_t *resources, struct err *err)
 {
     _cleanup_json_ json_t *changes = json_deep_copy(resources), *back = NULL;
@@ -129,8 +139,8 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
     complete_memory(changes, recorded);
     complete_quota(changes, recorded);
     back = counterpart(recorded, changes);
-    if (cgroup_update(c->cgroup, changes, err) < 0) {
-        (void)cgroup_update(c->cgroup, back, NULL);
+    if (apply(c, changes, err) < 0) {
+        (void)apply(c, back, NULL);
         return -1;
     }
     merge(recorded, changes);

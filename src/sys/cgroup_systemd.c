@@ -244,7 +244,8 @@ static int start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, con
     struct dbus_array properties = dbus_open_array(&body, 8);
     put_nature(&body, cg, pid);
     if (systemd_put_limits(&body, resources, cgroup_mode() == CGROUP_MODE_UNIFIED, err) < 0 ||
-        systemd_put_devices(&body, json_object_get(resources, "devices"), err) < 0 ||
+        (!cg->user_manager && /* only root may make rules for devices */
+         systemd_put_devices(&body, json_object_get(resources, "devices"), err) < 0) ||
         systemd_put_annotations(&body, annotations, err) < 0)
         return -1;
     dbus_close_array(&body, properties);

@@ -24,7 +24,7 @@ static const struct option global_options[] = {
     {"root", 0, OPTION_VALUE, AT(root),
      "directory of the containers' state (/run/keg-runtime; for users $XDG_RUNTIME_DIR/keg-runtime)"},
     {"systemd-cgroup", 0, OPTION_FLAG, AT(systemd_cgroup), "cgroups by way of systemd"},
-    {"cgroup-manager", 0, OPTION_VALUE, AT(cgroup_manager), "cgroupfs or systemd"},
+    {"cgroup-manager", 0, OPTION_VALUE, AT(cgroup_manager), "cgroupfs, systemd or disabled"},
     {"rootless", 0, OPTION_VALUE, AT(rootless_mode),
      "do without cgroups where they aren't allowed: true, false, auto"},
     {"criu", 0, OPTION_VALUE, AT(ignored), "accepted and ignored"},
@@ -157,6 +157,7 @@ static const struct command {
     command_run run;
     const char *failing; /* put before its errors, after the program's name; NULL: nothing */
     int failure;         /* the exit status of an error, where it isn't 1 */
+    bool takes_program;  /* what follows the id is for another program, options too */
 } commands[] = {
     {"create", "CONTAINER", "make a container; its program waits", OPTIONS(create_options), true,
      command_create, "create failed"},
@@ -164,14 +165,14 @@ static const struct command {
     {"run", "CONTAINER", "create, start and wait", OPTIONS(run_options), true, command_run_container,
      "run failed"},
     {"exec", "CONTAINER cmd [ARG...]", "one more process in a container", OPTIONS(exec_options), true,
-     command_exec, "exec failed", 255},
+     command_exec, "exec failed", 255, .takes_program = true},
     {"kill", "CONTAINER [SIGNAL]", "send a signal (SIGTERM)", OPTIONS(kill_options), true, command_kill},
     {"delete", "CONTAINER", "remove what is left of a container", OPTIONS(delete_options), true,
      command_delete},
     {"state", "CONTAINER", "print a container's state", NULL, 0, true, command_state},
     {"list", "", "list containers", OPTIONS(list_options), false, command_list},
-    {"ps", "CONTAINER [OPTIONS OF ps]", "list a container's processes", OPTIONS(ps_options), true,
-     command_ps},
+    {"ps", "CONTAINER [OPTIONS OF ps]", "list a container's processes", OPTIONS(ps_options), true, command_ps,
+     .takes_program = true},
     {"events", "CONTAINER", "print statistics, and when memory ran out", OPTIONS(events_options), true,
      command_events},
     {"pause", "CONTAINER", "freeze all processes", NULL, 0, true, command_pause},
@@ -243,6 +244,15 @@ void command_warn(const struct request *request, const char *message)
         dprintf(STDERR_FILENO, "%s\n", message);
 }
 
+void command_warn_process(const struct request *request, const struct runtime_container *c,
+                          const json_t *process)
+{
+    _cleanup_strv_ char **warnings = runtime_process_warnings(c, process);
+
+    for (char **warning = warnings; warning && *warning; warning++)
+        command_warn(request, *warning);
+}
+
 /* What execve() itself says comes without anything around it, as if the program's process had said it. */
 static bool is_from_execve(const struct err *err)
 {
@@ -308,22 +318,37 @@ static int choose_cgroup_manager(struct request *request, struct err *err)
     if (str_eq(manager, "systemd"))
         request->systemd_cgroup = true;
     else if (manager && !str_eq(manager, "cgroupfs") && !str_eq(manager, "disabled"))
-        return err_set(err, ERR_INVALID, "--cgroup-manager: \"%s\" is not cgroupfs or systemd", manager);
-    if (request->systemd_cgroup)
-        return err_set(
-            err, ERR_NOT_IMPLEMENTED,
-            "--systemd-cgroup is not supported: use the cgroupfs driver of the program that calls this one");
+        return err_set(err, ERR_INVALID, "--cgroup-manager: \"%s\" is not cgroupfs, systemd or disabled",
+                       manager);
     return 0;
+}
+
+/* Options may stand before, among and behind the other words, but for commands whose words are another program's. */
+static int gather_words(struct request *request, const struct command *command, char **words, struct err *err)
+{
+    size_t kept = 0;
+
+    request->words = xcalloc(strv_len(words) + 1, sizeof(*words));
+    for (;;) {
+        int used = options_parse(request, command->options, command->option_count, words, err);
+
+        if (used < 0)
+            return -1;
+        words += used;
+        while (*words && command->takes_program)
+            request->words[kept++] = *words++;
+        if (!*words)
+            return 0;
+        request->words[kept++] = *words++;
+    }
 }
 
 static int dispatch(struct request *request, const struct command *command, char **words, char **argv,
                     struct err *err)
 {
-    int used = options_parse(request, command->options, command->option_count, words, err);
-
-    if (used < 0)
+    if (gather_words(request, command, words, err) < 0)
         return -1;
-    words += used;
+    words = request->words;
     if (command->needs_id) {
         if (!*words)
             return err_set(err, ERR_INVALID, "\"%s\" needs a container's id", command->name);
@@ -414,5 +439,6 @@ int command_main(int argc, char **argv)
     strv_free(request.capabilities);
     strv_free(request.groups);
     strv_free(request.cgroups);
+    free(request.words);
     return result >= 0 ? result : command && command->failure ? command->failure : 1;
 }

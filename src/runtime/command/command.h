@@ -54,6 +54,7 @@ struct request {
     const char *limits[LIMIT_COUNT]; /* update */
     const char *l3_cache_schema, *memory_bandwidth_schema;
     /* what is left: the container's id, then the command's own */
+    char **words; /* all that is no option */
     const char *id;
     char **args;
     char *default_root;
@@ -105,6 +106,8 @@ char *command_state_dir(const struct request *request, struct err *err);
 struct runtime_container *command_open(const struct request *request, struct err *err);
 /* Says that something went wrong that doesn't make the command fail. */
 void command_warn(const struct request *request, const char *message);
+/* The same for what runtime_process_warnings() finds. */
+void command_warn_process(const struct request *request, const struct runtime_container *c, const json_t *process);
 /* Ends the container with all that is ours (lifecycle.c). A hook that fails afterwards is only a warning. */
 int command_destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err);
 /* Compact and in one line, or indented. */

@@ -146,6 +146,7 @@ static int exec_in(const struct request *request, struct runtime_container *c, c
         (str_to_u32(request->preserve_fds, &preserve) < 0 || preserve > PRESERVED_MAX))
         return err_set(err, ERR_INVALID, "--preserve-fds: \"%s\" is no number", request->preserve_fds);
     options.preserve_fds = preserve;
+    command_warn_process(request, c, process);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     if (runtime_exec(c, &options, &pid, ret_pidfd, ret_console, err) < 0)

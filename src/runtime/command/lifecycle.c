@@ -124,6 +124,9 @@ static struct runtime_container *create_in(const struct request *request, const 
         .no_pivot = request->no_pivot,
         .no_new_keyring = request->no_new_keyring,
         .rootless = command_is_rootless(request),
+        .cgroups = request->systemd_cgroup                       ? RUNTIME_CGROUPS_SYSTEMD
+                   : str_eq(request->cgroup_manager, "disabled") ? RUNTIME_CGROUPS_DISABLED
+                                                                 : RUNTIME_CGROUPFS,
         .detached = detached,
     };
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
@@ -132,6 +135,8 @@ static struct runtime_container *create_in(const struct request *request, const 
         (notify_is_wanted() && notify_prepare(directory, config, err) < 0))
         return NULL;
     c = runtime_create(config, &options, err);
+    if (c)
+        command_warn_process(request, c, json_object_get(config, "process"));
     if (c && hand_over(request, config, c, err) < 0) {
         runtime_destroy(c, /* force= */ true, NULL);
         return NULL;
