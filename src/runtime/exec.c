@@ -141,7 +141,7 @@ static int become(struct exec *x, struct err *err)
 {
     const struct spec *spec = x->container->spec;
     const struct spec_process *p = &x->process;
-    int slave = -EBADF;
+    int slave = -EBADF, sync = x->sync;
     char **env, *program;
 
     if (x->in_between ? clone_inside(x, err) < 0 : join(x, err) < 0)
@@ -158,7 +158,7 @@ static int become(struct exec *x, struct err *err)
     process_make_env(p, &env);
     log_debug("setns_init: about to exec");
     if (process_set_identity(p, err) < 0 ||
-        process_close_descriptors(x->options->preserve_fds, x->sync, err) < 0 ||
+        process_close_descriptors(x->options->preserve_fds, &sync, 1, err) < 0 ||
         process_confine(p, x->filter, x->sync, err) < 0)
         return -1;
     return process_execute(p, program, env, err);

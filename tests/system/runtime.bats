@@ -24,7 +24,8 @@ setup() {
     mkdir -p "$BUNDLE"
     ln -s ../rootfs "$BUNDLE/rootfs"
     rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False'
+    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False; n = c["linux"]["namespaces"]
+n += [{"type": "cgroup"}] * ({"type": "cgroup"} not in n)'
 }
 
 teardown() {
@@ -53,7 +54,7 @@ pid() { rt state "$ID" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
 # No cgroup, state or process of ours is left.
 no_leftovers() {
     local left
-    left=$(find /sys/fs/cgroup -maxdepth 2 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
+    left=$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
     [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
 }
 
@@ -485,7 +486,7 @@ is_stopped() { [ "$(status)" = stopped ]; }
     [ "$output" = "$ID" ]
     echo '{"pids": {"limit": 3}}' >"$BUNDLE/r"
     rt update --resources "$BUNDLE/r" "$ID"
-    [ "$(cat "$(find /sys/fs/cgroup -maxdepth 2 -name "keg-runtime-$ID" -exec find {} -maxdepth 1 -name pids.max \;)")" = 3 ]
+    [ "$(cat "$(find /sys/fs/cgroup -maxdepth 3 -name "$ID" -exec find {} -maxdepth 1 -name pids.max \;)")" = 3 ]
     run rt features
     [[ $output == *'"ociVersionMax": "1.3.0"'* ]]
 }
@@ -511,7 +512,7 @@ c['hooks']['startContainer'] = [{'path': '/bin/touch', 'args': ['touch', '/tmp/s
     grep -q '"status":"stopped"' "$BUNDLE/poststop.state"
     config "c['hooks'] = {'createRuntime': [{'path': '/bin/false'}]}"
     in_container true
-    must_fail 1 'createRuntime hook /bin/false: exit status 1'
+    must_fail 1 "error running createRuntime hook #0: exit status 1"
     config "c['hooks'] = {'createRuntime': [{'path': '/bin/sleep', 'args': ['sleep', '30'], 'timeout': 1}]}"
     in_container true
     must_fail 1 'not done after 1 seconds'
@@ -606,13 +607,14 @@ SWAP
     [ -z "$(ls -A "$BUNDLE/sentinel")" ]
 }
 
-@test "a failing poststart hook stops the container" {
+@test "a failing poststart hook ends the container for good" {
     config "c['hooks'] = {'poststart': [{'path': '/bin/false'}]}"
     args 'sleep 60'
     rt create --bundle "$BUNDLE" "$ID" >/dev/null 2>&1
     run rt start "$ID"
-    must_fail 1 'poststart hook /bin/false'
-    eventually is_stopped
+    must_fail 1 "error running poststart hook #0: exit status 1"
+    run rt state "$ID"
+    must_fail 1 'container does not exist'
 }
 
 @test "a working directory through /proc/self/fd is refused, in run and in exec" {

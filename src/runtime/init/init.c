@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -243,16 +244,44 @@ static const struct {
     {NULL, step_identity},
 };
 
+static void end_on_signal(int signal)
+{
+    _exit(128 + signal);
+}
+
+/* The first process of a pid namespace is deaf to signals it doesn't handle; one that only waits has no reason to be. */
+static void listen_to_signals(bool on)
+{
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+        signal(ending[i], on ? end_on_signal : SIG_DFL);
+}
+
+/* That may take long, and others may enter the container meanwhile: nothing of the host's is held. */
+static int let_go(struct init *in, struct err *err)
+{
+    int kept[] = {in->sync, in->start_socket};
+
+    log_set_level(LOG_LEVEL_FATAL); /* there is nowhere left to write to */
+    return process_close_descriptors(in->options->preserve_fds, kept, ARRAY_SIZE(kept), err);
+}
+
 /* Waits to be started: by the caller, or by whoever connects to start.sock. */
 static int wait_for_start(struct init *in, struct err *err)
 {
+    bool is_detached = in->start_socket >= 0;
     int result;
 
     log_debug("init: closing the pipe to signal completion");
+    if (is_detached && let_go(in, err) < 0)
+        return -1;
+    if (is_detached)
+        listen_to_signals(true);
     result = sync_send(in->sync, SYNC_READY, -1);
     if (result < 0)
         return err_errno(err, result, "the caller went away");
-    if (in->start_socket >= 0) {
+    if (is_detached) {
         int connection = accept4(in->start_socket, NULL, NULL, SOCK_CLOEXEC);
 
         if (connection < 0)
@@ -261,18 +290,22 @@ static int wait_for_start(struct init *in, struct err *err)
         close_fd(&in->start_socket);
         in->sync = connection;
     }
-    return sync_expect(in->sync, SYNC_START, NULL, err);
+    result = sync_expect(in->sync, SYNC_START, NULL, err);
+    if (is_detached)
+        listen_to_signals(false);
+    return result;
 }
 
 static int execute(struct init *in, struct err *err)
 {
     const struct spec_process *p = &in->spec->process;
+    int sync = in->sync;
     char **env;
 
     if (!in->spec->has_process)
         return err_set(err, ERR_INVALID, "invalid configuration: process: missing, and needed to start");
     process_make_env(p, &env);
-    if (process_close_descriptors(in->options->preserve_fds, in->sync, err) < 0 ||
+    if (process_close_descriptors(in->options->preserve_fds, &sync, 1, err) < 0 ||
         process_confine(p, in->filter, in->sync, err) < 0)
         return -1;
     /* as confined as the program; a filter has to let through what it takes to run them */

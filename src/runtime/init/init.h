@@ -77,8 +77,8 @@ void process_make_env(const struct spec_process *p, char ***ret_env);
 int process_find_program(const struct spec_process *p, struct err *err, char **ret_program);
 /* LSM label for the next execve(). procfs: the host's. */
 int process_set_label(const struct spec_process *p, int procfs, struct err *err);
-/* Closes all but 0, 1, 2, the `preserve_fds` after them (which must be the user's own) and `sync`. */
-int process_close_descriptors(unsigned preserve_fds, int sync, struct err *err);
+/* Closes all but 0, 1, 2, those of the `preserve_fds` after them that are the caller's own, and `kept` (which is sorted). */
+int process_close_descriptors(unsigned preserve_fds, int *kept, size_t count, struct err *err);
 /* The last that is changed before execve(): limits, no_new_privs, final capabilities, seccomp. `sync` is for a listener
  * (see sync.h). Behind it a profile may refuse everything: nothing but process_execute() follows. */
 int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,

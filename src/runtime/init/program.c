@@ -158,22 +158,28 @@ int process_find_program(const struct spec_process *p, struct err *err, char **r
     return err_set(err, ERR_NO_PROGRAM, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
-int process_close_descriptors(unsigned preserve_fds, int sync, struct err *err)
+static int compare(const void *a, const void *b)
 {
-    unsigned first = 3 + preserve_fds, kept = (unsigned)sync;
+    return *(const int *)a - *(const int *)b;
+}
 
-    for (unsigned fd = 3; fd < first; fd++) { /* what was opened here is close-on-exec: it isn't the user's */
-        int flags = fcntl((int)fd, F_GETFD);
+int process_close_descriptors(unsigned preserve_fds, int *kept, size_t count, struct err *err)
+{
+    int next = (int)(3 + preserve_fds);
 
-        if (flags >= 0 && flags & FD_CLOEXEC && fd != kept)
-            close((int)fd);
+    qsort(kept, count, sizeof(*kept), compare);
+    for (int fd = 3; fd < next; fd++) { /* what was opened here is close-on-exec: it isn't the user's */
+        int flags = fcntl(fd, F_GETFD);
+
+        if (flags >= 0 && flags & FD_CLOEXEC && !bsearch(&fd, kept, count, sizeof(*kept), compare))
+            close(fd);
     }
-    if (kept < first)
-        kept = first - 1;
-    if ((kept > first && syscall(SYS_close_range, first, kept - 1, 0) < 0) ||
-        syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
-        return err_errno(err, errno, "close descriptors");
-    return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] > next && syscall(SYS_close_range, next, kept[i] - 1, 0) < 0)
+            return err_errno(err, errno, "close descriptors");
+        next = MAX_OF(next, kept[i] + 1);
+    }
+    return syscall(SYS_close_range, next, ~0U, 0) < 0 ? err_errno(err, errno, "close descriptors") : 0;
 }
 
 int process_execute(const struct spec_process *p, const char *program, char *const *env, struct err *err)

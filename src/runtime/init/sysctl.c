@@ -16,8 +16,7 @@ static const struct {
     {"kernel.msgmni", NAMESPACE_IPC},   {"kernel.sem", NAMESPACE_IPC},
     {"kernel.shmall", NAMESPACE_IPC},   {"kernel.shmmax", NAMESPACE_IPC},
     {"kernel.shmmni", NAMESPACE_IPC},   {"kernel.shm_rmid_forced", NAMESPACE_IPC},
-    {"kernel.hostname", NAMESPACE_UTS}, {"kernel.domainname", NAMESPACE_UTS},
-    {"user.", NAMESPACE_USER},
+    {"user.", NAMESPACE_USER},          {"kernel.domainname", NAMESPACE_UTS},
 };
 
 /* "net.ipv4.conf.eth0/1.forwarding" to "sys/net/ipv4/conf/eth0.1/forwarding": dots and slashes trade places;
@@ -45,6 +44,9 @@ static int check(const struct init *in, const char *name, const char *file, stru
 
     for (char *p = dotted; *p; p++)
         *p = *p == '/' ? '.' : *p;
+    if (str_eq(dotted, "kernel.hostname"))
+        return err_set(err, ERR_INVALID, "sysctl \"%s\" is not allowed: the configuration has \"hostname\"",
+                       name);
     for (size_t i = 0; i < ARRAY_SIZE(namespaced); i++) {
         const char *row = namespaced[i].name;
 

@@ -208,10 +208,29 @@ int rootfs_open_host(struct rootfs *r, struct err *err)
     return 0;
 }
 
+/* Hooks on the host's side that enter the mount namespace look for the root under the path it has on the host. */
+static bool is_looked_for(const struct rootfs *r)
+{
+    static const enum spec_hook_stage stages[] = {HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER};
+
+    for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
+        if (r->spec->hooks[stages[i]].count)
+            return true;
+    return false;
+}
+
+/* Over everything, which is where no path has to be followed, if it can be. */
+static const char *choose_place(const struct rootfs *r, const char *directory)
+{
+    if (!mount_api_available())
+        return directory ? directory : r->options->overlay->lower[0];
+    return directory && is_looked_for(r) && access(directory, X_OK) == 0 ? directory : "/";
+}
+
 int rootfs_mount_root(struct rootfs *r, struct err *err)
 {
     _cleanup_free_ char *directory = root_directory(r);
-    const char *place = mount_api_available() ? "/" : directory ? directory : r->options->overlay->lower[0];
+    const char *place = choose_place(r, directory);
     bool read_only = is_single_layer(r->options->overlay);
     _cleanup_close_ int target = -EBADF;
     int result = mount_set_propagation("/", root_propagation(r));
