@@ -137,6 +137,14 @@ static bool is_job(void *arg, struct dbus_message *m)
     return true;
 }
 
+/* ResetFailedUnit, then as if it had never been. */
+static void forget_failure(struct dbus *bus, const char *unit)
+{
+    _cleanup_(buf_finish) struct buf body = BUF_INIT(DBUS_MESSAGE_MAX);
+    dbus_put_string(&body, unit);
+    (void)manager_call(bus, "ResetFailedUnit", "s", &body, NULL, NULL);
+}
+
 /* Calls what queues a job, and waits for the job's end. */
 static int run_job(struct dbus *bus, const char *unit, const char *member, const char *signature,
                    const struct buf *body, struct err *err)
@@ -151,8 +159,10 @@ static int run_job(struct dbus *bus, const char *unit, const char *member, const
         return err_set(err, ERR_SYSTEM, "systemd unit %s: %s answers something else", unit, member);
     if (dbus_wait(bus, is_job, &job, err) < 0)
         return err_wrap(err, "systemd unit %s", unit);
-    if (!str_eq(job.result, "done"))
+    if (!str_eq(job.result, "done")) {
+        forget_failure(bus, unit);
         return err_set(err, ERR_SYSTEM, "systemd unit %s: %s ended as \"%s\"", unit, member, job.result);
+    }
     return 0;
 }
 
@@ -221,14 +231,6 @@ static void put_nature(struct buf *b, const struct cgroup *cg, pid_t pid)
     for (size_t i = 0; i < ARRAY_SIZE(accounts); i++)
         put_bool(b, accounts[i], true);
     put_bool(b, v2 ? "IOAccounting" : "BlockIOAccounting", true);
-}
-
-/* ResetFailedUnit, then as if it had never been. */
-static void forget_failure(struct dbus *bus, const char *unit)
-{
-    _cleanup_(buf_finish) struct buf body = BUF_INIT(DBUS_MESSAGE_MAX);
-    dbus_put_string(&body, unit);
-    (void)manager_call(bus, "ResetFailedUnit", "s", &body, NULL, NULL);
 }
 
 static int start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, const json_t *annotations,
