@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "storage/storage.h"
+#include "storage/trash.h"
 #include "storage/worker/protocol.h"
 
 /* ---- Drivers: how layers become one tree. To add one: a struct, a row in storage.c. ---- */
@@ -28,6 +29,7 @@ struct storage {
     char *layers, *containers; /* absolute paths */
     int layers_fd, containers_fd;
     char *worker; /* keg-layer */
+    struct trash *trash; /* of `layers` */
     const struct storage_driver *driver;
     char **status;
 

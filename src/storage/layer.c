@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "storage/internal.h"
 #include "storage/layer_json.h"
-#include "storage/tree_remove.h"
 
 int storage_chain_id(const char *parent, const char *diff_id, char ret[STORAGE_DIGEST_SIZE], struct err *err)
 {
@@ -202,6 +201,6 @@ int storage_layer_remove(struct storage *s, const char *chain_id, struct err *er
     pthread_mutex_unlock(&s->lock);
     if (r < 0)
         return -1;
-    tree_remove(s->layers_fd, trash); /* what stays is swept at the next open */
+    trash_add(s->trash, trash);
     return 0;
 }

@@ -84,8 +84,8 @@ static int open_dir(const char *data, const char *name, char **ret_path, struct 
     return take_fd(&fd);
 }
 
-/* Removes what an earlier run was unpacking or removing when it ended. */
-static int sweep(int dir, const char *path, struct err *err)
+/* Removes what an earlier run was unpacking or removing when it ended; with `trash`, in the background. */
+static int sweep(int dir, const char *path, struct trash *trash, struct err *err)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
@@ -97,7 +97,11 @@ static int sweep(int dir, const char *path, struct err *err)
         return -1;
     }
     while ((entry = readdir(d)))
-        if (str_starts(entry->d_name, STAGING_PREFIX) || str_starts(entry->d_name, TRASH_PREFIX))
+        if (!str_starts(entry->d_name, STAGING_PREFIX) && !str_starts(entry->d_name, TRASH_PREFIX))
+            continue;
+        else if (trash)
+            trash_add(trash, entry->d_name);
+        else
             tree_remove(dir, entry->d_name); /* what can't be removed now is tried again next time */
     closedir(d);
     return 0;
@@ -124,10 +128,11 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
     s->layers_fd = open_dir(absolute, "layers", &s->layers, err);
     if (s->layers_fd < 0)
         return NULL;
+    s->trash = trash_new(s->layers_fd);
     s->containers_fd = open_dir(absolute, "containers", &s->containers, err);
     if (s->containers_fd < 0 || s->driver->probe(s->layers_fd, err) < 0 ||
-        sweep(s->layers_fd, s->layers, err) < 0 || sweep(s->containers_fd, s->containers, err) < 0 ||
-        layer_load_all(s, err) < 0)
+        sweep(s->layers_fd, s->layers, s->trash, err) < 0 ||
+        sweep(s->containers_fd, s->containers, NULL, err) < 0 || layer_load_all(s, err) < 0)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
         if (mkdirat(s->layers_fd, fixed[i], 0755) < 0 && errno != EEXIST) {
@@ -138,10 +143,16 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
     return take_ptr(&s);
 }
 
+void storage_settle(struct storage *s)
+{
+    trash_wait(s->trash);
+}
+
 void storage_free(struct storage *s)
 {
     if (!s)
         return;
+    trash_free(s->trash);
     close_fd(&s->layers_fd);
     close_fd(&s->containers_fd);
     strv_free(s->status);

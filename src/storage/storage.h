@@ -41,7 +41,9 @@ enum { STORAGE_DIGEST_SIZE = 72 }; /* "sha256:" + 64 + NUL */
  * keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver;
  * ERR_SYSTEM. */
 struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err);
-/* Jobs must have ended before. Accepts NULL. */
+/* Waits until what was removed has given its room back. */
+void storage_settle(struct storage *s);
+/* Jobs must have ended before. What is still being removed is left to the next open. Accepts NULL. */
 void storage_free(struct storage *s);
 DEFINE_CLEANUP_PTR(struct storage, storage_free)
 
@@ -76,7 +78,7 @@ int storage_layer_list(struct storage *s, struct storage_layer **ret, size_t *re
 /* The sum of `size` from this layer down: an image's size. ERR_NOT_FOUND. */
 int storage_layer_stack_size(struct storage *s, const char *chain_id, int64_t *ret, struct err *err);
 /* Removes a layer. ERR_NOT_FOUND; ERR_CONFLICT while another layer stands on it. That no container uses it is
- * the caller's knowledge. The name is gone at once, the tree within the call. */
+ * the caller's knowledge. The name is gone at once, the tree soon after. */
 int storage_layer_remove(struct storage *s, const char *chain_id, struct err *err);
 
 /* ---- Tar stream → staged layer → layer ----

@@ -16,14 +16,22 @@ enum { DEPTH_MAX = 24 };
 struct removal {
     int top;
     dev_t device;
-    uint64_t moved; /* directories moved up so far */
-    int first;      /* -errno */
+    uint64_t moved;          /* directories moved up so far */
+    int first;               /* -errno */
+    const atomic_bool *stop; /* NULL: never */
 };
 
 static void note(struct removal *rm, int error)
 {
     if (rm->first == 0)
         rm->first = error;
+}
+
+static bool stopped(struct removal *rm)
+{
+    if (rm->stop && *rm->stop)
+        note(rm, -ECANCELED);
+    return rm->first == -ECANCELED;
 }
 
 static void move_up(struct removal *rm, int dirfd, const char *name)
@@ -79,7 +87,7 @@ static void empty_dir(struct removal *rm, int fd, int depth)
         close_fd(&again);
         return;
     }
-    while ((entry = readdir(dir)))
+    while (!stopped(rm) && (entry = readdir(dir)))
         if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
             remove_child(rm, fd, entry->d_name, depth);
     closedir(dir);
@@ -87,7 +95,12 @@ static void empty_dir(struct removal *rm, int fd, int depth)
 
 int tree_remove(int dirfd, const char *name)
 {
-    struct removal rm = {};
+    return tree_remove_until(dirfd, name, NULL);
+}
+
+int tree_remove_until(int dirfd, const char *name, const atomic_bool *stop)
+{
+    struct removal rm = {.stop = stop};
     _cleanup_close_ int top = -EBADF;
     struct stat st;
     uint64_t before;

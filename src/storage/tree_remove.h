@@ -3,8 +3,12 @@
 #ifndef KEG_STORAGE_TREE_REMOVE_H
 #define KEG_STORAGE_TREE_REMOVE_H
 
+#include <stdatomic.h>
+
 /* Removes `name` below dirfd, whatever it is, without following symlinks or crossing into another mount. A
  * missing one is success. 0 or the first -errno (it goes on with the rest). */
 int tree_remove(int dirfd, const char *name);
+/* The same, given up with -ECANCELED once *stop is set. */
+int tree_remove_until(int dirfd, const char *name, const atomic_bool *stop);
 
 #endif

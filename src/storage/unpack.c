@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "storage/internal.h"
 #include "storage/tree_remove.h"
+
+#define ROOM_ENOUGH (4LL << 30)
 
 static const struct storage_limits default_limits = {
     .max_entries = 4000000,
@@ -30,7 +33,7 @@ void storage_stage_discard(struct storage_stage *stage)
 {
     if (!stage)
         return;
-    tree_remove(stage->storage->layers_fd, stage->name);
+    tree_remove(stage->storage->layers_fd, stage->name); /* at once: the disk may be full because of it */
     free(stage);
 }
 
@@ -85,6 +88,15 @@ static void job_free(struct storage_job *job)
 }
 DEFINE_CLEANUP_PTR(struct storage_job, job_free)
 
+/* What was removed a moment ago may hold the room that is needed now. */
+static void make_room(struct storage *s)
+{
+    struct statvfs st;
+
+    if (fstatvfs(s->layers_fd, &st) == 0 && (int64_t)st.f_bavail * (int64_t)st.f_frsize < ROOM_ENOUGH)
+        trash_wait(s->trash);
+}
+
 struct storage_job *storage_unpack_start(struct storage *s, const struct storage_unpack_spec *spec,
                                          struct err *err)
 {
@@ -101,6 +113,7 @@ struct storage_job *storage_unpack_start(struct storage *s, const struct storage
     if (take_expected(job->blob_digest, spec->blob_digest, err) < 0 ||
         take_expected(job->diff_id, spec->diff_id, err) < 0)
         return NULL;
+    make_room(s);
     job->stage = new_stage(s, &tree, &pending, err);
     if (!job->stage)
         return NULL;

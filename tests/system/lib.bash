@@ -109,7 +109,7 @@ leftovers() {
     echo "cgroups: $(find /sys/fs/cgroup -type d -path "*/${tag:-keg}/*" 2>/dev/null | grep -cE '[0-9a-f]{64}')"
     echo "run: $(find "$KEG_ROOT/run/containers" -mindepth 1 2>/dev/null | wc -l)"
     echo "containers: $(find "$KEG_ROOT/data/containers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
-    echo "layers: $(find "$KEG_ROOT/data/layers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
+    echo "layers: $(find "$KEG_ROOT/data/layers" -mindepth 1 -maxdepth 1 ! -name '.trash-*' 2>/dev/null | wc -l)"
     echo "volumes: $(find "$KEG_ROOT/data/volumes" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
     echo "monitors: $(for c in /proc/[0-9]*/cwd; do readlink "$c"; done 2>/dev/null | grep -c "^$KEG_ROOT/run/containers/")"
     echo "rows: $(keg ps -aq | wc -l)"

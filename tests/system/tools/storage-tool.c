@@ -246,6 +246,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; s && i < ARRAY_SIZE(verbs); i++)
         if (str_eq(argv[3], verbs[i].name) && argc - 4 >= verbs[i].arguments)
             r = verbs[i].run(s, argv + 4, &err);
+    if (s)
+        storage_settle(s);
     storage_free(s);
     if (r < 0)
         fprintf(stderr, "error %s: %s\n", err_kind_name(err.kind), err.message);
