@@ -199,8 +199,8 @@ EOF
 }
 
 @test "what isn't there says so" {
-    [ "$(status POST /commit)" = 501 ]
-    [ "$(api POST /commit | message)" = "POST /commit is not implemented by keg yet" ]
+    [ "$(status POST /session)" = 501 ]
+    [ "$(api POST /session | message)" = "POST /commit is not implemented by keg yet" ]
     [ "$(status GET /services)" = 503 ]
     [[ $(api GET /services | message) == "This node is not a swarm manager."* ]]
     [ "$(api GET /plugins)" = "[]" ]
