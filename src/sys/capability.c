@@ -80,7 +80,7 @@ const char *capability_name(int number)
 int capability_last(void)
 {
     int last = (int)ARRAY_SIZE(names) - 1;
-    while (last >= 0 && prctl(PR_CAPBSET_READ, last, 0, 0, 0) < 0) /* -EINVAL: the kernel doesn't know it */
+    while (last >= 0 && prctl(PR_CAPBSET_READ, last, 0, 0, 0) < 0 && errno == EINVAL) /* not this kernel's */
         last--;
     return last;
 }
@@ -196,6 +196,8 @@ int capability_drop_bounding(uint64_t keep)
         if (keep & CAPABILITY_BIT(i))
             continue;
         int has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+        if (has < 0 && errno != EINVAL)
+            return -errno;
         if (has < 0)
             break;
         if (has && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
@@ -235,6 +237,8 @@ int capability_get(struct capability_sets *ret)
     }
     for (int i = 0; i < 64; i++) {
         int has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+        if (has < 0 && errno != EINVAL)
+            return -errno;
         if (has < 0)
             break;
         ret->bounding |= has ? CAPABILITY_BIT(i) : 0;

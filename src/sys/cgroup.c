@@ -216,6 +216,8 @@ static int cgroup_create_some(struct cgroup *cg, bool v2_only, struct err *err)
 
 static struct cgroup *cgroup_begin_at(const char *path, bool lenient, struct err *err)
 {
+    if (cgroup_find(err) < 0)
+        return NULL;
     if (cgroup_layout()->count == 0) {
         err_set(err, ERR_NOT_IMPLEMENTED, "cgroup %s: no cgroup filesystem is mounted", path);
         return NULL;
@@ -232,7 +234,12 @@ static struct cgroup *cgroup_begin_at(const char *path, bool lenient, struct err
 struct cgroup *cgroup_begin(const char *path, struct err *err)
 {
     _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_plan(path, err);
-    return !cg || cgroup_create_some(cg, /* v2_only= */ true, err) < 0 ? NULL : take_ptr(&cg);
+    return !cg || cgroup_begin_planned(cg, err) < 0 ? NULL : take_ptr(&cg);
+}
+
+int cgroup_begin_planned(struct cgroup *cg, struct err *err)
+{
+    return cgroup_create_some(cg, /* v2_only= */ true, err);
 }
 
 struct cgroup *cgroup_plan(const char *path, struct err *err)
@@ -264,18 +271,23 @@ struct cgroup *cgroup_create(const char *path, struct err *err)
     return !cg || cgroup_finish(cg, err) < 0 ? NULL : take_ptr(&cg);
 }
 
-/* Opens cg->rel[i] where it exists. Whether it does in any tree. */
-static bool cgroup_open_directories(struct cgroup *cg)
+/* Opens cg->rel[i] where it exists. ERR_NOT_FOUND when it does in no tree; what is there and can't be opened is an error:
+ * whoever joins the cgroup would be in a part of it. */
+static int cgroup_open_directories(struct cgroup *cg, struct err *err)
 {
     const struct cgroup_layout *l = cgroup_layout();
     bool any = false;
+    if (cgroup_find(err) < 0)
+        return -1;
     for (size_t i = 0; i < l->count; i++) {
         if (!cg->rel[i])
             continue;
         cg->fd[i] = openat(l->trees[i].fd, cg->rel[i], DIRECTORY_FLAGS);
+        if (cg->fd[i] < 0 && errno != ENOENT && errno != ENODEV && errno != EACCES)
+            return err_errno(err, errno, "open cgroup %s/%s", l->trees[i].info.mountpoint, cg->rel[i]);
         any |= cg->fd[i] >= 0;
     }
-    return any;
+    return any ? 0 : err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", cg->path);
 }
 
 struct cgroup *cgroup_open_path(const char *path, struct err *err)
@@ -286,11 +298,7 @@ struct cgroup *cgroup_open_path(const char *path, struct err *err)
     _cleanup_(cgroup_free_p) struct cgroup *cg = cgroup_new(path);
     for (size_t i = 0; i < l->count; i++)
         cg->rel[i] = cgroup_relative(&l->trees[i], path);
-    if (!cgroup_open_directories(cg)) {
-        err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", path);
-        return NULL;
-    }
-    return take_ptr(&cg);
+    return cgroup_open_directories(cg, err) < 0 ? NULL : take_ptr(&cg);
 }
 
 json_t *cgroup_save(const struct cgroup *cg)
@@ -328,11 +336,7 @@ struct cgroup *cgroup_open(const json_t *saved, struct err *err)
     cg->unit = xstrdup(json_string_value(json_at(saved, "systemd.unit")));
     cg->slice = xstrdup(json_string_value(json_at(saved, "systemd.slice")));
     cg->user_manager = json_is_true(json_at(saved, "systemd.user"));
-    if (!cgroup_open_directories(cg)) {
-        err_set(err, ERR_NOT_FOUND, "no such cgroup: %s", path);
-        return NULL;
-    }
-    return take_ptr(&cg);
+    return cgroup_open_directories(cg, err) < 0 ? NULL : take_ptr(&cg);
 }
 
 const char *cgroup_path(const struct cgroup *cg)
@@ -400,12 +404,14 @@ int cgroup_adopt_join_fds(struct cgroup *cg, const int *fds, size_t count, struc
     size_t n = 0;
     for (size_t i = 0; i < cgroup_layout()->count; i++)
         close_fd(&cg->fd[i]);
-    (void)cgroup_open_directories(cg);
+    int opened = count ? cgroup_open_directories(cg, err) : 0;
     for (size_t i = 0; i < cgroup_layout()->count; i++)
         if (cg->fd[i] >= 0 && n < count)
             cg->join[i] = fds[n++];
     for (size_t i = n; i < count; i++)
         close(fds[i]);
+    if (opened < 0)
+        return -1;
     return n == count ? 0 : err_set(err, ERR_SYSTEM, "cgroup %s changed while it was being made", cg->path);
 }
 

@@ -70,8 +70,11 @@ bool cgroup_is_anywhere(const struct cgroup *cg);
 struct cgroup *cgroup_plan_unit(const char *cgroups_path, const char *id, bool user, struct err *err);
 int cgroup_start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, const json_t *annotations,
                       struct err *err);
+/* Whether the host's hierarchies could be looked at: where it failed, there seem to be none, or fewer. */
+int cgroup_find(struct err *err);
 /* What begin does, without making anything. */
 struct cgroup *cgroup_plan(const char *path, struct err *err);
+int cgroup_begin_planned(struct cgroup *cg, struct err *err);
 /* One that exists, by path; hierarchies in which it is missing are left out. ERR_NOT_FOUND when it is in
  * none. */
 struct cgroup *cgroup_open_path(const char *path, struct err *err);

@@ -83,12 +83,13 @@ void cgroup_layout_finish(struct cgroup_layout *l)
     l->mode = CGROUP_MODE_NONE;
 }
 
-/* Takes fd over. `options` is "" for v2. */
-static void layout_add(struct cgroup_layout *l, int fd, const char *mountpoint, const char *options, bool v2)
+/* Takes fd over. `options` is "" for v2. 0 or -errno. */
+static int layout_add(struct cgroup_layout *l, int fd, const char *mountpoint, const char *options, bool v2)
 {
+    ssize_t n = 0;
     if (l->count == CGROUP_TREES_MAX) {
         close(fd);
-        return;
+        return 0;
     }
     struct cgroup_tree *t = &l->trees[l->count];
     *t = (struct cgroup_tree){.fd = fd};
@@ -98,12 +99,14 @@ static void layout_add(struct cgroup_layout *l, int fd, const char *mountpoint, 
     t->info.options = xstrdup(options);
     if (v2) {
         char text[256];
-        if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) > 0)
+        n = cgroup_read(fd, "cgroup.controllers", text, sizeof(text));
+        if (n > 0)
             t->controllers = cgroup_controllers_from_text(text);
     } else if (!str_starts(options, "name=")) {
         t->controllers = cgroup_controllers_from_text(options);
     }
     l->count++;
+    return n < 0 && n != -ENOENT ? (int)n : 0;
 }
 
 /* v2 has no controllers for CPU accounting, devices and freezing: they are always there. */
@@ -123,25 +126,31 @@ static void layout_settle(struct cgroup_layout *l)
     }
 }
 
-/* One directory below the root. 0, or -EXDEV when only the mount table can tell what it is. */
+/* What isn't there or not for this user is no failure; anything else is, as limits would silently be left out. */
+static bool layout_may_lack(int errnum)
+{
+    return errnum == ENOENT || errnum == ENOTDIR || errnum == EACCES || errnum == EPERM;
+}
+
+/* One directory below the root. 0, -errno, or -EXDEV when only the mount table can tell what it is. */
 static int layout_probe_entry(struct cgroup_layout *l, int root, const char *root_path, const char *name)
 {
     _cleanup_close_ int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct statfs fs;
-    if (fd < 0 || fstatfs(fd, &fs) < 0)
-        return 0;
+    if (fd < 0)
+        return layout_may_lack(errno) ? 0 : -errno;
+    if (fstatfs(fd, &fs) < 0)
+        return -errno;
     _cleanup_free_ char *mountpoint = path_join(root_path, name);
-    if (fs.f_type == CGROUP2_SUPER_MAGIC) {
-        layout_add(l, take_fd(&fd), mountpoint, "", /* v2= */ true);
-    } else if (fs.f_type == CGROUP_SUPER_MAGIC) {
-        if (str_eq(name, "systemd"))
-            layout_add(l, take_fd(&fd), mountpoint, "name=systemd", /* v2= */ false);
-        else if (layout_name_is_controllers(name))
-            layout_add(l, take_fd(&fd), mountpoint, name, /* v2= */ false);
-        else
-            return -EXDEV;
-    }
-    return 0;
+    if (fs.f_type == CGROUP2_SUPER_MAGIC)
+        return layout_add(l, take_fd(&fd), mountpoint, "", /* v2= */ true);
+    if (fs.f_type != CGROUP_SUPER_MAGIC)
+        return 0;
+    if (str_eq(name, "systemd"))
+        return layout_add(l, take_fd(&fd), mountpoint, "name=systemd", /* v2= */ false);
+    if (layout_name_is_controllers(name))
+        return layout_add(l, take_fd(&fd), mountpoint, name, /* v2= */ false);
+    return -EXDEV;
 }
 
 int cgroup_layout_probe(const char *root_path, struct cgroup_layout *ret)
@@ -150,20 +159,24 @@ int cgroup_layout_probe(const char *root_path, struct cgroup_layout *ret)
     struct statfs fs;
     if (root < 0)
         return -errno;
-    if (fstatfs(root, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
-        layout_add(ret, root, root_path, "", /* v2= */ true);
+    int r = fstatfs(root, &fs) < 0 ? -errno : 0;
+    if (r == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
+        r = layout_add(ret, root, root_path, "", /* v2= */ true);
         layout_settle(ret);
-        return 0;
+        return r;
     }
-    DIR *dir = fdopendir(root);
+    DIR *dir = r < 0 ? NULL : fdopendir(root);
     if (!dir) {
+        r = r < 0 ? r : -errno;
         close(root);
-        return -ENOMEM;
+        return r;
     }
-    int r = 0;
-    for (struct dirent *e; r == 0 && (e = readdir(dir));)
+    errno = 0;
+    for (struct dirent *e; r == 0 && (e = readdir(dir)); errno = 0)
         if (e->d_name[0] != '.' && e->d_type == DT_DIR)
             r = layout_probe_entry(ret, root, root_path, e->d_name);
+    if (r == 0 && errno)
+        r = -errno;
     closedir(dir);
     if (r < 0)
         cgroup_layout_finish(ret);
@@ -192,50 +205,70 @@ static bool layout_has(const struct cgroup_layout *l, const char *options, bool 
 }
 
 /* proc_pid_mountinfo(5): "36 35 98:0 /root /mountpoint options … - type source super-options". */
-static void layout_parse_mountinfo_line(struct cgroup_layout *l, const char *line)
+static int layout_parse_mountinfo_line(struct cgroup_layout *l, const char *line)
 {
     const char *tail = strstr(line, " - cgroup");
     if (!tail)
-        return;
+        return 0;
     bool v2 = str_starts(tail, " - cgroup2 ");
     if (!v2 && !str_starts(tail, " - cgroup "))
-        return;
+        return 0;
     _cleanup_strv_ char **field = strv_split(line, ' ');
     _cleanup_strv_ char **super = strv_split(tail + 1, ' ');
     if (strv_len(field) < 6 || strv_len(super) < 4)
-        return;
+        return 0;
     _cleanup_free_ char *options = v2 ? xstrdup("") : layout_options_of(super[3]);
     if ((!v2 && !*options) || layout_has(l, options, v2) || field[4][0] != '/')
-        return;
+        return 0;
     int fd = open(field[4], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        layout_add(l, fd, field[4], options, v2);
+    if (fd < 0)
+        return layout_may_lack(errno) ? 0 : -errno;
+    return layout_add(l, fd, field[4], options, v2);
 }
 
 int cgroup_layout_parse_mountinfo(const char *text, struct cgroup_layout *ret)
 {
-    while (*text) {
+    int r = 0;
+    while (*text && r == 0) {
         size_t len = strcspn(text, "\n");
         _cleanup_free_ char *line = xstrndup(text, len);
-        layout_parse_mountinfo_line(ret, line);
+        r = layout_parse_mountinfo_line(ret, line);
         text += len + (text[len] == '\n');
     }
+    if (r < 0)
+        cgroup_layout_finish(ret);
     layout_settle(ret);
-    return ret->count ? 0 : -ENOENT;
+    return r < 0 ? r : ret->count ? 0 : -ENOENT;
 }
 
 static struct cgroup_layout host_layout, pretended_layout;
 static bool pretending;
 static pthread_once_t host_once = PTHREAD_ONCE_INIT;
+static int host_error; /* -errno: the host's layout isn't known */
+
+static int layout_find_in_mountinfo(void)
+{
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(MOUNTINFO_MAX);
+    _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : fd_read_all(fd, &b);
+    return r < 0 ? r : cgroup_layout_parse_mountinfo(buf_str(&b), &host_layout);
+}
 
 static void layout_find_host(void)
 {
-    if (cgroup_layout_probe(CGROUP_ROOT, &host_layout) == 0 && host_layout.count > 0)
+    int r = cgroup_layout_probe(CGROUP_ROOT, &host_layout);
+    if (r == 0 && host_layout.count > 0)
         return;
-    _cleanup_(buf_finish) struct buf b = BUF_INIT(MOUNTINFO_MAX);
-    _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && fd_read_all(fd, &b) >= 0)
-        (void)cgroup_layout_parse_mountinfo(buf_str(&b), &host_layout);
+    if (r == 0 || r == -EXDEV || layout_may_lack(-r))
+        r = layout_find_in_mountinfo();
+    host_error = layout_may_lack(-r) ? 0 : r;
+}
+
+int cgroup_find(struct err *err)
+{
+    (void)cgroup_layout();
+    return host_error && !pretending ? err_errno(err, host_error, "find out how the host mounts its cgroups")
+                                     : 0;
 }
 
 const struct cgroup_layout *cgroup_layout(void)
@@ -253,7 +286,7 @@ void cgroup_layout_pretend_v2(const char *root)
     int fd = root ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd < 0)
         return;
-    layout_add(&pretended_layout, fd, root, "", /* v2= */ true);
+    (void)layout_add(&pretended_layout, fd, root, "", /* v2= */ true);
     layout_settle(&pretended_layout);
     pretending = true;
 }
