@@ -42,8 +42,8 @@ const char *state_status(struct runtime_container *c);
 /* Runs the hooks of a stage one after the other, the state with that status on their standard input. The first failure ends
  * it, but for poststop, where all run. They start in `directory` when it is >= 0, else where the bundle is (in the container's
  * own stages: where the caller is); those without an environment get `env`, or the caller's when that is NULL. */
-int hooks_run(const struct runtime_container *c, enum spec_hook_stage stage, const char *status, int directory,
-              char *const *env, struct err *err);
+int hooks_run(const struct runtime_container *c, enum spec_hook_stage stage, const char *status,
+              int directory, char *const *env, struct err *err);
 
 /* Starts init (launch.c): fills in pid, pidfd, sync, console. On failure the process is gone. */
 int launch_init(struct runtime_container *c, const struct runtime_create_options *options, struct err *err);
@@ -52,6 +52,8 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err);
 int launch_finish_cgroup(struct runtime_container *c, struct err *err);
 /* All device rules: nothing, then those of linux.resources, then the default devices. A new array. */
 json_t *launch_complete_devices(const json_t *devices_of_spec);
+/* Both at once, for processes that aren't cloned here. */
+int launch_make_cgroup(struct runtime_container *c, struct err *err);
 /* The caller's side of the start, over `socket`: comes back when execve() has succeeded. */
 int launch_start(struct runtime_container *c, int socket, struct err *err);
 /* A process in between has cloned the real one as a sibling of its own: *pid and *pidfd are that one's from here on. */

@@ -150,25 +150,45 @@ static int delegate(struct runtime_container *c, struct err *err)
     return cgroup_delegate(c->cgroup, uid, gid, err);
 }
 
+static int complete(struct runtime_container *c, bool *ret_anywhere, struct err *err)
+{
+    if (c->cgroup && (start_unit(c, err) < 0 || cgroup_finish(c->cgroup, err) < 0))
+        return -1;
+    *ret_anywhere = c->cgroup && cgroup_is_anywhere(c->cgroup);
+    if (!*ret_anywhere && asks_for_limits(c->spec->resources))
+        return err_set(err, ERR_INVALID,
+                       "cannot set linux.resources: container could not join or create cgroup (%s)",
+                       c->cgroup ? "none is delegated to this user" : "no cgroup filesystem is mounted");
+    if (*ret_anywhere &&
+        (apply_limits(c, err) < 0 || delegate(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
+        return -1;
+    return 0;
+}
+
 int launch_finish_cgroup(struct runtime_container *c, struct err *err)
 {
     int fds[CGROUP_JOIN_MAX];
     bool anywhere;
 
-    if (c->cgroup && (start_unit(c, err) < 0 || cgroup_finish(c->cgroup, err) < 0))
+    if (complete(c, &anywhere, err) < 0)
         return -1;
-    anywhere = c->cgroup && cgroup_is_anywhere(c->cgroup);
-    if (!anywhere && asks_for_limits(c->spec->resources))
-        return err_set(err, ERR_INVALID,
-                       "cannot set linux.resources: container could not join or create cgroup (%s)",
-                       c->cgroup ? "none is delegated to this user" : "no cgroup filesystem is mounted");
     if (!c->cgroup)
         return 0;
-    if (anywhere &&
-        (apply_limits(c, err) < 0 || delegate(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
-        return -1;
     if (sync_send_cgroup(c->sync, fds, cgroup_join_fds(c->cgroup, fds)) < 0)
         return sync_expect(c->sync, SYNC_END, NULL, err); /* it has failed: let it tell why */
+    if (!anywhere)
+        c->cgroup = cgroup_free(c->cgroup);
+    return 0;
+}
+
+int launch_make_cgroup(struct runtime_container *c, struct err *err)
+{
+    bool anywhere;
+
+    if (c->cgroups == RUNTIME_CGROUPS_SYSTEMD)
+        return err_set(err, ERR_NOT_IMPLEMENTED, "restore: not with cgroups by way of systemd");
+    if (launch_begin_cgroup(c, err) < 0 || complete(c, &anywhere, err) < 0)
+        return -1;
     if (!anywhere)
         c->cgroup = cgroup_free(c->cgroup);
     return 0;

@@ -27,7 +27,7 @@ static const struct option global_options[] = {
     {"cgroup-manager", 0, OPTION_VALUE, AT(cgroup_manager), "cgroupfs, systemd or disabled"},
     {"rootless", 0, OPTION_VALUE, AT(rootless_mode),
      "do without cgroups where they aren't allowed: true, false, auto"},
-    {"criu", 0, OPTION_VALUE, AT(ignored), "accepted and ignored"},
+    {"criu", 0, OPTION_VALUE, AT(checkpoint.criu), "CRIU's program (criu)"},
     {"help", 'h', OPTION_FLAG, AT(show_help), "this text"},
     {"version", 'v', OPTION_FLAG, AT(show_version), "the version"},
 };
@@ -68,6 +68,43 @@ static const struct option run_options[] = {
     DETACH_OPTION,
     {"keep", 0, OPTION_FLAG, AT(keep), "don't delete the container at its end"},
     {"no-subreaper", 0, OPTION_FLAG, AT(ignored_flag), "accepted; there is none"},
+};
+
+#define CRIU_OPTIONS                                                                                         \
+    {"image-path", 0, OPTION_VALUE, AT(checkpoint.image_path), "directory of CRIU's files (checkpoint)"},    \
+        {"work-path", 0, OPTION_VALUE, AT(checkpoint.work_path), "directory of CRIU's log"},                 \
+        {"tcp-established", 0, OPTION_FLAG, AT(checkpoint.tcp_established), "allow open TCP connections"},   \
+        {"ext-unix-sk", 0, OPTION_FLAG, AT(checkpoint.ext_unix_sk), "allow external unix sockets"},          \
+        {"shell-job", 0, OPTION_FLAG, AT(checkpoint.shell_job), "allow shell jobs"},                         \
+        {"lazy-pages", 0, OPTION_FLAG, AT(checkpoint.lazy_pages), "hand memory over page by page"},          \
+        {"file-locks", 0, OPTION_FLAG, AT(checkpoint.file_locks), "keep file locks"},                        \
+        {"manage-cgroups-mode", 0, OPTION_VALUE, AT(checkpoint.cgroups_mode), "soft, full, strict, ignore"}, \
+        {"empty-ns", 0, OPTION_LIST, AT(empty_namespaces), "network: restore it empty (it always is)"},      \
+    {                                                                                                        \
+        "auto-dedup", 0, OPTION_FLAG, AT(checkpoint.auto_dedup), "deduplicate memory images"                 \
+    }
+
+static const struct option checkpoint_options[] = {
+    CRIU_OPTIONS,
+    {"parent-path", 0, OPTION_VALUE, AT(checkpoint.parent_path), "files of an earlier pre-dump, relative"},
+    {"leave-running", 0, OPTION_FLAG, AT(checkpoint.leave_running), "don't end the container"},
+    {"tcp-skip-in-flight", 0, OPTION_FLAG, AT(checkpoint.tcp_skip_in_flight), "skip unfinished connections"},
+    {"link-remap", 0, OPTION_FLAG, AT(checkpoint.link_remap), "link removed files back where possible"},
+    {"status-fd", 0, OPTION_VALUE, AT(status_fd), "is written a NUL when lazy pages are ready"},
+    {"page-server", 0, OPTION_VALUE, AT(checkpoint.page_server), "ADDRESS:PORT that is sent the memory"},
+    {"pre-dump", 0, OPTION_FLAG, AT(checkpoint.pre_dump), "only the memory; the container goes on"},
+};
+
+static const struct option restore_options[] = {
+    CRIU_OPTIONS,
+    {"bundle", 'b', OPTION_VALUE, AT(bundle), "directory of config.json (the current one)"},
+    CONSOLE_OPTION,
+    PID_FILE_OPTION,
+    DETACH_OPTION,
+    {"no-pivot", 0, OPTION_FLAG, AT(no_pivot), "accepted; CRIU sees to it"},
+    {"no-subreaper", 0, OPTION_FLAG, AT(ignored_flag), "accepted; there is none"},
+    {"lsm-profile", 0, OPTION_VALUE, AT(checkpoint.lsm_profile), "TYPE:NAME of another LSM profile"},
+    {"lsm-mount-context", 0, OPTION_VALUE, AT(checkpoint.lsm_mount_context), "another LSM mount context"},
 };
 
 static const struct option kill_options[] = {
@@ -173,6 +210,10 @@ static const struct command {
     {"list", "", "list containers", OPTIONS(list_options), false, command_list},
     {"ps", "CONTAINER [OPTIONS OF ps]", "list a container's processes", OPTIONS(ps_options), true, command_ps,
      .takes_program = true},
+    {"checkpoint", "CONTAINER", "save a running container to files (CRIU)", OPTIONS(checkpoint_options), true,
+     command_checkpoint},
+    {"restore", "CONTAINER", "make a container run from them again", OPTIONS(restore_options), true,
+     command_restore},
     {"events", "CONTAINER", "print statistics, and when memory ran out", OPTIONS(events_options), true,
      command_events},
     {"pause", "CONTAINER", "freeze all processes", NULL, 0, true, command_pause},
@@ -435,6 +476,7 @@ int command_main(int argc, char **argv)
     if (result < 0)
         report(&request, command, &err);
     free(request.default_root);
+    strv_free(request.empty_namespaces);
     strv_free(request.env);
     strv_free(request.capabilities);
     strv_free(request.groups);

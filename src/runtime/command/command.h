@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "runtime/checkpoint/checkpoint.h"
 #include "runtime/runtime.h"
 
 /* The options of update that are settings of a cgroup; each has a row in update.c. */
@@ -52,6 +53,9 @@ struct request {
     char **env, **capabilities, **groups, **cgroups;
     bool tty, no_new_privileges, ignore_paused;
     const char *limits[LIMIT_COUNT]; /* update */
+    struct checkpoint_options checkpoint;
+    const char *status_fd;
+    char **empty_namespaces;
     const char *l3_cache_schema, *memory_bandwidth_schema;
     /* what is left: the container's id, then the command's own */
     char **words; /* all that is no option */
@@ -85,6 +89,13 @@ int command_pause(struct request *request, struct err *err);
 int command_resume(struct request *request, struct err *err);
 /* update.c */
 int command_update(struct request *request, struct err *err);
+/* Makes the directory of the states, and the container's own in it, which must be new. */
+int command_make_state_dir(const struct request *request, const char *directory, struct err *err);
+/* Removes it. */
+void command_remove_state_dir(const char *directory);
+/* checkpoint.c */
+int command_checkpoint(struct request *request, struct err *err);
+int command_restore(struct request *request, struct err *err);
 /* exec.c */
 int command_exec(struct request *request, struct err *err);
 /* inspect.c */

@@ -58,7 +58,7 @@ static int preserve(const struct request *request, json_t *config, unsigned *ret
     return 0;
 }
 
-static int make_state_dir(const struct request *request, const char *directory, struct err *err)
+int command_make_state_dir(const struct request *request, const char *directory, struct err *err)
 {
     int result = path_mkdir_all(request->root, 0700);
 
@@ -75,7 +75,7 @@ static int make_state_dir(const struct request *request, const char *directory, 
     return err_errno(err, errno, "make %s", directory);
 }
 
-static void remove_state_dir(const char *directory)
+void command_remove_state_dir(const char *directory)
 {
     if (rmdir(directory) < 0 && errno == ENOTEMPTY) /* the socket of notify.h */
         (void)path_remove_all(AT_FDCWD, directory);
@@ -95,7 +95,7 @@ int command_destroy(const struct request *request, struct runtime_container *c, 
     if (result > 0)
         command_warn(request, hook.message);
     if (directory)
-        remove_state_dir(directory);
+        command_remove_state_dir(directory);
     return 0;
 }
 
@@ -166,11 +166,11 @@ static struct runtime_container *create(const struct request *request, bool deta
     command_add_user_namespace(config);
     terminal = json_is_true(json_at(config, "process.terminal"));
     if (command_check_console(request, terminal, detached || request->detach, err) < 0 ||
-        make_state_dir(request, directory, err) < 0)
+        command_make_state_dir(request, directory, err) < 0)
         return NULL;
     c = create_in(request, directory, config, bundle, detached, err);
     if (!c)
-        remove_state_dir(directory);
+        command_remove_state_dir(directory);
     return c;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -25,6 +26,20 @@ static void give_pipe(int fd, uid_t uid)
         return;
     if (fchown(fd, uid, (gid_t)-1) < 0)
         return; /* somebody else's pipe still works as it is */
+}
+
+/* The host's null device is the container's own instead, where it has one: then all that the process has open is inside, and
+ * can be told by a path of its own (for a checkpoint). */
+static void take_own_null(int fd)
+{
+    _cleanup_close_ int own = -EBADF;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return;
+    own = open("/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    if (own >= 0 && fstat(own, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+        dup2(own, fd);
 }
 
 int process_set_stdio(const struct spec_process *p, const int stdio[3], int slave, struct err *err)
@@ -49,6 +64,7 @@ int process_set_stdio(const struct spec_process *p, const int stdio[3], int slav
             return err_errno(err, errno, "set descriptor %d", i);
         if (copies[i] >= 0)
             close(copies[i]);
+        take_own_null(i);
         if (p->uid)
             give_pipe(i, p->uid);
     }

@@ -23,6 +23,12 @@ static const struct spec_device default_devices[] = {
     {.path = "/dev/tty", .type = S_IFCHR, .major = 5, .minor = 0, .mode = 0666},
 };
 
+const struct spec_device *rootfs_default_devices(size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(default_devices);
+    return default_devices;
+}
+
 static const struct {
     const char *name, *to;
 } links[] = {

@@ -46,6 +46,7 @@ int rootfs_mount_range(struct rootfs *r, size_t first, size_t end, struct err *e
 bool rootfs_is_cgroup(const struct spec_mount *m);
 /* The default devices, linux.devices and the usual links. */
 int rootfs_make_devices(struct rootfs *r, struct err *err);
+const struct spec_device *rootfs_default_devices(size_t *ret_count);
 /* A pty of the container's devpts; its slave also becomes /dev/console. Both descriptors are the caller's. */
 int rootfs_make_console(struct rootfs *r, const struct spec_process *process, int *ret_master, int *ret_slave,
                         struct err *err);
