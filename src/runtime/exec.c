@@ -70,6 +70,8 @@ static int make_console(const struct exec *x, int *ret_slave, struct err *err)
         return err_errno(err, result, "open a terminal in the container's /dev/pts");
     if (x->process.rows && x->process.columns)
         (void)pty_resize(master, x->process.rows, x->process.columns);
+    if (x->options->plain_lines)
+        (void)pty_leave_line_ends(master);
     if (x->process.uid && fchown(*ret_slave, x->process.uid, (gid_t)-1) < 0)
         return err_errno(err, errno, "give the terminal to user %u", x->process.uid);
     return sync_send(x->sync, SYNC_READY, master) < 0 ? err_set(err, ERR_SYSTEM, "the caller went away") : 0;

@@ -89,7 +89,8 @@ struct runtime_exec_options {
     int stdio[3];
     char *const *cgroups; /* groups below the container's own, as cgroup_open_below() has them; NULL: its own */
     unsigned preserve_fds;
-    bool privileged; /* under no seccomp filter; the capabilities are the process's own */
+    bool plain_lines; /* its terminal leaves line feeds as they are: pty_leave_line_ends() */
+    bool privileged;  /* under no seccomp filter; the capabilities are the process's own */
     const char *seccomp_cache_dir;
 };
 

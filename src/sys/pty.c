@@ -43,3 +43,13 @@ int pty_control(int slave)
 {
     return ioctl(slave, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
+
+int pty_leave_line_ends(int pty)
+{
+    struct termios t;
+
+    if (tcgetattr(pty, &t) < 0)
+        return -errno;
+    t.c_oflag &= ~(tcflag_t)ONLCR;
+    return tcsetattr(pty, TCSANOW, &t) < 0 ? -errno : 0;
+}

@@ -15,15 +15,34 @@
 #include "sys/pidfd.h"
 #include "sys/pty.h"
 
-static void copy_size(int console)
+bool command_terminal_size(uint16_t *ret_rows, uint16_t *ret_columns)
 {
     struct winsize size;
 
-    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
-        (void)pty_resize(console, size.ws_row, size.ws_col);
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_row || !size.ws_col)
+        return false;
+    *ret_rows = size.ws_row;
+    *ret_columns = size.ws_col;
+    return true;
 }
 
-/* Our terminal leaves everything to the container's, but for the line ends of what is printed: below. */
+static void copy_size(int console)
+{
+    uint16_t rows, columns;
+
+    if (command_terminal_size(&rows, &columns))
+        (void)pty_resize(console, rows, columns);
+}
+
+void command_prepare_console(int console)
+{
+    if (console < 0)
+        return;
+    copy_size(console);
+    (void)pty_leave_line_ends(console);
+}
+
+/* Our terminal leaves everything to the container's, but for the line ends of what is printed. */
 static bool make_raw(struct termios *before)
 {
     struct termios raw;
@@ -34,17 +53,6 @@ static bool make_raw(struct termios *before)
     cfmakeraw(&raw);
     raw.c_oflag = before->c_oflag;
     return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-}
-
-/* Made for the eye by our own terminal, if there is one: whatever else reads the output wants them plain. */
-static void leave_line_ends(int console)
-{
-    struct termios t;
-
-    if (tcgetattr(console, &t) < 0)
-        return;
-    t.c_oflag &= ~(tcflag_t)ONLCR;
-    (void)tcsetattr(console, TCSANOW, &t);
 }
 
 static void forward_signal(int signals, int pidfd, int console)
@@ -113,11 +121,8 @@ int command_attend(int pidfd, int console, struct notify *notify)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (console >= 0) {
-        copy_size(console);
-        leave_line_ends(console);
+    if (console >= 0)
         raw = make_raw(&before);
-    }
     loop(pidfd, signals, console, notify);
     if (raw)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "runtime/checkpoint/checkpoint.h"
@@ -118,7 +119,8 @@ struct runtime_container *command_open(const struct request *request, struct err
 /* Says that something went wrong that doesn't make the command fail. */
 void command_warn(const struct request *request, const char *message);
 /* The same for what runtime_process_warnings() finds. */
-void command_warn_process(const struct request *request, const struct runtime_container *c, const json_t *process);
+void command_warn_process(const struct request *request, const struct runtime_container *c,
+                          const json_t *process);
 /* Ends the container with all that is ours (lifecycle.c). A hook that fails afterwards is only a warning. */
 int command_destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err);
 /* Compact and in one line, or indented. */
@@ -133,6 +135,10 @@ int command_send_pidfd(const char *socket, int pidfd, struct err *err);
 int command_send_console(const struct request *request, int console, struct err *err);
 /* Whether there is a terminal to hand over where one is wanted (`detached`), or none where it isn't. */
 int command_check_console(const struct request *request, bool terminal, bool detached, struct err *err);
+/* The size of our own terminal; false when there is none. */
+bool command_terminal_size(uint16_t *ret_rows, uint16_t *ret_columns);
+/* For a terminal that is going to be connected with ours, before anything is printed on it (console < 0: there is none). */
+void command_prepare_console(int console);
 /* Stays until the process ends: forwards signals to it and, with console >= 0, connects our terminal with it.
  * `notify` (-1: none) is a socket whose datagrams are passed on meanwhile (notify.h). Returns its exit status, 128+n after
  * signal n. */

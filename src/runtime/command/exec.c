@@ -129,6 +129,16 @@ static int check_status(const struct request *request, struct runtime_container 
     return 0;
 }
 
+/* The size of ours, unless it has one of its own. */
+static void set_size(json_t *process)
+{
+    uint16_t rows, columns;
+
+    if (!json_object_get(process, "consoleSize") && command_terminal_size(&rows, &columns))
+        json_object_set_new(process, "consoleSize",
+                            json_pack("{s:i, s:i}", "height", rows, "width", columns));
+}
+
 /* After that nothing is left to do with the process but to stand by. */
 static int exec_in(const struct request *request, struct runtime_container *c, const json_t *process,
                    int *ret_pidfd, int *ret_console, struct err *err)
@@ -137,6 +147,7 @@ static int exec_in(const struct request *request, struct runtime_container *c, c
         .process = process,
         .stdio = {-EBADF, -EBADF, -EBADF},
         .cgroups = request->cgroups,
+        .plain_lines = !request->console_socket,
     };
     uint32_t preserve = 0;
     sigset_t all;
@@ -176,6 +187,8 @@ int command_exec(struct request *request, struct err *err)
     if (!process)
         return -1;
     terminal = json_is_true(json_object_get(process, "terminal"));
+    if (terminal && !request->detach)
+        set_size(process);
     if (command_check_console(request, terminal, request->detach, err) < 0 ||
         exec_in(request, c, process, &pidfd, &console, err) < 0)
         return -1;

@@ -212,12 +212,15 @@ int command_run_container(struct request *request, struct err *err)
 {
     _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
     _cleanup_(notify_close) struct notify notify = NOTIFY_INIT;
-    int status, console;
+    _cleanup_close_ int console = -EBADF;
     sigset_t all;
+    int status;
 
     c = create(request, /* detached= */ false, err);
     if (!c)
         return -1;
+    console = runtime_take_console(c);
+    command_prepare_console(console);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* from here on they are the container's: see command_attend() */
     if (start(request, c, &notify, err) < 0) {
@@ -229,7 +232,6 @@ int command_run_container(struct request *request, struct err *err)
         notify_wait(&notify, runtime_pid(c), runtime_pidfd(c));
         return 0;
     }
-    console = runtime_take_console(c);
     status = command_attend(runtime_pidfd(c), console, &notify);
     close_fd(&console);
     if (!request->keep && command_destroy(request, c, /* force= */ true, err) < 0)
