@@ -1,4 +1,5 @@
 # keg-runtime's command line: what runc's callers rely on beyond running a container (runtime.bats).
+# vm: once
 
 setup_file() {
     load lib

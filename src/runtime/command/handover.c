@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -20,10 +21,24 @@ int command_write_pid(const struct request *request, pid_t pid, struct err *err)
     return result < 0 ? err_errno(err, result, "write %s", request->pid_file) : 0;
 }
 
+/* Who listens is often started just before this program, and other runtimes take long enough for it to be ready. */
+static int connect_soon(const char *path)
+{
+    enum { TRIES = 50 };
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    int socket = unix_connect(path, SOCK_STREAM);
+
+    for (int i = 0; i < TRIES && (socket == -ENOENT || socket == -ECONNREFUSED); i++) {
+        nanosleep(&pause, NULL);
+        socket = unix_connect(path, SOCK_STREAM);
+    }
+    return socket;
+}
+
 /* The text beside the descriptor names it; receivers ask for no more than 4096 bytes of it. */
 static int send_descriptor(const char *path, const char *name, int fd)
 {
-    _cleanup_close_ int socket = unix_connect(path, SOCK_STREAM);
+    _cleanup_close_ int socket = connect_soon(path);
 
     return socket < 0 ? socket : fd_send_message(socket, name, strlen(name), &fd, 1);
 }
