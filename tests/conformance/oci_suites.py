@@ -133,9 +133,9 @@ class Crun(Suite):
         output = on_terminal(["python3", file], f"{self.source}/tests",
                              self.environment(OCI_RUNTIME=self.called("crun"), INIT=f"{self.source}/tests/init"))
         results = []
-        for verdict, test, word in re.findall(r"(?m)^(ok|not ok) \d+ (?:- )?(\S+)(.*)$", output):
-            reason = re.search(r"# *SKIP:? *(.*?)(?: # [0-9.]+s)?$", word)
-            results.append((test, "skip" if reason else "pass" if verdict == "ok" else "fail", reason[1] if reason else ""))
+        for verdict, test, word in re.findall(r"(?m)^(ok|not ok) \d+ (?:- )?(.*?)(?: #(.*))?$", output):
+            skip = re.match(r" *SKIP:? *(.*?)(?: *# [0-9.]+s)?$", word)
+            results.append((test, "skip" if skip else "pass" if verdict == "ok" else "fail", skip[1] if skip else ""))
         return output, results
 
 
