@@ -134,8 +134,10 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
 
     if (!json_is_object(changes))
         return err_set(err, ERR_INVALID, "the resources are no JSON object");
-    if (!c->cgroup || c->pidfd < 0)
+    if (c->pidfd < 0)
         return err_set(err, ERR_CONFLICT, "container not running");
+    if (!c->cgroup)
+        return err_set(err, ERR_CONFLICT, "container has no cgroup");
     complete_memory(changes, recorded);
     complete_quota(changes, recorded);
     back = counterpart(recorded, changes);

@@ -535,7 +535,7 @@ static int setting_apply(struct cgroup *cg, const json_t *resources, const struc
 {
     struct target t = {.cg = cg, .resources = resources, .row = row};
     int tree = row->controller ? cgroup_tree_of(cg, row->controller) : cgroup_tree_v2(cg);
-    if (tree < 0 && !row->controller)
+    if (!row->controller && (tree < 0 || cgroup_mode() != CGROUP_MODE_UNIFIED))
         return err_set(err, ERR_NOT_IMPLEMENTED, "invalid configuration: resources.%s needs cgroup v2",
                        row->path);
     /* OOM killer, hierarchy: asking for what is so anyway needs no controller. */

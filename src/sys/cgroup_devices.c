@@ -120,6 +120,19 @@ static int device_apply_v1(int dir, const struct bpf_device_rule *rules, size_t 
     return 0;
 }
 
+/* The rules of v1 are replaced one by one: whoever runs meanwhile would find what is allowed before and after denied in
+ * between. So nobody runs, where somebody may. */
+static int device_replace_v1(struct cgroup *cg, int tree, const struct bpf_device_rule *rules, size_t count,
+                             struct err *err)
+{
+    bool stop = !cg->is_new[tree] && !cgroup_is_empty(cg) && !cgroup_is_frozen(cg) &&
+                cgroup_freeze(cg, true, NULL) == 0;
+    int r = device_apply_v1(cg->fd[tree], rules, count, err);
+    if (stop && cgroup_freeze(cg, false, r < 0 ? NULL : err) < 0)
+        return -1;
+    return r;
+}
+
 static int device_apply_v2(int dir, const struct bpf_device_rule *rules, size_t count, struct err *err)
 {
     size_t max = bpf_device_program_max(count);
@@ -151,5 +164,5 @@ int cgroup_apply_devices(struct cgroup *cg, const json_t *devices, struct err *e
         return err_set(err, ERR_NOT_IMPLEMENTED, "resources.devices: no devices controller is available");
     if (cgroup_layout()->trees[tree].info.v2)
         return device_apply_v2(cg->fd[tree], rules, count, err);
-    return device_apply_v1(cg->fd[tree], rules, count, err);
+    return device_replace_v1(cg, tree, rules, count, err);
 }
