@@ -7,9 +7,12 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "image/worker/challenge.h"
 #include "image/worker/endpoint.h"
+#include "image/worker/toml.h"
 #include "image/worker/unarchive.h"
 
 static void test_challenges(void **state _unused_)
@@ -94,11 +97,69 @@ static void test_archive_names(void **state _unused_)
     }
 }
 
+static void test_toml(void **state _unused_)
+{
+    static const struct {
+        const char *text, *json; /* json NULL: refused */
+    } rows[] = {
+        {"", "{}"},
+        {"# nothing\n\n", "{}"},
+        {"server = \"https://a\"", "{\"server\":\"https://a\"}"},
+        {"a.b = 1\r\na.\"c d\" = true\r\n", "{\"a\":{\"b\":1,\"c d\":true}}"},
+        {"[host.\"https://m\"]\nca = ['x', \"y\"] # two\n[host.\"https://m\".header]\nh = \"v\"",
+         "{\"host\":{\"https://m\":{\"ca\":[\"x\",\"y\"],\"header\":{\"h\":\"v\"}}}}"},
+        {"a = [\n [1, -2_0], # first\n [],\n]\n", "{\"a\":[[1,-20],[]]}"},
+        {"a = \"\\u00e4\\t\\\"\"", "{\"a\":\"\xc3\xa4\\t\\\"\"}"},
+        {"a = 'C:\\x'", "{\"a\":\"C:\\\\x\"}"},
+        {"a = 1 b = 2", NULL},
+        {"a = \"open", NULL},
+        {"a = \"\\q\"", NULL},
+        {"a = \"\"\"many\"\"\"", NULL},
+        {"a = 1\na = 2", NULL},
+        {"a = 1\n[a]\nb = 2", NULL},
+        {"[[a]]", NULL},
+        {"a = {b = 1}", NULL},
+        {"a = 1979-05-27", NULL},
+        {"= 1", NULL},
+        {"a", NULL},
+        {"a = \"\\ud800\"", NULL},
+        {"a = \"\xff\"", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct err err = {0};
+        _cleanup_json_ json_t *json = toml_parse(rows[i].text, strlen(rows[i].text), "hosts.toml", &err);
+        _cleanup_free_ char *text = json ? json_text(json) : NULL;
+
+        if (rows[i].json) {
+            assert_non_null(text);
+            assert_string_equal(text, rows[i].json);
+        } else {
+            assert_null(json);
+            assert_int_equal(err.kind, ERR_INVALID);
+            assert_true(str_starts(err.message, "hosts.toml:"));
+        }
+    }
+}
+
+/* Brackets without end don't run over the stack. */
+static void test_toml_deep(void **state _unused_)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(1024 * 1024);
+    struct err err = {0};
+
+    buf_puts(&text, "a = ");
+    for (int i = 0; i < 100000; i++)
+        buf_putc(&text, '[');
+    assert_null(toml_parse(buf_str(&text), text.len, "hosts.toml", &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_challenges),
-        cmocka_unit_test(test_insecure_hosts),
+        cmocka_unit_test(test_challenges),    cmocka_unit_test(test_toml),
+        cmocka_unit_test(test_toml_deep),     cmocka_unit_test(test_insecure_hosts),
         cmocka_unit_test(test_archive_names),
     };
 

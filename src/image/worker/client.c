@@ -1,8 +1,6 @@
 /* Requests over endpoints: which one, how often, and what its answers mean. */
 #include "image/worker/client_internal.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,16 +8,13 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "image/digest.h"
 #include "image/manifest.h"
-#include "image/registry_protocol.h"
 #include "image/worker/answers.h"
+#include "image/worker/hosts.h"
 
-enum { PROGRESS_ENOUGH = 1024 * 1024, CERTIFICATE_MAX = 1024 * 1024 };
-
-#define DOCKER_HUB_HOST "registry-1.docker.io"
+enum { PROGRESS_ENOUGH = 1024 * 1024 };
 
 static const char manifest_accept[] =
     MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST ", */*;q=0.1";
@@ -33,37 +28,6 @@ struct fetch {
     struct err err;         /* what the body callback found */
 };
 
-/* Appends the first file in the directory whose name ends so. */
-static void load_pem(int dir, const char *suffix, struct buf *into)
-{
-    _cleanup_close_ int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = copy < 0 ? NULL : fdopendir(copy);
-    struct dirent *entry;
-
-    if (!list)
-        return;
-    copy = -EBADF;
-    while ((entry = readdir(list)))
-        if (str_ends(entry->d_name, suffix) && into->len == 0 && file_read(dir, entry->d_name, into) < 0)
-            buf_reset(into);
-    closedir(list);
-}
-
-static void load_certificates(struct client *c, const char *dir, const char *domain)
-{
-    _cleanup_free_ char *path = dir ? path_join(dir, domain) : NULL;
-    _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
-
-    c->certificates = (struct http_certificates){.ca = BUF_INIT(CERTIFICATE_MAX),
-                                                 .certificate = BUF_INIT(CERTIFICATE_MAX),
-                                                 .key = BUF_INIT(CERTIFICATE_MAX)};
-    if (fd < 0)
-        return;
-    load_pem(fd, ".crt", &c->certificates.ca);
-    load_pem(fd, ".cert", &c->certificates.certificate);
-    load_pem(fd, ".key", &c->certificates.key);
-}
-
 static char *non_empty(const json_t *object, const char *key)
 {
     const char *value = json_str(object, key);
@@ -71,44 +35,11 @@ static char *non_empty(const json_t *object, const char *key)
     return str_empty(value) ? NULL : xstrdup(value);
 }
 
-/* What tokens are to allow. NULL for a login: the registry says. The caller frees. */
-static char *scope_of(const json_t *open, const char *path)
-{
-    _cleanup_strv_ char **sources = json_strv(open, "sources");
-    _cleanup_(buf_finish) struct buf b = BUF_INIT(REGISTRY_PACKET_MAX);
-
-    if (!path)
-        return NULL;
-    buf_printf(&b, "repository:%s:%s", path,
-               json_is_true(json_object_get(open, "push")) ? "pull,push" : "pull");
-    for (char **source = sources; source && *source; source++)
-        buf_printf(&b, " repository:%s:pull", *source);
-    return xstrdup(buf_str(&b));
-}
-
-static void add_endpoints(struct client *c, const json_t *open, const char *domain, const char *path)
-{
-    _cleanup_free_ char *scope = scope_of(open, path);
-    _cleanup_strv_ char **insecure = json_strv(open, "insecure"), **mirrors = json_strv(open, "mirrors");
-    bool hub = str_eq(domain, "docker.io"), push = json_is_true(json_object_get(open, "push"));
-    struct endpoint *origin;
-
-    for (char **mirror = mirrors;
-         hub && path && !push && mirror && *mirror && c->n_endpoints < ENDPOINTS_MAX - 1; mirror++)
-        endpoint_init_mirror(&c->endpoints[c->n_endpoints++], *mirror, path);
-    origin = &c->endpoints[c->n_endpoints++];
-    endpoint_init(origin, hub ? DOCKER_HUB_HOST : domain, scope, insecure);
-    origin->credentials = &c->credentials;
-    origin->certificates = &c->certificates;
-    for (size_t i = 0; i < c->n_endpoints; i++)
-        c->endpoints[i].stall_seconds = (unsigned)json_int_or(open, "stall_seconds", 30);
-}
-
 struct client *client_new(const json_t *open, struct err *err)
 {
     const char *domain = json_str(open, "domain"), *path = json_str(open, "path");
     const json_t *auth = json_object_get(open, "auth");
-    struct client *c;
+    _cleanup_(client_free_p) struct client *c = NULL;
 
     if (!str_eq(json_str(open, "op"), "open") || str_empty(domain)) {
         err_set(err, ERR_INVALID, "keg-registry: the first packet must open a repository");
@@ -123,20 +54,20 @@ struct client *client_new(const json_t *open, struct err *err)
         .identity_token = non_empty(auth, "identity_token"),
         .registry_token = non_empty(auth, "registry_token"),
     };
-    load_certificates(c, json_str(open, "certificates"), domain);
-    add_endpoints(c, open, domain, path);
-    return c;
+    return hosts_add(c, open, domain, err) < 0 ? NULL : take_ptr(&c);
 }
 
 void client_free(struct client *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_endpoints; i++)
-        endpoint_finish(&c->endpoints[i]);
-    buf_finish(&c->certificates.ca);
-    buf_finish(&c->certificates.certificate);
-    buf_finish(&c->certificates.key);
+    for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
+        if (i < c->n_endpoints)
+            endpoint_finish(&c->endpoints[i]);
+        buf_finish(&c->certificates[i].ca);
+        buf_finish(&c->certificates[i].certificate);
+        buf_finish(&c->certificates[i].key);
+    }
     free(c->credentials.username);
     free(c->credentials.password);
     free(c->credentials.identity_token);
@@ -238,13 +169,18 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
     }
 }
 
-/* Asks one endpoint after the other until one has it. */
-static int get_anywhere(struct client *c, const char *path, const char *accept, const char *display,
-                        struct fetch *f, struct http_response *ret, struct err *err)
+/* Asks one endpoint after the other, of those that can do it, until one has it. The registry itself is asked
+ * last, whatever it is said to be able to. */
+static int get_anywhere(struct client *c, enum endpoint_ability ability, const char *path, const char *accept,
+                        const char *display, struct fetch *f, struct http_response *ret, struct err *err)
 {
     for (size_t i = 0; i < c->n_endpoints; i++) {
         struct err own = {0};
-        int r = get(&c->endpoints[i], path, accept, f, ret, &own);
+        int r;
+
+        if (i + 1 < c->n_endpoints && !(c->endpoints[i].can & ability))
+            continue;
+        r = get(&c->endpoints[i], path, accept, f, ret, &own);
 
         if (r == 0 && ret->status / 100 == 2)
             return 0;
@@ -282,7 +218,8 @@ json_t *client_manifest(struct client *c, const char *reference, const char *dis
     json_t *ok = NULL;
     int written;
 
-    if (get_anywhere(c, path, manifest_accept, display, &f, &r, err) < 0 ||
+    if (get_anywhere(c, digest_valid(reference) ? ENDPOINT_PULL : ENDPOINT_RESOLVE, path, manifest_accept,
+                     display, &f, &r, err) < 0 ||
         check_manifest(&body, reference, r.content_digest, digest, err) < 0)
         goto out;
     written = fd_write_full(out, buf_str(&body), body.len);
@@ -305,24 +242,26 @@ json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
     _cleanup_free_ char *path = xasprintf("/v2/%s/blobs/%s", c->path, digest);
     struct fetch f = {.out = out, .size = size, .watch = watch};
     struct http_response r = {0};
-    int result = get_anywhere(c, path, NULL, c->name, &f, &r, err);
+    int result = get_anywhere(c, ENDPOINT_PULL, path, NULL, c->name, &f, &r, err);
 
     http_response_finish(&r);
     return result < 0 ? NULL : json_pack("{s:I}", "size", (json_int_t)f.received);
 }
 
-/* The path of the next page: Link: </v2/x/tags/list?last=b&n=100>; rel="next" (RFC 8288). NULL: none. */
-static char *next_page(const struct endpoint *e, const char *link)
+/* The path of the next page: Link: </v2/x/tags/list?last=b&n=100>; rel="next" (RFC 8288), of the same list.
+ * NULL: none. */
+static char *next_page(const char *path, const char *link)
 {
     const char *open = link ? strchr(link, '<') : NULL, *close = open ? strchr(open, '>') : NULL;
-    _cleanup_free_ char *target = NULL, *url = NULL;
-    size_t base = strlen(e->base);
+    size_t len = strcspn(path, "?");
+    _cleanup_free_ char *target = NULL;
+    const char *query;
 
     if (!close || !strstr(close, "next"))
         return NULL;
     target = xstrndup(open + 1, (size_t)(close - open - 1));
-    url = http_resolve(e->base, target);
-    return url && str_starts(url, e->base) && url[base] == '/' ? xstrdup(url + base) : NULL;
+    query = strchr(target, '?');
+    return query ? xasprintf("%.*s%s", (int)len, path, query) : NULL;
 }
 
 json_t *client_document(struct client *c, const char *path, int out, const struct client_watch *watch,
@@ -335,9 +274,9 @@ json_t *client_document(struct client *c, const char *path, int out, const struc
     json_t *ok = NULL;
     int written;
 
-    if (get_anywhere(c, path, "application/json", c->name, &f, &r, err) == 0) {
+    if (get_anywhere(c, ENDPOINT_RESOLVE, path, "application/json", c->name, &f, &r, err) == 0) {
         written = fd_write_full(out, buf_str(&body), body.len);
-        next = next_page(client_origin(c), r.link);
+        next = next_page(path, r.link);
         if (written < 0)
             err_errno(err, written, "hand over what the registry sent");
         else

@@ -5,13 +5,13 @@
 #include "image/worker/client.h"
 #include "image/worker/endpoint.h"
 
-enum { ENDPOINTS_MAX = 8 };
+enum { ENDPOINTS_MAX = 16 };
 
 struct client {
     char *path, *name;
     struct credentials credentials;
-    struct http_certificates certificates;
-    struct endpoint endpoints[ENDPOINTS_MAX]; /* mirrors, then the registry itself */
+    struct http_certificates certificates[ENDPOINTS_MAX]; /* of the endpoint of the same number */
+    struct endpoint endpoints[ENDPOINTS_MAX];             /* mirrors, then the registry itself */
     size_t n_endpoints;
 };
 

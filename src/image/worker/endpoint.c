@@ -61,6 +61,7 @@ bool endpoint_host_insecure(const char *host, char *const *insecure_list)
 void endpoint_init(struct endpoint *e, const char *host, const char *scope, char *const *insecure_list)
 {
     *e = (struct endpoint){
+        .can = ENDPOINT_ALL,
         .base = xasprintf("https://%s", host),
         .scope = xstrdup(scope),
         .insecure = endpoint_host_insecure(host, insecure_list),
@@ -69,15 +70,16 @@ void endpoint_init(struct endpoint *e, const char *host, const char *scope, char
     pthread_mutex_init(&e->lock, NULL);
 }
 
-void endpoint_init_mirror(struct endpoint *e, const char *url, const char *path)
+void endpoint_init_mirror(struct endpoint *e, const char *url, const char *scope)
 {
     size_t len = strlen(url);
 
     while (len && url[len - 1] == '/')
         len--;
     *e = (struct endpoint){
+        .can = ENDPOINT_ALL,
         .base = xstrndup(url, len),
-        .scope = xasprintf("repository:%s:pull", path),
+        .scope = xstrdup(scope),
         .insecure = !http_is_secure(url),
         .probed = true,
     };
@@ -87,6 +89,7 @@ void endpoint_init_mirror(struct endpoint *e, const char *url, const char *path)
 void endpoint_finish(struct endpoint *e)
 {
     free(e->base);
+    strv_free(e->headers);
     free(e->scope);
     free(e->authorization);
     pthread_mutex_destroy(&e->lock);
@@ -304,7 +307,7 @@ int endpoint_perform(struct endpoint *e, const char *path, struct http_request *
     _cleanup_free_ char *url = NULL;
 
     free(current_authorization(e)); /* settles the scheme */
-    url = xasprintf("%s%s", e->base, path);
+    url = xasprintf("%s%s", e->base, e->own_path && str_starts(path, "/v2/") ? path + strlen("/v2") : path);
     return endpoint_perform_url(e, url, q, ret, err);
 }
 
@@ -316,6 +319,7 @@ int endpoint_perform_url(struct endpoint *e, const char *url, struct http_reques
     struct http_certificates authority = {0};
 
     q->url = url;
+    q->headers = e->headers;
     request_fill(e, q);
     if (!ours && e->certificates) { /* our key is the registry's alone */
         authority.ca = e->certificates->ca;

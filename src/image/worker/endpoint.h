@@ -15,10 +15,21 @@ struct credentials {
     char *username, *password, *identity_token, *registry_token; /* NULL when absent */
 };
 
+/* What it is asked for. */
+enum endpoint_ability {
+    ENDPOINT_RESOLVE = 1 << 0, /* what a tag is */
+    ENDPOINT_PULL = 1 << 1,    /* anything by digest */
+    ENDPOINT_PUSH = 1 << 2,
+    ENDPOINT_ALL = ENDPOINT_RESOLVE | ENDPOINT_PULL | ENDPOINT_PUSH,
+};
+
 struct endpoint {
-    char *base;    /* "https://registry-1.docker.io", no slash at the end */
-    char *scope;   /* "repository:library/busybox:pull", several divided by spaces */
-    bool insecure; /* certificates aren't verified, http will do */
+    unsigned can;   /* enum endpoint_ability */
+    char **headers; /* further ones, "Name: value" */
+    bool own_path;  /* base holds what stands for "/v2" as well */
+    char *base;     /* "https://registry-1.docker.io", no slash at the end */
+    char *scope;    /* "repository:library/busybox:pull", several divided by spaces */
+    bool insecure;  /* certificates aren't verified, http will do */
     bool loopback;
     bool probed;                           /* https or http is settled */
     const struct credentials *credentials; /* NULL for mirrors */
@@ -30,8 +41,8 @@ struct endpoint {
 
 /* `host` is "name[:port]". scope NULL: what the registry asks for. */
 void endpoint_init(struct endpoint *e, const char *host, const char *scope, char *const *insecure_list);
-/* From a mirror's base URL. */
-void endpoint_init_mirror(struct endpoint *e, const char *url, const char *path);
+/* From a base URL. */
+void endpoint_init_mirror(struct endpoint *e, const char *url, const char *scope);
 void endpoint_finish(struct endpoint *e);
 /* True when host is loopback or is named by the list ("host", "host:port", CIDR). */
 bool endpoint_host_insecure(const char *host, char *const *insecure_list);

@@ -249,6 +249,8 @@ static struct curl_slist *origin_only(struct exchange *x, struct curl_slist *hea
 {
     const struct http_request *q = x->request;
 
+    for (char *const *line = q->headers; line && *line; line++)
+        headers = curl_slist_append(headers, *line);
     headers = add_header(headers, "Authorization", q->authorization);
     if (q->certificates && q->certificates->certificate.len && q->certificates->key.len) {
         set_blob(x->curl, CURLOPT_SSLCERT_BLOB, &q->certificates->certificate);

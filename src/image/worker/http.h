@@ -27,6 +27,7 @@ struct http_request {
     const char *url;
     const char *authorization;        /* header value; sent to url's own origin only. NULL: none */
     const char *accept;               /* NULL: none */
+    char *const *headers;             /* further ones, "Name: value", to url's own origin only; NULL: none */
     const char *form;                 /* POST this urlencoded form */
     int64_t offset;                   /* > 0: ask for the bytes from there on */
     const struct http_upload *upload; /* body of PUT and PATCH; NULL: an empty one */

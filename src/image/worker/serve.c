@@ -22,8 +22,10 @@
 
 #define PROGRESS_INTERVAL (100 * 1000000LL)
 
+static struct err unusable; /* why there is no client: the answer to every request */
+
 struct request {
-    struct client *client;
+    struct client *client; /* NULL: the repository couldn't be opened */
     json_t *packet;
     int reply, out; /* out: where bytes go, or come from */
     struct client_watch watch;
@@ -128,6 +130,10 @@ static json_t *dispatch(struct request *q, struct err *err)
 {
     const char *op = json_str(q->packet, "op");
 
+    if (!q->client) {
+        *err = unusable;
+        return NULL;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
         if (str_eq(op, ops[i].op) && (q->out >= 0 || !ops[i].needs_file))
             return ops[i].run(q, err);
@@ -206,8 +212,8 @@ int serve_registry(int sock, pid_t parent)
     adopt_proxy();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     open = receive_packet(sock, fds, &nfds);
-    client = open ? client_new(open, &err) : NULL;
-    if (!client || privileges_drop(parent, &err) < 0) {
+    client = open ? client_new(open, &unusable) : NULL;
+    if (!open || privileges_drop(parent, &err) < 0) {
         fprintf(stderr, "keg-registry: %s\n", err.message);
         return 1;
     }

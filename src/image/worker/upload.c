@@ -266,6 +266,15 @@ static json_t *push_blob(struct upload *u, const char *digest, char **sources, s
     return upload_blob(u, digest, err) < 0 ? NULL : upload_result("uploaded", NULL);
 }
 
+/* The first that takes pushes; the registry itself where none is said to. */
+static struct endpoint *push_endpoint(struct client *c)
+{
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        if (c->endpoints[i].can & ENDPOINT_PUSH)
+            return &c->endpoints[i];
+    return client_origin(c);
+}
+
 static int upload_open(struct upload *u, struct client *c, int fd, const struct client_watch *watch,
                        struct err *err)
 {
@@ -274,7 +283,7 @@ static int upload_open(struct upload *u, struct client *c, int fd, const struct 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "keg-registry: what is pushed must be a file");
     *u = (struct upload){
-        .client = c, .endpoint = client_origin(c), .watch = watch, .fd = fd, .size = st.st_size};
+        .client = c, .endpoint = push_endpoint(c), .watch = watch, .fd = fd, .size = st.st_size};
     return 0;
 }
 

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# hosts.toml: where registries are asked, in the order and for what it says; other headers, another base, certificates.
+
+setup_file() {
+    load lib
+    require root curl jq docker-registry openssl
+    mkdir -p /etc/docker # in the test's own mount namespace, before kegd makes one of its own
+    mount -t tmpfs none /etc/docker
+    kegd_start
+    image_busybox
+    # a registry with TLS, and a proxy before it that wants a header and lets requests be counted
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=mirror \
+        -addext subjectAltName=IP:127.0.0.1 -keyout "$KEG_ROOT/key" -out "$KEG_ROOT/cert" 2>/dev/null
+    cat >"$KEG_ROOT/registry.yml" <<END
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}}
+http: {addr: 127.0.0.1:5000, tls: {certificate: $KEG_ROOT/cert, key: $KEG_ROOT/key}}
+END
+    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
+    export REGISTRY_PID=$!
+    disown
+    python3 "$BATS_TEST_DIRNAME/header_proxy.py" 5004 https://127.0.0.1:5000 >"$KEG_ROOT/proxy.log" 2>&1 3>&- </dev/null &
+    export PROXY_PID=$!
+    disown
+    eventually curl -skf --max-time 5 https://127.0.0.1:5000/v2/
+    eventually curl -sf --max-time 5 -H 'X-Word: sesame' 127.0.0.1:5004/api/
+}
+
+teardown_file() {
+    load lib
+    kill "$REGISTRY_PID" "$PROXY_PID" || :
+    kegd_stop
+    umount /etc/docker || :
+}
+
+setup() {
+    load lib
+}
+
+hosts() { # the file for registry.test, from standard input
+    rm -rf /etc/docker/certs.d
+    mkdir -p /etc/docker/certs.d/registry.test
+    cat >/etc/docker/certs.d/registry.test/hosts.toml
+    cp "$KEG_ROOT/cert" /etc/docker/certs.d/registry.test/mirror.pem
+}
+
+@test "hosts: another server, with its own authority; push and pull" {
+    hosts <<'END'
+server = "https://127.0.0.1:5000"
+ca = "mirror.pem"
+END
+    keg tag busybox registry.test/box:1
+    keg push -q registry.test/box:1
+    keg rmi registry.test/box:1
+    keg pull -q registry.test/box:1
+    # without the authority it is a stranger
+    hosts <<<'server = "https://127.0.0.1:5000"'
+    run keg pull registry.test/box:1
+    [ "$status" = 1 ]
+    [[ "$output" == *certificate* ]]
+    hosts <<<$'server = "https://127.0.0.1:5000"\nskip_verify = true'
+    keg pull -q registry.test/box:1
+}
+
+@test "hosts: a mirror with a header and a base of its own is asked first" {
+    hosts <<'END'
+server = "https://127.0.0.1:5000"
+ca = "mirror.pem"
+[host."http://127.0.0.1:5004/api"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  [host."http://127.0.0.1:5004/api".header]
+    x-word = "sesame"
+END
+    keg tag busybox registry.test/box:1
+    : >"$KEG_ROOT/proxy.log"
+    keg push -q registry.test/box:1
+    [ ! -s "$KEG_ROOT/proxy.log" ]
+    keg rmi -f registry.test/box:1 busybox
+    keg pull -q registry.test/box:1
+    cat "$KEG_ROOT/proxy.log"
+    grep -q '^GET /api/box/manifests/1 200' "$KEG_ROOT/proxy.log"
+    grep -q '^GET /api/box/blobs/sha256:.* 200' "$KEG_ROOT/proxy.log"
+    keg tag registry.test/box:1 busybox
+}
+
+@test "hosts: a mirror that may only be asked for digests, or doesn't answer, is passed over" {
+    hosts <<'END'
+server = "https://127.0.0.1:5000"
+ca = "mirror.pem"
+[host."http://127.0.0.1:9"]
+[host."http://127.0.0.1:5004/api"]
+  capabilities = ["pull"]
+  override_path = true
+  header = {}
+END
+    run keg pull registry.test/box:1
+    [ "$status" = 1 ]
+    [[ "$output" == *"/etc/docker/certs.d/registry.test/hosts.toml:7:"* ]]
+    sed -i '/header/d' /etc/docker/certs.d/registry.test/hosts.toml
+    : >"$KEG_ROOT/proxy.log"
+    keg tag busybox keep
+    keg rmi registry.test/box:1
+    keg pull -q registry.test/box:1
+    ! grep 'manifests/1 ' "$KEG_ROOT/proxy.log" # it is no judge of tags
+}
+
+@test "hosts: what can't be used is named with its line" {
+    hosts <<<'server = 5'
+    run keg pull registry.test/box:1
+    [ "$status" = 1 ]
+    hosts <<<$'[host."ftp://x"]\n'
+    run keg pull registry.test/box:1
+    [[ "$output" == *'the host "ftp://x" has to begin with https:// or http://'* ]]
+    hosts <<<$'[host."https://x"]\ncapabilities = ["fly"]'
+    run keg pull registry.test/box:1
+    [[ "$output" == *'capability "fly"'* ]]
+    hosts <<<$'[host."https://x"]\nca = "nowhere.pem"'
+    run keg pull registry.test/box:1
+    [[ "$output" == *"read nowhere.pem"* ]]
+}
+
+@test "hosts: _default is for all that have none of their own" {
+    rm -rf /etc/docker/certs.d
+    mkdir -p /etc/docker/certs.d/_default
+    cp "$KEG_ROOT/cert" /etc/docker/certs.d/_default/mirror.pem
+    printf '[host."https://127.0.0.1:5000"]\nca = "mirror.pem"\n' >/etc/docker/certs.d/_default/hosts.toml
+    keg pull -q elsewhere.test/box:1
+    keg rmi elsewhere.test/box:1
+}
