@@ -85,6 +85,19 @@ int(err_wrap)(struct err *err, const char *fmt, ...)
     return -1;
 }
 
+void err_add(struct err *err, const char *fmt, ...)
+{
+    size_t n = err ? strlen(err->message) : 0;
+    va_list ap;
+
+    if (!err || n + 3 >= sizeof(err->message))
+        return;
+    memcpy(err->message + n, "; ", 3);
+    va_start(ap, fmt);
+    vsnprintf(err->message + n + 2, sizeof(err->message) - n - 2, fmt, ap);
+    va_end(ap);
+}
+
 const char *err_kind_name(enum err_kind kind)
 {
     return kind < ERR_KIND_COUNT ? kinds[kind].name : "system";

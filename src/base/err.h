@@ -42,6 +42,8 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) _printf_(
 int err_errno(struct err *err, int errnum, const char *fmt, ...) _printf_(3, 4);
 /* Puts "FMT: " before the message; the kind stays. */
 int err_wrap(struct err *err, const char *fmt, ...) _printf_(2, 3);
+/* Puts "; FMT" after the message, for what went wrong besides; the kind stays. */
+void err_add(struct err *err, const char *fmt, ...) _printf_(2, 3);
 
 /* They are functions; as macros they also tell compilers and analyzers what they return. */
 #define err_set(err, ...)                                                                                    \

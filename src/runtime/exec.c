@@ -48,10 +48,15 @@ static int find_namespaces(struct runtime_container *c, int procfs, struct err *
 
         snprintf(own, sizeof(own), "self/ns/%s", namespaces[kind].file);
         snprintf(theirs, sizeof(theirs), "%d/ns/%s", c->pid, namespaces[kind].file);
-        if (fstatat(procfs, own, &a, 0) < 0)
+        if (fstatat(procfs, own, &a, 0) < 0) {
+            if (errno != ENOENT)
+                return err_errno(err, errno, "look at the own %s namespace", namespaces[kind].name);
             continue; /* a kind this kernel doesn't have */
-        if (fstatat(procfs, theirs, &b, 0) < 0)
+        }
+        if (fstatat(procfs, theirs, &b, 0) < 0 && (errno == ENOENT || errno == ESRCH))
             return err_set(err, ERR_CONFLICT, "container not running");
+        else if (errno && !b.st_ino)
+            return err_errno(err, errno, "look at the container's %s namespace", namespaces[kind].name);
         if (a.st_ino != b.st_ino)
             flags |= namespaces[kind].flag;
     }
@@ -157,7 +162,8 @@ static int become(struct exec *x, struct err *err)
         process_set_directory(p, err) < 0 || process_set_label(p, x->procfs, err) < 0 ||
         process_find_program(p, err, &program) < 0)
         return -1;
-    process_make_env(p, &env);
+    if (process_make_env(p, &env, err) < 0 || sync_announce(x->sync, err) < 0)
+        return -1;
     log_debug("setns_init: about to exec");
     if (process_set_identity(p, err) < 0 ||
         process_close_descriptors(x->options->preserve_fds, &sync, 1, err) < 0 ||
@@ -279,14 +285,21 @@ static int join_rdt(const struct runtime_container *c, pid_t pid, struct err *er
 }
 
 /* Until execve(): the terminal, a listener, an error or the end. */
-static int converse(struct exec *x, int socket, int *console, struct err *err)
+static int converse(struct exec *x, int pidfd, int socket, int *console, struct err *err)
 {
+    bool executes = false;
+
     for (;;) {
         int fd = -EBADF;
 
         switch (sync_receive(socket, &fd, NULL, err)) {
         case SYNC_END:
-            return 0;
+            if (executes || pidfd_wait_exit(pidfd, 0) == 0)
+                return 0;
+            return err_set(err, ERR_SYSTEM, "the process ended before it executed the program");
+        case SYNC_EXECUTE:
+            executes = true;
+            break;
         case SYNC_READY:
             close_fd(console);
             *console = fd;
@@ -336,7 +349,7 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     if (result == 0 && x->in_between)
         result = launch_follow(socket, &pid, &pidfd, err);
     if (result == 0)
-        result = converse(x, socket, &console, err);
+        result = converse(x, pidfd, socket, &console, err);
     if (result < 0) {
         launch_kill(&pidfd);
         return -1;

@@ -33,9 +33,12 @@ struct runtime_container *container_new(const struct runtime_create_options *opt
 json_t *state_json(const struct runtime_container *c, const char *status);
 /* Writes state.json and config.json; a container without state_dir has none. */
 int state_save(const struct runtime_container *c, struct err *err);
+/* Before anything is made: where the cgroup will be, so that runtime_sweep() finds it. */
+int state_plan(const struct runtime_container *c, struct err *err);
 /* Writes config.json alone, after its limits have changed. */
 int state_save_config(const struct runtime_container *c, struct err *err);
-void state_remove(const struct runtime_container *c);
+/* state.json last: what can't be removed can be tried again. */
+int state_remove(const struct runtime_container *c, struct err *err);
 /* "created", "running", "paused" or "stopped". */
 const char *state_status(struct runtime_container *c);
 

@@ -237,6 +237,7 @@ static int join_rdt(struct runtime_container *c, struct err *err)
 static int settle(struct runtime_container *c, struct init *in, struct err *err)
 {
     const struct spec *spec = c->spec;
+    int result;
 
     if (in->in_between && launch_follow(c->sync, &c->pid, &c->pidfd, err) < 0)
         return -1;
@@ -248,7 +249,9 @@ static int settle(struct runtime_container *c, struct init *in, struct err *err)
         return -1;
     if (spec_makes(spec, NAMESPACE_USER) && sync_send(c->sync, SYNC_GO, -1) < 0)
         return err_set(err, ERR_SYSTEM, "the container's process ended early");
-    process_start_time(c->pid, &c->start_time, NULL);
+    result = process_start_time(c->pid, &c->start_time, NULL);
+    if (result < 0)
+        return err_errno(err, result, "look at the container's process");
     if (launch_finish_cgroup(c, err) < 0)
         return -1;
     return state_save(c, err);
@@ -336,14 +339,24 @@ int launch_init(struct runtime_container *c, const struct runtime_create_options
 
 int launch_start(struct runtime_container *c, int socket, struct err *err)
 {
-    if (sync_send(socket, SYNC_START, -1) < 0)
+    int result = sync_send(socket, SYNC_START, -1);
+    bool executes = false;
+
+    if (result == -EPIPE || result == -ECONNRESET)
         return err_set(err, ERR_CONFLICT, "the container's process has ended");
+    if (result < 0)
+        return err_errno(err, result, "tell the container's process to start");
     for (;;) {
         _cleanup_close_ int fd = -EBADF;
 
         switch (sync_receive(socket, &fd, NULL, err)) {
-        case SYNC_END: /* closed by execve() */
-            return 0;
+        case SYNC_END: /* closed by execve(), or by the end of a process that hasn't come so far */
+            if (executes || c->pidfd < 0 || pidfd_wait_exit(c->pidfd, 0) == 0)
+                return 0;
+            return err_set(err, ERR_SYSTEM, "the container's process ended before it executed the program");
+        case SYNC_EXECUTE:
+            executes = true;
+            break;
         case SYNC_LISTENER:
             if (listener_deliver(c, fd, err) < 0)
                 return -1;

@@ -73,8 +73,13 @@ static bool asks_for_limits(const json_t *resources)
 int launch_begin_cgroup(struct runtime_container *c, struct err *err)
 {
     _cleanup_free_ char *path = NULL;
+    bool begins = false;
 
-    if (c->cgroups == RUNTIME_CGROUPS_DISABLED || cgroup_mode() == CGROUP_MODE_NONE)
+    if (c->cgroups == RUNTIME_CGROUPS_DISABLED)
+        return 0;
+    if (cgroup_find(err) < 0)
+        return -1;
+    if (cgroup_mode() == CGROUP_MODE_NONE)
         return 0;
     if (c->cgroups == RUNTIME_CGROUPS_SYSTEMD) {
         c->cgroup = cgroup_plan_unit(c->spec->cgroups_path, c->id, c->rootless, err);
@@ -84,9 +89,12 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err)
     } else {
         path = str_empty(c->spec->cgroups_path) ? xasprintf("/keg-runtime/%s", c->id)
                                                 : xstrdup(c->spec->cgroups_path);
-        c->cgroup = cgroup_begin(path, err);
+        c->cgroup = cgroup_plan(path, err);
+        begins = true;
     }
-    return c->cgroup ? 0 : -1;
+    if (!c->cgroup || state_plan(c, err) < 0)
+        return -1;
+    return begins ? cgroup_begin_planned(c->cgroup, err) : 0;
 }
 
 static int apply_limits(struct runtime_container *c, struct err *err)
@@ -167,15 +175,18 @@ static int complete(struct runtime_container *c, bool *ret_anywhere, struct err 
 
 int launch_finish_cgroup(struct runtime_container *c, struct err *err)
 {
-    int fds[CGROUP_JOIN_MAX];
+    int fds[CGROUP_JOIN_MAX], result;
     bool anywhere;
 
     if (complete(c, &anywhere, err) < 0)
         return -1;
     if (!c->cgroup)
         return 0;
-    if (sync_send_cgroup(c->sync, fds, cgroup_join_fds(c->cgroup, fds)) < 0)
+    result = sync_send_cgroup(c->sync, fds, cgroup_join_fds(c->cgroup, fds));
+    if (result == -EPIPE || result == -ECONNRESET)
         return sync_expect(c->sync, SYNC_END, NULL, err); /* it has failed: let it tell why */
+    if (result < 0)
+        return err_errno(err, result, "hand the cgroup to the container's process");
     if (!anywhere)
         c->cgroup = cgroup_free(c->cgroup);
     return 0;

@@ -59,6 +59,16 @@ static void leave_rdt(const struct runtime_container *c)
         rdt_remove(root, c->spec->intel_rdt, c->id);
 }
 
+/* What of a failed creation can't be removed is told after the reason, and stays known for runtime_sweep(). */
+static void undo_create(struct runtime_container *c, struct err *err)
+{
+    struct err left = {0};
+
+    leave_rdt(c);
+    if ((c->cgroup && cgroup_destroy(c->cgroup, DESTROY_TIMEOUT_MS, &left) < 0) || state_remove(c, &left) < 0)
+        err_add(err, "and then it could not be cleaned up: %s", left.message);
+}
+
 struct runtime_container *runtime_create(const json_t *config, const struct runtime_create_options *options,
                                          struct err *err)
 {
@@ -69,10 +79,7 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
         return NULL;
     if (launch_begin_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
         return take_ptr(&c);
-    leave_rdt(c);
-    state_remove(c);
-    cgroup_discard_p(&c->cgroup);
-    c->cgroup = NULL;
+    undo_create(c, err);
     return NULL;
 }
 
@@ -106,11 +113,13 @@ int runtime_start(struct runtime_container *c, struct err *err)
         close_fd(&socket);
         socket = path ? unix_connect(path, SOCK_SEQPACKET) : -EBADF;
     }
+    if (socket < 0 && path && socket != -ENOENT && socket != -ECONNREFUSED)
+        return err_errno(err, socket, "connect to %s", path);
     if (socket < 0)
         return err_set(err, ERR_CONFLICT, "cannot start a container that is %s", state_status(c));
+    if (path && unlink(path) < 0 && errno != ENOENT) /* it says that nobody has started it: gone before somebody has */
+        return err_errno(err, errno, "remove %s", path);
     result = launch_start(c, socket, err);
-    if (path)
-        unlink(path);
     if (result < 0)
         return -1;
     c->started = true;
@@ -168,7 +177,8 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
     if (c->pidfd >= 0 && !c->is_child && pidfd_wait_exit(c->pidfd, DESTROY_TIMEOUT_MS) == 0)
         return err_set(err, ERR_CONFLICT, "container %s doesn't end", c->id);
     leave_rdt(c);
-    state_remove(c);
+    if (state_remove(c, err) < 0)
+        return -1;
     return hooks_run(c, HOOK_POSTSTOP, "stopped", -EBADF, NULL, err) < 0 ? 1 : 0;
 }
 

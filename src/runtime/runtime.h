@@ -64,6 +64,9 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
                                          struct err *err);
 /* Finds a container that another process created, by its state directory. */
 struct runtime_container *runtime_open(const char *state_dir, struct err *err);
+/* Where runtime_open() says ERR_NOT_FOUND: removes what a runtime that was killed in the middle has left. Its init, which
+ * nobody can start any more, ends by itself. */
+int runtime_sweep(const char *state_dir, struct err *err);
 /* Frees the handle only. */
 struct runtime_container *runtime_container_free(struct runtime_container *c);
 DEFINE_CLEANUP_PTR(struct runtime_container, runtime_container_free)

@@ -12,7 +12,7 @@
 #include "runtime/internal.h"
 #include "sys/pidfd.h"
 
-enum { STATE_MAX = 1024 * 1024, CONFIG_MAX = 16 * 1024 * 1024 };
+enum { STATE_MAX = 1024 * 1024, CONFIG_MAX = 16 * 1024 * 1024, SWEEP_TIMEOUT_MS = 5000 };
 
 json_t *state_json(const struct runtime_container *c, const char *status)
 {
@@ -56,36 +56,62 @@ int state_save(const struct runtime_container *c, struct err *err)
     return write_json(c, STATE_FILE, state, err);
 }
 
+/* One write to a new file: whoever finds a part of it finds that nothing was made yet. */
+int state_plan(const struct runtime_container *c, struct err *err)
+{
+    _cleanup_free_ char *path = c->state_dir ? path_join(c->state_dir, STATE_FILE) : NULL;
+    _cleanup_json_ json_t *state = NULL, *cgroup = NULL;
+    _cleanup_free_ char *text = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    int result;
+
+    if (!path || !c->cgroup)
+        return 0;
+    cgroup = cgroup_save(c->cgroup);
+    state = json_pack("{s:s, s:s, s:O}", "id", c->id, "status", "creating", "cgroup", cgroup);
+    text = json_text(state);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    result = fd < 0 ? -errno : fd_write_full(fd, text, strlen(text));
+    return result < 0 ? err_errno(err, result, "write %s", path) : 0;
+}
+
 int state_save_config(const struct runtime_container *c, struct err *err)
 {
     return c->state_dir ? write_json(c, CONFIG_FILE, c->spec->json, err) : 0;
 }
 
-void state_remove(const struct runtime_container *c)
+int state_remove(const struct runtime_container *c, struct err *err)
 {
-    static const char *const files[] = {STATE_FILE, CONFIG_FILE, START_SOCKET};
+    static const char *const files[] = {START_SOCKET, CONFIG_FILE, STATE_FILE};
 
     for (size_t i = 0; c->state_dir && i < ARRAY_SIZE(files); i++) {
         _cleanup_free_ char *path = path_join(c->state_dir, files[i]);
 
-        unlink(path);
+        if (unlink(path) < 0 && errno != ENOENT)
+            return err_errno(err, errno, "remove %s", path);
     }
+    return 0;
 }
 
-static bool is_alive(const struct runtime_container *c)
+/* 1, 0, or -errno when it can't be told. */
+static int is_alive(const struct runtime_container *c)
 {
     uint64_t ticks;
     char state;
+    int result = c->pid > 0 ? process_start_time(c->pid, &ticks, &state) : -ESRCH;
 
-    return c->pid > 0 && process_start_time(c->pid, &ticks, &state) == 0 && ticks == c->start_time &&
-           state != 'Z' && state != 'X';
+    if (result == -ENOENT || result == -ESRCH)
+        return 0;
+    if (result < 0)
+        return result;
+    return ticks == c->start_time && state != 'Z' && state != 'X';
 }
 
 const char *state_status(struct runtime_container *c)
 {
     _cleanup_free_ char *path = c->state_dir ? path_join(c->state_dir, START_SOCKET) : NULL;
 
-    if (!is_alive(c))
+    if (is_alive(c) == 0)
         return "stopped";
     if (c->sync >= 0 || (!c->is_child && path && access(path, F_OK) == 0))
         return "created";
@@ -96,10 +122,15 @@ static int load(struct runtime_container *c, struct err *err)
 {
     _cleanup_free_ char *state_path = path_join(c->state_dir, STATE_FILE),
                         *config_path = path_join(c->state_dir, CONFIG_FILE);
-    _cleanup_json_ json_t *state = json_load(AT_FDCWD, state_path, STATE_MAX, err);
-    _cleanup_json_ json_t *config = state ? json_load(AT_FDCWD, config_path, CONFIG_MAX, err) : NULL;
+    _cleanup_json_ json_t *state = json_load(AT_FDCWD, state_path, STATE_MAX, err), *config = NULL;
     const json_t *cgroup = json_object_get(state, "cgroup");
+    struct err opening = {0};
 
+    if (!state)
+        return -1;
+    if (!json_object_get(state, "pid") || access(config_path, F_OK) < 0)
+        return err_set(err, ERR_NOT_FOUND, "container does not exist (it is half made, or half removed)");
+    config = json_load(AT_FDCWD, config_path, CONFIG_MAX, err);
     if (!config)
         return -1;
     c->spec = spec_parse(config, err);
@@ -110,9 +141,12 @@ static int load(struct runtime_container *c, struct err *err)
         c->bundle = xstrdup(json_str(state, "bundle"));
     c->pid = (pid_t)json_int_or(state, "pid", 0);
     c->start_time = (uint64_t)json_int_or(state, "startTime", 0);
-    if (cgroup)
-        c->cgroup = cgroup_open(cgroup, NULL); /* gone with its last process's container: fine */
-    return 0;
+    c->cgroup = cgroup ? cgroup_open(cgroup, &opening) : NULL;
+    if (!cgroup || c->cgroup || opening.kind == ERR_NOT_FOUND) /* gone with the last process: fine */
+        return 0;
+    if (err)
+        *err = opening;
+    return -1;
 }
 
 struct runtime_container *runtime_open(const char *state_dir, struct err *err)
@@ -120,6 +154,7 @@ struct runtime_container *runtime_open(const char *state_dir, struct err *err)
     _cleanup_(runtime_container_free_p) struct runtime_container *c = container_new(NULL);
     _cleanup_free_ char *path = NULL;
     struct stat st;
+    int alive;
 
     c->state_dir = xstrdup(state_dir);
     path = path_join(state_dir, STATE_FILE);
@@ -132,8 +167,43 @@ struct runtime_container *runtime_open(const char *state_dir, struct err *err)
     }
     if (load(c, err) < 0)
         return NULL;
-    c->pidfd = pidfd_from_pid(c->pid);
-    if (!is_alive(c)) /* checked with the descriptor in hand: the pid may be somebody else's by now */
+    c->pidfd = c->pid > 0 ? pidfd_from_pid(c->pid) : -ESRCH;
+    alive = c->pidfd < 0 && c->pidfd != -ESRCH ? c->pidfd : is_alive(c);
+    if (alive < 0) {
+        err_errno(err, alive, "look at process %d, the container's init", c->pid);
+        return NULL;
+    }
+    if (!alive) /* asked with the descriptor in hand: the pid may be somebody else's by now */
         close_fd(&c->pidfd);
     return take_ptr(&c);
+}
+
+int runtime_sweep(const char *state_dir, struct err *err)
+{
+    _cleanup_free_ char *path = path_join(state_dir, STATE_FILE);
+    _cleanup_json_ json_t *state = NULL;
+    struct err opening = {0};
+    int result;
+
+    state = json_load(AT_FDCWD, path, STATE_MAX, &opening);
+    if (!state && opening.kind == ERR_SYSTEM && opening.errnum != ENOENT && opening.errnum != ENOTDIR) {
+        if (err)
+            *err = opening;
+        return -1;
+    }
+    if (json_object_get(state, "cgroup")) {
+        _cleanup_(cgroup_free_p) struct cgroup *cgroup = NULL;
+
+        opening = (struct err){0};
+        cgroup = cgroup_open(json_object_get(state, "cgroup"), &opening);
+        if (!cgroup && opening.kind != ERR_NOT_FOUND) {
+            if (err)
+                *err = opening;
+            return -1;
+        }
+        if (cgroup && cgroup_remove(cgroup, SWEEP_TIMEOUT_MS, err) < 0)
+            return -1;
+    }
+    result = path_remove_all(AT_FDCWD, state_dir);
+    return result < 0 ? err_errno(err, result, "remove %s", state_dir) : 0;
 }

@@ -28,6 +28,14 @@ int sync_send_pid(int socket, int32_t pid)
     return send_message(socket, &(struct sync_message){.type = SYNC_PID, .pid = pid}, -1);
 }
 
+int sync_announce(int socket, struct err *err)
+{
+    int result = sync_send(socket, SYNC_EXECUTE, -1);
+
+    return result < 0 && result != -EPIPE && result != -ECONNRESET ? err_errno(err, result, "tell the caller of the start")
+                                                                   : 0;
+}
+
 int sync_send_cgroup(int socket, const int *fds, size_t count)
 {
     struct sync_message m = {.type = SYNC_CGROUP};
@@ -40,6 +48,8 @@ int sync_receive_cgroup(int socket, int *fds, size_t max, size_t *ret_count, str
     struct sync_message m = {0};
     ssize_t n = fd_receive_message(socket, &m, sizeof(m), fds, max, ret_count);
 
+    if (n < 0 && n != -ECONNRESET)
+        return err_errno(err, (int)n, "receive the cgroup");
     return n > 0 && m.type == SYNC_CGROUP ? 0 : err_set(err, ERR_SYSTEM, "the caller went away");
 }
 
@@ -62,6 +72,10 @@ enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct er
         n = fd_receive_message(socket, &m, sizeof(m), &fd, ret_fd ? 1 : 0, &count);
     if (ret_fd)
         *ret_fd = count ? fd : -EBADF;
+    if (n < 0 && n != -ECONNRESET) {
+        err_errno(err, (int)n, "receive a message of the other process");
+        return SYNC_ERROR;
+    }
     if (n < (ssize_t)offsetof(struct sync_message, error) || (size_t)n != length_of(&m))
         return SYNC_END;
     if (ret_pid)

@@ -9,6 +9,7 @@
  *                        READY    stands before execve(); the descriptor is the console's master
  *                        LISTENER seccomp's notification descriptor; GO when it was delivered
  *                        ERROR    what went wrong; the process ends
+ *                        EXECUTE  nothing but the last steps is left: an end from here on is that of the program
  *     caller → process   CGROUP   the cgroup is there: the descriptors to join it by (sys/cgroup.h)
  *                        GO       (after the user namespace's mappings are written, after NETWORK, after HOOKS, after
  * LISTENER) START    execve() */
@@ -30,7 +31,8 @@ enum sync_type {
     SYNC_GO,
     SYNC_START,
     SYNC_CGROUP,
-    SYNC_NETWORK
+    SYNC_NETWORK,
+    SYNC_EXECUTE
 };
 
 struct sync_message {
@@ -42,10 +44,12 @@ struct sync_message {
 /* Sends; fd < 0: none. 0 or -errno. */
 int sync_send(int socket, enum sync_type type, int fd);
 int sync_send_pid(int socket, int32_t pid);
+/* EXECUTE. A caller that is gone is no error: what is started stays so. */
+int sync_announce(int socket, struct err *err);
 int sync_send_cgroup(int socket, const int *fds, size_t count);
 int sync_send_error(int socket, const struct err *error);
 /* Waits for a message. SYNC_END when the other side is gone. *ret_fd (may be NULL) is -EBADF when none came.
- * For SYNC_ERROR *err is the other side's. */
+ * For SYNC_ERROR *err is the other side's, or that of receiving. */
 enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct err *err);
 /* Waits for CGROUP. 0 or -1. */
 int sync_receive_cgroup(int socket, int *fds, size_t max, size_t *ret_count, struct err *err);

@@ -453,13 +453,13 @@ static int cgroup_remove_tree(void *unused, int dirfd, const char *name)
     return unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
+static int cgroup_remove_all(struct cgroup *cg, int timeout_ms, bool may_kill, struct err *err)
 {
     const struct cgroup_layout *l = cgroup_layout();
     int64_t deadline = clock_monotonic() + timeout_ms * INT64_C(1000000);
     long pause_ns = 200000;
-    bool killed = false;
-    if (cg->unit && (cgroup_kill(cg, NULL), cgroup_stop_unit(cg, err)) < 0)
+    bool killed = !may_kill;
+    if (cg->unit && may_kill && (cgroup_kill(cg, NULL), cgroup_stop_unit(cg, err)) < 0)
         return -1;
     for (;;) {
         int failure = 0;
@@ -481,10 +481,20 @@ int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
         if (clock_monotonic() >= deadline)
             return err_set(err, ERR_CONFLICT, "remove cgroup %s/%s: processes in it don't end",
                            l->trees[failed].info.mountpoint, cg->rel[failed]);
-        if (!killed || pause_ns > 5000000)
+        if (may_kill && (!killed || pause_ns > 5000000))
             (void)cgroup_kill(cg, NULL);
         killed = true;
         nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
         pause_ns = MIN_OF(pause_ns * 2, 10000000);
     }
+}
+
+int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
+{
+    return cgroup_remove_all(cg, timeout_ms, /* may_kill= */ true, err);
+}
+
+int cgroup_remove(struct cgroup *cg, int timeout_ms, struct err *err)
+{
+    return cgroup_remove_all(cg, timeout_ms, /* may_kill= */ false, err);
 }

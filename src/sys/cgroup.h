@@ -72,6 +72,8 @@ int cgroup_start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, con
                       struct err *err);
 /* Whether the host's hierarchies could be looked at: where it failed, there seem to be none, or fewer. */
 int cgroup_find(struct err *err);
+/* As destroy, where it isn't certain that the cgroup is ours: nobody in it is killed. */
+int cgroup_remove(struct cgroup *cg, int timeout_ms, struct err *err);
 /* What begin does, without making anything. */
 struct cgroup *cgroup_plan(const char *path, struct err *err);
 int cgroup_begin_planned(struct cgroup *cg, struct err *err);

@@ -352,7 +352,7 @@ struct runtime_container *runtime_restore(const json_t *config, const struct run
     if (restore(&r, err) == 0)
         return take_ptr(&c);
     launch_kill(&c->pidfd);
-    state_remove(c);
+    (void)state_remove(c, NULL);
     cgroup_discard_p(&c->cgroup);
     return NULL;
 }

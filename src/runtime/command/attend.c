@@ -110,13 +110,13 @@ static void loop(int pidfd, int signals, int console, struct notify *notify)
     }
 }
 
-int command_attend(int pidfd, int console, struct notify *notify)
+int command_attend(int pidfd, int console, struct notify *notify, struct err *err)
 {
     _cleanup_close_ int signals = -EBADF;
     struct termios before;
     bool raw = false;
     sigset_t all;
-    int status = 0;
+    int status = 0, result;
 
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -126,7 +126,8 @@ int command_attend(int pidfd, int console, struct notify *notify)
     loop(pidfd, signals, console, notify);
     if (raw)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
-    if (pidfd_reap(pidfd, /* hang= */ true, &status) < 0)
-        return 255;
+    result = pidfd_reap(pidfd, /* hang= */ true, &status);
+    if (result < 0)
+        return err_errno(err, result, "wait for the process");
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -114,12 +114,12 @@ int command_restore(struct request *request, struct err *err)
     sigprocmask(SIG_SETMASK, &all, NULL);
     c = restore(request, directory, config, bundle, err);
     if (!c) {
-        command_remove_state_dir(directory);
+        command_discard_state_dir(directory, err);
         return -1;
     }
     if (request->detach)
         return 0;
     console = runtime_take_console(c);
-    status = command_attend(runtime_pidfd(c), console, NULL);
-    return command_destroy(request, c, /* force= */ true, err) < 0 ? -1 : status;
+    status = command_attend(runtime_pidfd(c), console, NULL, err);
+    return command_destroy(request, c, /* force= */ true, status < 0 ? NULL : err) < 0 ? -1 : status;
 }

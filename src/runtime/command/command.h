@@ -93,7 +93,9 @@ int command_update(struct request *request, struct err *err);
 /* Makes the directory of the states, and the container's own in it, which must be new. */
 int command_make_state_dir(const struct request *request, const char *directory, struct err *err);
 /* Removes it. */
-void command_remove_state_dir(const char *directory);
+/* After a creation that failed, with what couldn't be removed added to its error. What the runtime still keeps there, about
+ * something it couldn't remove, stays for delete --force. */
+void command_discard_state_dir(const char *directory, struct err *err);
 /* checkpoint.c */
 int command_checkpoint(struct request *request, struct err *err);
 int command_restore(struct request *request, struct err *err);
@@ -141,8 +143,8 @@ bool command_terminal_size(uint16_t *ret_rows, uint16_t *ret_columns);
 void command_prepare_console(int console);
 /* Stays until the process ends: forwards signals to it and, with console >= 0, connects our terminal with it.
  * `notify` (-1: none) is a socket whose datagrams are passed on meanwhile (notify.h). Returns its exit status, 128+n after
- * signal n. */
+ * signal n; -1 when it can't be had. */
 struct notify;
-int command_attend(int pidfd, int console, struct notify *notify);
+int command_attend(int pidfd, int console, struct notify *notify, struct err *err);
 
 #endif

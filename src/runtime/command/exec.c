@@ -192,5 +192,5 @@ int command_exec(struct request *request, struct err *err)
     if (command_check_console(request, terminal, request->detach, err) < 0 ||
         exec_in(request, c, process, &pidfd, &console, err) < 0)
         return -1;
-    return request->detach ? 0 : command_attend(pidfd, console, /* notify= */ NULL);
+    return request->detach ? 0 : command_attend(pidfd, console, /* notify= */ NULL, err);
 }

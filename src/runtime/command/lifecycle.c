@@ -75,10 +75,22 @@ int command_make_state_dir(const struct request *request, const char *directory,
     return err_errno(err, errno, "make %s", directory);
 }
 
-void command_remove_state_dir(const char *directory)
+static int remove_state_dir(const char *directory, struct err *err)
 {
-    if (rmdir(directory) < 0 && errno == ENOTEMPTY) /* the socket of notify.h */
-        (void)path_remove_all(AT_FDCWD, directory);
+    int result = rmdir(directory) < 0 ? -errno : 0;
+
+    if (result == -ENOTEMPTY) /* the socket of notify.h */
+        result = path_remove_all(AT_FDCWD, directory);
+    return result < 0 ? err_errno(err, result, "remove %s", directory) : 0;
+}
+
+void command_discard_state_dir(const char *directory, struct err *err)
+{
+    _cleanup_free_ char *state = path_join(directory, "state.json");
+    struct err left = {0};
+
+    if (access(state, F_OK) < 0 && remove_state_dir(directory, &left) < 0)
+        err_add(err, "and then it could not be cleaned up: %s", left.message);
 }
 
 int command_destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err)
@@ -94,9 +106,7 @@ int command_destroy(const struct request *request, struct runtime_container *c, 
     }
     if (result > 0)
         command_warn(request, hook.message);
-    if (directory)
-        command_remove_state_dir(directory);
-    return 0;
+    return directory ? remove_state_dir(directory, err) : 0;
 }
 
 /* What others are told when the container is there. */
@@ -170,7 +180,7 @@ static struct runtime_container *create(const struct request *request, bool deta
         return NULL;
     c = create_in(request, directory, config, bundle, detached, err);
     if (!c)
-        command_remove_state_dir(directory);
+        command_discard_state_dir(directory, err);
     return c;
 }
 
@@ -232,9 +242,9 @@ int command_run_container(struct request *request, struct err *err)
         notify_wait(&notify, runtime_pid(c), runtime_pidfd(c));
         return 0;
     }
-    status = command_attend(runtime_pidfd(c), console, &notify);
+    status = command_attend(runtime_pidfd(c), console, &notify, err);
     close_fd(&console);
-    if (!request->keep && command_destroy(request, c, /* force= */ true, err) < 0)
+    if (!request->keep && command_destroy(request, c, /* force= */ true, status < 0 ? NULL : err) < 0)
         return -1;
     return status;
 }
@@ -250,10 +260,8 @@ static int delete_one(const struct request *request, struct err *err)
     c = runtime_open(directory, &opening);
     if (c)
         return command_destroy(request, c, request->force, err);
-    if (request->force && opening.kind == ERR_NOT_FOUND) {
-        (void)path_remove_all(AT_FDCWD, directory); /* what a create that was killed has left */
-        return 0;
-    }
+    if (request->force && opening.kind == ERR_NOT_FOUND)
+        return runtime_sweep(directory, err);
     if (err)
         *err = opening;
     return -1;

@@ -304,7 +304,8 @@ static int execute(struct init *in, struct err *err)
 
     if (!in->spec->has_process)
         return err_set(err, ERR_INVALID, "invalid configuration: process: missing, and needed to start");
-    process_make_env(p, &env);
+    if (process_make_env(p, &env, err) < 0 || sync_announce(in->sync, err) < 0)
+        return -1;
     if (process_close_descriptors(in->options->preserve_fds, &sync, 1, err) < 0 ||
         process_confine(p, in->filter, in->sync, err) < 0)
         return -1;

@@ -72,7 +72,7 @@ int process_set_directory(const struct spec_process *p, struct err *err);
 const char *process_reason(int errnum, char *out, size_t size);
 /* HOME, when the environment lacks it, from the root's /etc/passwd. *ret_env is a NULL-terminated copy of
  * env. */
-void process_make_env(const struct spec_process *p, char ***ret_env);
+int process_make_env(const struct spec_process *p, char ***ret_env, struct err *err);
 /* Finds args[0] as execvp(3) would, with the process's own PATH. The caller frees *ret_program. */
 int process_find_program(const struct spec_process *p, struct err *err, char **ret_program);
 /* LSM label for the next execve(). procfs: the host's. */

@@ -28,17 +28,26 @@ enum { PASSWD_MAX = 10 * 1024 * 1024 };
 
 /* The home directory of a user of the container, from its own file, which is read as data and within bounds.
  */
-static char *home_of(uint32_t uid)
+static int home_of(uint32_t uid, char **ret)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(PASSWD_MAX);
     _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_close_ int fd =
-        root < 0 ? -EBADF : path_open_in_root(root, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+        root < 0 ? -errno : path_open_in_root(root, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     struct stat st;
     char *rest, *line;
+    int result;
 
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fd_read_all(fd, &text) < 0 || !text.data)
-        return NULL;
+    *ret = NULL;
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -EACCES || fd == -ENXIO)
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fd < 0 ? fd : -errno;
+    if (!S_ISREG(st.st_mode))
+        return 0;
+    result = fd_read_all(fd, &text);
+    if (result < 0 || !text.data)
+        return result == -EFBIG || result == -ENOSPC ? 0 : result;
     for (rest = text.data; (line = strsep(&rest, "\n"));) {
         char *field[7] = {0};
         size_t n = 0;
@@ -47,9 +56,11 @@ static char *home_of(uint32_t uid)
         while (n < ARRAY_SIZE(field) && line)
             field[n++] = strsep(&line, ":");
         if (n == ARRAY_SIZE(field) && str_to_u32(field[2], &id) == 0 && id == uid && *field[5])
-            return xstrdup(field[5]);
+            *ret = xstrdup(field[5]);
+        if (*ret)
+            break;
     }
-    return NULL;
+    return 0;
 }
 
 static size_t name_length(const char *variable)
@@ -68,7 +79,7 @@ static size_t *find_variable(size_t *table, size_t size, const char *const *env,
     return &table[i];
 }
 
-void process_make_env(const struct spec_process *p, char ***ret_env)
+int process_make_env(const struct spec_process *p, char ***ret_env, struct err *err)
 {
     size_t count = 0, used = 0, *home;
     _cleanup_free_ size_t *table = NULL;
@@ -87,13 +98,19 @@ void process_make_env(const struct spec_process *p, char ***ret_env)
     }
     home = find_variable(table, 2 * count + 3, env, "HOME");
     if (!*home || str_empty(strchr(env[*home - 1], '=')) || str_eq(env[*home - 1], "HOME=")) {
-        _cleanup_free_ char *directory = home_of(p->uid);
+        _cleanup_free_ char *directory = NULL;
+        int result = home_of(p->uid, &directory);
 
+        if (result < 0) {
+            free(env);
+            return err_errno(err, result, "read the home directory from /etc/passwd");
+        }
         if (!*home)
             *home = ++used;
         env[*home - 1] = xasprintf("HOME=%s", directory ? directory : "/");
     }
     *ret_env = (char **)env;
+    return 0;
 }
 
 const char *process_reason(int errnum, char *out, size_t size)
