@@ -17,22 +17,26 @@ struct covers {
     int empty; /* the tmpfs, made when first needed */
 };
 
-static bool is_null(int fd)
+/* 1, 0 or -errno. */
+static int is_null(int fd)
 {
     struct stat st;
 
-    return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    return fstat(fd, &st) < 0 ? -errno : S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 static int open_null(const struct rootfs *r, struct err *err)
 {
     _cleanup_close_ int own = path_open_in_root(r->root, "/dev/null", O_PATH | O_NOFOLLOW, 0), tree = -EBADF;
+    int result = own == -ENOENT || own == -ENOTDIR || own == -ELOOP ? 0 : own < 0 ? own : is_null(own);
 
-    tree = is_null(own) ? mount_tree_open(own, "", /* recursive= */ false)
+    if (result < 0)
+        return err_errno(err, result, "look at the container's /dev/null");
+    tree = result ? mount_tree_open(own, "", /* recursive= */ false)
                         : mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
     if (tree < 0)
         return err_errno(err, tree, "open /dev/null");
-    return is_null(tree) ? take_fd(&tree) : err_set(err, ERR_SYSTEM, "/dev/null is not the null device");
+    return is_null(tree) == 1 ? take_fd(&tree) : err_set(err, ERR_SYSTEM, "/dev/null is not the null device");
 }
 
 static int cover_file(struct rootfs *r, const char *path, int target, struct err *err)
