@@ -165,6 +165,10 @@ struct runtime_container *runtime_open(const char *state_dir, struct err *err)
             err_errno(err, errno, "open %s", path);
         return NULL;
     }
+    if (st.st_size == 0) { /* state_plan() was about to write it */
+        err_set(err, ERR_NOT_FOUND, "container does not exist (it is half made)");
+        return NULL;
+    }
     if (load(c, err) < 0)
         return NULL;
     c->pidfd = c->pid > 0 ? pidfd_from_pid(c->pid) : -ESRCH;
