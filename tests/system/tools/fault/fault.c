@@ -9,6 +9,13 @@
  *     --kill          the runtime is killed there instead
  *     --at P:N        only call N of process P
  *     --verbose       what came of each
+ *
+ *   fault swap [OPTIONS] A B [A B …]  runs the container while each A and B are exchanged, at each call that takes a path
+ *
+ *     --sentinel DIRECTORY  stands for the host and has to stay as it is
+ *     --from P              at the calls of process P and those born later (1)
+ *
+ *   fault paths [OPTIONS]             prints the calls of init with a path, up to pivot_root()
  */
 #include <getopt.h>
 #include <sched.h>
@@ -19,6 +26,7 @@
 #include <unistd.h>
 
 #include "portrait.h"
+#include "swap.h"
 #include "sweep.h"
 
 static const struct option table[] = {
@@ -30,63 +38,86 @@ static const struct option table[] = {
     {"kill", no_argument, NULL, 'k'},
     {"at", required_argument, NULL, 'a'},
     {"verbose", no_argument, NULL, 'v'},
+    {"sentinel", required_argument, NULL, 'S'},
+    {"from", required_argument, NULL, 'f'},
     {NULL, 0, NULL, 0},
 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: fault portrait | wait | sweep --runtime FILE --state DIR --bundle DIR --cgroup "
-                    "NAME [--variant N] "
-                    "[--kill] [--at P:N] [--verbose] COMMAND\n");
+    fprintf(stderr, "usage: fault portrait | wait | sweep | swap | paths …: see the source\n");
     return 2;
 }
 
-static int sweep_main(int argc, char **argv)
+static bool parse(int argc, char **argv, struct options *o, struct swap *swap)
 {
-    char id[32];
-    struct options o = {.process = -1};
     int c;
 
-    snprintf(id, sizeof(id), "fault-%d", getpid());
-    o.place.id = id;
     while ((c = getopt_long(argc, argv, "", table, NULL)) >= 0)
         switch (c) {
         case 'r':
-            o.runtime = optarg;
+            o->runtime = optarg;
             break;
         case 's':
-            o.place.state = optarg;
+            o->place.state = optarg;
             break;
         case 'b':
-            o.place.bundle = optarg;
+            o->place.bundle = optarg;
             break;
         case 'c':
-            o.place.cgroup = optarg;
+            o->place.cgroup = optarg;
             break;
         case 'n':
-            o.variant = (unsigned)atoi(optarg);
+            o->variant = (unsigned)atoi(optarg);
             break;
         case 'k':
-            o.kill = true;
+            o->kill = true;
             break;
         case 'v':
-            o.verbose = true;
+            o->verbose = true;
+            break;
+        case 'S':
+            swap->sentinel = optarg;
+            break;
+        case 'f':
+            swap->first = (unsigned)atoi(optarg);
             break;
         case 'a':
-            if (sscanf(optarg, "%d:%d", &o.process, &o.number) != 2)
-                return usage();
+            if (sscanf(optarg, "%d:%d", &o->process, &o->number) != 2)
+                return false;
             break;
         default:
-            return usage();
+            return false;
         }
-    if (!o.runtime || !o.place.state || !o.place.bundle || !o.place.cgroup || optind + 1 != argc)
+    return o->runtime && o->place.state && o->place.bundle && o->place.cgroup;
+}
+
+static int interfere(const char *verb, int argc, char **argv)
+{
+    char id[32];
+    struct options o = {.process = -1};
+    struct swap swap = {.first = 1};
+
+    snprintf(id, sizeof(id), "fault-%d", getpid());
+    o.place.id = id;
+    if (!parse(argc, argv, &o, &swap))
         return usage();
     /* others' mounts come and go; in here there are only ours */
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
         perror("fault: a mount namespace");
         return 2;
     }
-    return sweep(argv[optind], &o);
+    if (strcmp(verb, "sweep") == 0 && optind + 1 == argc)
+        return sweep(argv[optind], &o);
+    if (strcmp(verb, "paths") == 0 && optind == argc)
+        return swap_print_paths(&o);
+    for (; optind + 1 < argc && swap.count < SWAP_PAIRS_MAX; optind += 2, swap.count++) {
+        swap.pairs[swap.count][0] = argv[optind];
+        swap.pairs[swap.count][1] = argv[optind + 1];
+    }
+    if (strcmp(verb, "swap") == 0 && optind == argc && swap.count && swap.sentinel)
+        return swap_sweep(&o, &swap);
+    return usage();
 }
 
 int main(int argc, char **argv)
@@ -97,7 +128,5 @@ int main(int argc, char **argv)
         pause();
         return 0;
     }
-    if (argc > 2 && strcmp(argv[1], "sweep") == 0)
-        return sweep_main(argc - 1, argv + 1);
-    return usage();
+    return argc > 2 ? interfere(argv[1], argc - 1, argv + 1) : usage();
 }

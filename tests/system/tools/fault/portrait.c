@@ -36,7 +36,7 @@ static void who(void)
                                         "Uid",
                                         "Gid",
                                         "Groups",
-                                        "NSpid",
+
                                         "SigBlk",
                                         "SigIgn",
                                         "SigCgt",

@@ -55,6 +55,8 @@ struct trace_result {
 void trace_run(char *const argv[], const struct trace_plan *plan, struct trace_result *result);
 /* Runs argv without looking at it; call is empty, calls and processes are 0. */
 void trace_plain(char *const argv[], struct trace_result *result);
+/* Likewise, with an output of its own: what others write meanwhile isn't in it, nor what it writes in theirs. */
+void trace_aside(char *const argv[], struct trace_result *result);
 /* What the programs of these two calls and all they leave running write to goes into one file; a new one from here on.
  * To be called before the first. */
 void trace_new_output(void);
