@@ -14,7 +14,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { DBUS_MESSAGE_MAX = 1 << 20, DBUS_TIMEOUT_MS = 30000 };
+enum { DBUS_MESSAGE_MAX = 1 << 20, DBUS_TIMEOUT_MS = 30000, DBUS_HEADER_FIXED = 16 };
+enum dbus_type { DBUS_CALL = 1, DBUS_RETURN, DBUS_ERROR, DBUS_SIGNAL };
 
 struct dbus;
 
@@ -39,7 +40,7 @@ struct dbus_array dbus_open_array(struct buf *b, size_t alignment);
 void dbus_close_array(struct buf *b, struct dbus_array array);
 
 struct dbus_message {
-    uint8_t type;
+    uint8_t type; /* enum dbus_type */
     uint32_t reply_serial;
     const char *interface, *member, *error; /* NULL: not there */
     const char *body;
@@ -47,6 +48,10 @@ struct dbus_message {
     char *storage;
 };
 void dbus_message_finish(struct dbus_message *m);
+/* The length of a whole message by the first bytes of its header, or -EBADMSG. */
+ssize_t dbus_message_length(const char header[DBUS_HEADER_FIXED]);
+/* Takes apart a message of that length, which it takes over. 0 or -EBADMSG. */
+int dbus_message_parse(char *whole, struct dbus_message *ret);
 /* The next value; false when the body ends before. Strings belong to the message. */
 bool dbus_read_u32(struct dbus_message *m, uint32_t *ret);
 bool dbus_read_string(struct dbus_message *m, const char **ret);
@@ -56,6 +61,9 @@ struct dbus_method {
     const char *destination, *path, *interface, *member;
     const char *signature; /* of the body, "" for none */
 };
+
+/* A whole message that calls a method. */
+void dbus_put_call(struct buf *b, const struct dbus_method *method, uint32_t serial, const struct buf *body);
 
 /* Calls and waits for the answer, which is the caller's to finish (ret may be NULL). An error from the other side is -1 with
  * its text; its kind is ERR_NOT_FOUND, ERR_CONFLICT, ERR_FORBIDDEN, ERR_INVALID or ERR_UNAVAILABLE where the error's name
