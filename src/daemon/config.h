@@ -34,6 +34,7 @@ struct config {
     bool iptables, ip_forward, ip_masq, icc;
 
     char *log_driver;
+    json_t *image_gc;        /* {"high":"85",…} or NULL */
     json_t *log_options;     /* {"max-size":"10m",…} or NULL */
     json_t *default_ulimits; /* [{"Name","Soft","Hard"},…] or NULL */
     int64_t default_shm_size;

@@ -135,6 +135,7 @@ static struct engine *daemon_open_engine(const struct config *c, struct err *err
         .labels = (const char *const *)c->labels,
         .log_driver = c->log_driver,
         .log_options = c->log_options,
+        .image_gc = c->image_gc,
         .default_ulimits = c->default_ulimits,
         .cgroup_parent = c->cgroup_parent,
         .seccomp_profile = c->seccomp_profile,

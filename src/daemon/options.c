@@ -30,6 +30,7 @@ const struct option_row option_rows[] = {
     {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},
     {"max-concurrent-uploads", 0, "max-concurrent-uploads", OPTION_INT, AT(max_concurrent_uploads), "N", "Layers that a push uploads at once (default 5)"},
+    {"image-gc", 0, "image-gc", OPTION_MAP, AT(image_gc), "KEY=VALUE", "Remove images unused the longest when the disk fills: high=85 [low=80] [min-age=24h] [keep=NAME,…]"},
 
     {"bridge", 'b', "bridge", OPTION_STRING, AT(bridge), "NAME", "Default bridge: \"none\" for no networks but host and none"},
     {"bip", 0, "bip", OPTION_STRING, AT(bip), "ADDRESS", "IPv4 address of the default bridge, with its prefix length"},

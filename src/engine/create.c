@@ -15,6 +15,7 @@
 #include "engine/container.h"
 #include "engine/fields.h"
 #include "engine/images.h"
+#include "engine/images_collect.h"
 #include "engine/kernel_limits.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
@@ -278,6 +279,8 @@ static int find_image_and_claim(struct creation *cr, const json_t *body)
         container_validate(&cr->e->options, cr->config, cr->host_config, cr->warnings, cr->err) == 0 &&
         creation_container(cr, body))
         r = claim_name(cr);
+    if (r == 0)
+        images_collect_used(cr->e, cr->image.id);
     engine_images_unlock(cr->e);
     return r;
 }

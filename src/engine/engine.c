@@ -18,6 +18,7 @@
 #include "engine/container.h"
 #include "engine/exec.h"
 #include "engine/images.h"
+#include "engine/images_collect.h"
 #include "engine/monitors.h"
 #include "engine/networks.h"
 #include "engine/recover.h"
@@ -63,6 +64,7 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->labels = copy_list(from->labels);
     to->log_driver = copy_or(from->log_driver, "json-file");
     to->log_options = from->log_options ? json_deep_copy(from->log_options) : NULL;
+    to->image_gc = from->image_gc ? json_deep_copy(from->image_gc) : NULL;
     to->default_ulimits = from->default_ulimits ? json_deep_copy(from->default_ulimits) : NULL;
     to->cgroup_parent = copy_or(from->cgroup_parent, tag);
     to->seccomp_profile = xstrdup(from->seccomp_profile);
@@ -92,6 +94,7 @@ static void options_finish(struct engine_options *o)
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free((char *)texts[i]);
     json_decref((json_t *)o->log_options);
+    json_decref((json_t *)o->image_gc);
     json_decref((json_t *)o->default_ulimits);
 }
 
@@ -227,7 +230,7 @@ static int open_all(struct engine *e, struct err *err)
         engine_networks_open(e, err) < 0 || engine_volumes_open(e, err) < 0 ||
         !(e->watcher = watcher_new(e, err)))
         return -1;
-    return recover_run(e, err);
+    return recover_run(e, err) < 0 ? -1 : images_collect_start(e, err);
 }
 
 struct engine *engine_open(const struct engine_options *options, struct err *err)
@@ -254,6 +257,7 @@ struct engine *engine_close(struct engine *e)
     e->closing = true;
     if (e->interrupt_fd >= 0)
         engine_interrupt(e);
+    images_collect_stop(e);
     e->watcher = watcher_free(e->watcher);
     engine_dismantle(e);
     if (e->volumes)

@@ -38,6 +38,7 @@ struct engine_options {
     const char *const *labels;     /* the engine's own, for info */
     const char *log_driver;        /* NULL: "json-file" */
     const json_t *log_options;     /* {"max-size":"10m",…} */
+    const json_t *image_gc;        /* see images_collect.h; NULL: off */
     const json_t *default_ulimits; /* [{"Name","Soft","Hard"}]; NULL: nofile 1024:524288 */
     const char *cgroup_parent;     /* NULL: the instance's tag */
     const char *seccomp_profile;   /* NULL or "builtin", "unconfined", or a file */

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/images_collect.h"
 #include "engine/images_internal.h"
 #include "image/reference.h"
 
@@ -54,6 +55,7 @@ void engine_images_close(struct engine *e)
 {
     if (!e->images)
         return;
+    images_collect_stop(e);
     json_decref(e->images->rows);
     json_decref(e->images->names);
     pthread_mutex_destroy(&e->images->lock);
@@ -162,6 +164,8 @@ static json_t *images_row(struct engine *e, const struct image *image, const jso
     json_set_int(row, "Created", image->created);
     json_object_set_new(row, "Platform", images_platform_json(&image->platform));
     json_object_set_new(row, "Labels", labels ? json_deep_copy(labels) : json_null());
+    if (json_object_get(old, "LastUsed"))
+        json_object_set(row, "LastUsed", json_object_get(old, "LastUsed"));
     json_set_int(row, "LastTagTime", image->tags ? clock_now() : json_int_or(old, "LastTagTime", 0));
     return row;
 }
@@ -190,6 +194,8 @@ int images_record(struct engine *e, const struct image *images, size_t n, struct
     }
     r = images_apply(e, change, err);
     engine_images_unlock(e);
+    if (r == 0)
+        images_collect_poke(e);
     return r;
 }
 

@@ -3,7 +3,7 @@
  *
  * rows:  {"sha256:…":
  * {"Manifest","Index","MediaType","Blobs":[…],"Layers":[…],"Size","Created","Platform","Labels",
- *        "LastTagTime","Orphan"}}       Orphan: removed by force while a container stands on it; kept out of
+ *        "LastTagTime","LastUsed","Orphan"}}       Orphan: removed by force while a container stands on it; kept out of
  * sight until no container does names: {"docker.io/library/busybox:latest": {"Image":"sha256:…"},
  * "…@sha256:…": …}
  *
@@ -17,10 +17,13 @@
 #include "engine/internal.h"
 #include "image/store.h"
 
+struct images_collect;
+
 struct engine_images {
     pthread_mutex_t lock; /* recursive */
     json_t *rows, *names;
     uint64_t generation; /* counts changes */
+    struct images_collect *collect; /* NULL: off */
 };
 
 /* Applies {"rows":{id: row or null},"names":{name: value or null}} to database and table in one transaction.
