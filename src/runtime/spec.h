@@ -33,7 +33,8 @@ struct spec_process {
     uint32_t uid, gid;
     gid_t *groups;
     size_t group_count;
-    int64_t umask; /* -1: as it is */
+    bool keep_groups; /* the caller's additional groups, by annotation run.oci.keep_original_groups */
+    int64_t umask;    /* -1: as it is */
     struct capability_sets capabilities;
     bool has_capabilities;
     struct spec_rlimit *rlimits;
@@ -49,8 +50,11 @@ struct spec_process {
 struct spec_mount {
     const char *destination, *type, *source;
     const char **json_options;
-    bool bind, recursive, remount, copy_up;
-    uint64_t set, recursive_set, recursive_clear; /* MOUNT_ATTR_… */
+    bool bind, recursive, remount, copy_up, copy_symlink, source_nofollow, target_nofollow;
+    uint64_t set, cleared; /* MOUNT_ATTR_… named as on, and as off */
+    bool has_flags;        /* any of them was named: a bind then has what `set` says, not what its source has … */
+    bool sets_atime;       /* … but for access times, unless one of theirs was named */
+    uint64_t recursive_set, recursive_clear;
     unsigned long propagation;                    /* MS_… with MS_REC, 0: none asked for */
     char **options;                               /* for the filesystem: "key=value" */
     bool idmap, idmap_recursive;

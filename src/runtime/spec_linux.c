@@ -157,6 +157,18 @@ static int net_devices_check(const struct spec *spec, struct err *err)
     return 0;
 }
 
+/* Without mappings the container's root is the caller: an unmapped one could do nothing at all. */
+static void map_caller(struct spec *spec)
+{
+    if (!spec_makes(spec, NAMESPACE_USER) || spec->uid_count || spec->gid_count)
+        return;
+    spec->uids = xcalloc(1, sizeof(*spec->uids));
+    spec->gids = xcalloc(1, sizeof(*spec->gids));
+    *spec->uids = (struct id_mapping){0, geteuid(), 1};
+    *spec->gids = (struct id_mapping){0, getegid(), 1};
+    spec->uid_count = spec->gid_count = 1;
+}
+
 static int validate(const struct spec *spec, struct err *err)
 {
     const struct spec_namespace *user = &spec->namespaces[NAMESPACE_USER];
@@ -164,11 +176,16 @@ static int validate(const struct spec *spec, struct err *err)
     if (!str_empty(spec->mount_label) && selinux_enabled())
         return err_set(err, ERR_NOT_IMPLEMENTED, "linux.mountLabel is not supported");
     if (spec_makes(spec, NAMESPACE_USER) && (!spec->uid_count || !spec->gid_count))
-        return spec_error(err, "linux.namespaces", "a new user namespace needs uidMappings and gidMappings");
+        return spec_error(err, "linux.namespaces",
+                          "a new user namespace needs both uidMappings and gidMappings");
     if (!user->wanted && (spec->uid_count || spec->gid_count))
         return spec_error(err, "linux.uidMappings", "mappings need a user namespace in linux.namespaces");
-    if (!spec->namespaces[NAMESPACE_MOUNT].wanted)
-        return spec_error(err, "linux.namespaces", "a container needs a mount namespace");
+    if (!spec->namespaces[NAMESPACE_MOUNT].wanted &&
+        ((spec->masked_paths && *spec->masked_paths) || (spec->readonly_paths && *spec->readonly_paths)))
+        return spec_error(err, "linux.maskedPaths",
+                          "masked and read-only paths need a mount namespace in linux.namespaces");
+    if (!spec->namespaces[NAMESPACE_MOUNT].wanted && spec->root_propagation_name)
+        return spec_error(err, "linux.rootfsPropagation", "it needs a mount namespace in linux.namespaces");
     if (spec->time_offsets && json_object_size(spec->time_offsets) && !spec_makes(spec, NAMESPACE_TIME))
         return spec_error(err, "linux.timeOffsets", "offsets need a new time namespace in linux.namespaces");
     if (spec->root_propagation_name && !spec->root_propagation)
@@ -217,5 +234,6 @@ int spec_linux_parse(const json_t *json, struct spec *spec, struct err *err)
         return -1;
     if (net_devices_check(spec, err) < 0 || rdt_check(spec->intel_rdt, err) < 0)
         return -1;
+    map_caller(spec);
     return validate(spec, err);
 }

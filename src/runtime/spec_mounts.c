@@ -10,7 +10,8 @@
 enum option_kind {
     OPTION_IGNORED, /* the default, or without meaning here */
     OPTION_SET,     /* an attribute of this mount */
-    OPTION_UNSET,   /* takes an earlier OPTION_SET back */
+    OPTION_ATIME,   /* likewise, of those that replace one another */
+    OPTION_UNSET,   /* takes an earlier one back, and what a bind's source has */
     OPTION_RECURSIVE_SET,
     OPTION_RECURSIVE_CLEAR,
     OPTION_PROPAGATION,
@@ -21,6 +22,9 @@ enum option_kind {
     OPTION_COPY_UP,
     OPTION_IDMAP,
     OPTION_RIDMAP,
+    OPTION_COPY_SYMLINK,
+    OPTION_SOURCE_NOFOLLOW,
+    OPTION_TARGET_NOFOLLOW,
 };
 
 /* To add an option: a row. Anything not listed goes to the filesystem as it is. */
@@ -35,16 +39,18 @@ static const struct {
     {"tmpcopyup", OPTION_COPY_UP, 0},
     {"idmap", OPTION_IDMAP, 0},
     {"ridmap", OPTION_RIDMAP, 0},
+    {"copy-symlink", OPTION_COPY_SYMLINK, 0},
+    {"src-nofollow", OPTION_SOURCE_NOFOLLOW, 0},
+    {"dest-nofollow", OPTION_TARGET_NOFOLLOW, 0},
     {"defaults", OPTION_IGNORED, 0},
     {"silent", OPTION_IGNORED, 0},
     {"loud", OPTION_IGNORED, 0},
     {"iversion", OPTION_IGNORED, 0},
     {"noiversion", OPTION_IGNORED, 0},
-    {"norelatime", OPTION_IGNORED, 0},
+    {"norelatime", OPTION_UNSET, 0},
     {"diratime", OPTION_UNSET, MOUNT_ATTR_NODIRATIME},
     {"atime", OPTION_UNSET, MOUNT_ATTR_NOATIME},
     {"nostrictatime", OPTION_UNSET, MOUNT_ATTR_STRICTATIME},
-    {"relatime", OPTION_UNSET, MOUNT_ATTR__ATIME},
     {"rw", OPTION_UNSET, MOUNT_ATTR_RDONLY},
     {"suid", OPTION_UNSET, MOUNT_ATTR_NOSUID},
     {"dev", OPTION_UNSET, MOUNT_ATTR_NODEV},
@@ -54,9 +60,10 @@ static const struct {
     {"nosuid", OPTION_SET, MOUNT_ATTR_NOSUID},
     {"nodev", OPTION_SET, MOUNT_ATTR_NODEV},
     {"noexec", OPTION_SET, MOUNT_ATTR_NOEXEC},
-    {"noatime", OPTION_SET, MOUNT_ATTR_NOATIME},
+    {"relatime", OPTION_ATIME, MOUNT_ATTR_RELATIME},
+    {"noatime", OPTION_ATIME, MOUNT_ATTR_NOATIME},
+    {"strictatime", OPTION_ATIME, MOUNT_ATTR_STRICTATIME},
     {"nodiratime", OPTION_SET, MOUNT_ATTR_NODIRATIME},
-    {"strictatime", OPTION_SET, MOUNT_ATTR_STRICTATIME},
     {"nosymfollow", OPTION_SET, MOUNT_ATTR_NOSYMFOLLOW},
     {"rro", OPTION_RECURSIVE_SET, MOUNT_ATTR_RDONLY},
     {"rnosuid", OPTION_RECURSIVE_SET, MOUNT_ATTR_NOSUID},
@@ -117,11 +124,20 @@ static void option_apply(struct spec_mount *m, enum option_kind kind, uint64_t v
     switch (kind) {
     case OPTION_IGNORED:
         break;
+    case OPTION_ATIME:
+        m->set &= ~(uint64_t)MOUNT_ATTR__ATIME;
+        m->sets_atime = true;
+        /* fall through */
     case OPTION_SET:
-        m->set = (m->set & ~atime) | value;
+        m->set |= value;
+        m->cleared &= ~value;
+        m->sets_atime |= value == MOUNT_ATTR_NODIRATIME;
+        m->has_flags = true;
         break;
     case OPTION_UNSET:
         m->set &= ~value;
+        m->cleared |= value;
+        m->has_flags = true;
         break;
     case OPTION_RECURSIVE_SET:
         m->recursive_set = (m->recursive_set & ~atime) | value;
@@ -154,6 +170,15 @@ static void option_apply(struct spec_mount *m, enum option_kind kind, uint64_t v
         /* fall through */
     case OPTION_IDMAP:
         m->idmap = true;
+        break;
+    case OPTION_COPY_SYMLINK:
+        m->copy_symlink = true;
+        break;
+    case OPTION_SOURCE_NOFOLLOW:
+        m->source_nofollow = true;
+        break;
+    case OPTION_TARGET_NOFOLLOW:
+        m->target_nofollow = true;
         break;
     }
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -18,22 +18,32 @@ bool mount_api_available(void)
     static int known = -1;
 
     if (known < 0) /* a call that can only fail tells whether it is there */
-        known = !getenv("KEG_NO_MOUNT_API") && syscall(SYS_mount_setattr, -EBADF, "", 0, NULL, 0) < 0 &&
-                errno != ENOSYS;
+        known = syscall(SYS_mount_setattr, -EBADF, "", 0, NULL, 0) < 0 && errno != ENOSYS;
     return known;
+}
+
+static int tree_open(int dirfd, const char *path, bool recursive, bool follow)
+{
+    unsigned flags =
+        (*path ? 0 : AT_EMPTY_PATH) | (recursive ? AT_RECURSIVE : 0) | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    int fd;
+
+    if (mount_api_available())
+        fd = open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+    else
+        fd = *path ? openat(dirfd, path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW))
+                   : fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+    return fd < 0 ? -errno : fd;
 }
 
 int mount_tree_open(int dirfd, const char *path, bool recursive)
 {
-    unsigned empty = *path ? 0 : AT_EMPTY_PATH;
-    int fd;
+    return tree_open(dirfd, path, recursive, /* follow= */ true);
+}
 
-    if (!mount_api_available())
-        fd = *path ? openat(dirfd, path, O_PATH | O_CLOEXEC) : fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
-    else
-        fd = open_tree(dirfd, path,
-                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | empty | (recursive ? AT_RECURSIVE : 0));
-    return fd < 0 ? -errno : fd;
+int mount_tree_open_nofollow(int dirfd, const char *path, bool recursive)
+{
+    return tree_open(dirfd, path, recursive, /* follow= */ false);
 }
 
 /* What the filesystem said about its refusal: messages are "e text". */
@@ -89,17 +99,12 @@ refused:
     return fd;
 }
 
-static int attributes(int fd, uint64_t set, uint64_t clear, unsigned long propagation, int userns,
-                      bool recursive)
+static int attributes(int fd, uint64_t set, uint64_t clear, unsigned long propagation, bool recursive)
 {
     struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation & ~MS_REC};
 
-    if (set & MOUNT_ATTR__ATIME)
+    if ((set | clear) & MOUNT_ATTR__ATIME) /* one field of several bits */
         attr.attr_clr |= MOUNT_ATTR__ATIME;
-    if (userns > 0) {
-        attr.attr_set |= MOUNT_ATTR_IDMAP;
-        attr.userns_fd = (uint64_t)userns;
-    }
     if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
         return 0;
     return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0
@@ -107,16 +112,62 @@ static int attributes(int fd, uint64_t set, uint64_t clear, unsigned long propag
                : 0;
 }
 
+int mount_tree_map(int tree, int userns, bool recursive)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
+
+    if (!mount_api_available())
+        return -EOPNOTSUPP;
+    return mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0
+               ? -errno
+               : 0;
+}
+
+int mount_attributes(int fd, uint64_t *ret)
+{
+    static const struct {
+        long statfs_flag;
+        uint64_t attribute;
+    } table[] = {
+        {ST_RDONLY, MOUNT_ATTR_RDONLY},   {ST_NOSUID, MOUNT_ATTR_NOSUID},
+        {ST_NODEV, MOUNT_ATTR_NODEV},     {ST_NOEXEC, MOUNT_ATTR_NOEXEC},
+        {ST_NOATIME, MOUNT_ATTR_NOATIME}, {ST_NODIRATIME, MOUNT_ATTR_NODIRATIME},
+        {0x2000, MOUNT_ATTR_NOSYMFOLLOW}, /* ST_NOSYMFOLLOW: the C library has no name for it */
+    };
+    struct statfs st;
+
+    if (fstatfs(fd, &st) < 0)
+        return -errno;
+    *ret = st.f_flags & (ST_NOATIME | ST_RELATIME) ? 0 : MOUNT_ATTR_STRICTATIME;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (st.f_flags & table[i].statfs_flag)
+            *ret |= table[i].attribute;
+    return 0;
+}
+
 int mount_set(int mount, uint64_t set, uint64_t clear, unsigned long propagation, bool recursive)
 {
     if (!mount_api_available())
         return mount_legacy_set(mount, set, clear, propagation, recursive);
-    return attributes(mount, set, clear, propagation, -EBADF, recursive);
+    return attributes(mount, set, clear, propagation, recursive);
 }
 
 int mount_set_propagation(const char *path, unsigned long propagation)
 {
     return mount(NULL, path, NULL, propagation, NULL) < 0 ? -errno : 0;
+}
+
+/* What goes as deep goes in one call. */
+static int set_all(int fd, const struct mount_request *r)
+{
+    bool deep = r->propagation & MS_REC;
+    uint64_t set = r->type ? 0 : r->set; /* fsmount() has done that */
+    int result = attributes(fd, set, r->clear, deep ? 0 : r->propagation, /* recursive= */ false);
+
+    if (result == 0)
+        result = attributes(fd, r->recursive_set, r->recursive_clear, deep ? r->propagation : 0,
+                            /* recursive= */ true);
+    return result;
 }
 
 int mount_place(const struct mount_request *r)
@@ -129,19 +180,7 @@ int mount_place(const struct mount_request *r)
     fd = r->type ? filesystem_new(r) : fcntl(r->tree, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return r->type ? fd : -errno;
-    if (r->type) { /* what fsmount() has set is done */
-        result = attributes(fd, 0, 0, r->propagation, -EBADF, r->propagation & MS_REC);
-    } else if (!(r->propagation & MS_REC) || r->set) {
-        result = attributes(fd, r->set, 0, r->propagation & MS_REC ? 0 : r->propagation, -EBADF, false);
-        if (result == 0 && r->propagation & MS_REC)
-            result = attributes(fd, 0, 0, r->propagation, -EBADF, true);
-    } else {
-        result = attributes(fd, 0, 0, r->propagation, -EBADF, true);
-    }
-    if (result == 0)
-        result = attributes(fd, r->recursive_set, r->recursive_clear, 0, -EBADF, true);
-    if (result == 0 && r->userns > 0)
-        result = attributes(fd, 0, 0, 0, r->userns, r->idmap_recursive);
+    result = set_all(fd, r);
     if (result == 0 && r->target >= 0 &&
         move_mount(fd, "", r->target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         result = -errno;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,16 +19,25 @@ enum { FD_PATH_SIZE = 40 };
 static const struct {
     uint64_t attribute;
     unsigned long flag;
-    long statfs_flag;
 } flag_table[] = {
-    {MOUNT_ATTR_RDONLY, MS_RDONLY, 1},
-    {MOUNT_ATTR_NOSUID, MS_NOSUID, 2},
-    {MOUNT_ATTR_NODEV, MS_NODEV, 4},
-    {MOUNT_ATTR_NOEXEC, MS_NOEXEC, 8},
-    {MOUNT_ATTR_NOATIME, MS_NOATIME, 1024},
-    {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, 2048},
-    {MOUNT_ATTR_STRICTATIME, MS_STRICTATIME, 0},
-    {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, 0x2000},
+    {MOUNT_ATTR_RDONLY, MS_RDONLY},
+    {MOUNT_ATTR_NOSUID, MS_NOSUID},
+    {MOUNT_ATTR_NODEV, MS_NODEV},
+    {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+    {MOUNT_ATTR_NOATIME, MS_NOATIME},
+    {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME},
+    {MOUNT_ATTR_STRICTATIME, MS_STRICTATIME},
+    {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW},
+};
+
+/* What fsconfig(2) takes by name and mount(2) as a flag: fs_context(7)'s words, as mount(8) has them. */
+static const struct {
+    const char *option;
+    unsigned long set, clear;
+} superblock_table[] = {
+    {"sync", MS_SYNCHRONOUS, 0},  {"async", 0, MS_SYNCHRONOUS},   {"dirsync", MS_DIRSYNC, 0},
+    {"lazytime", MS_LAZYTIME, 0}, {"nolazytime", 0, MS_LAZYTIME}, {"mand", MS_MANDLOCK, 0},
+    {"nomand", 0, MS_MANDLOCK},   {"ro", MS_RDONLY, 0},
 };
 
 static const char *fd_path(int fd, char out[FD_PATH_SIZE])
@@ -48,23 +56,36 @@ static unsigned long flags_of(uint64_t set)
     return flags;
 }
 
+/* A remount states all of them: what isn't mentioned is off. */
+static int remount(int mount_fd, const char *path, uint64_t set, uint64_t clear)
+{
+    uint64_t have, want;
+    int result = mount_attributes(mount_fd, &have);
+
+    if (result < 0)
+        return result;
+    if ((set | clear) & MOUNT_ATTR__ATIME)
+        clear |= MOUNT_ATTR__ATIME;
+    want = (have & ~clear) | set;
+    if (want == have)
+        return 0;
+    return mount(NULL, path, NULL,
+                 MS_REMOUNT | MS_BIND | flags_of(want) | (want & MOUNT_ATTR__ATIME ? 0 : MS_RELATIME),
+                 NULL) < 0
+               ? -errno
+               : 0;
+}
+
 int mount_legacy_set(int mount_fd, uint64_t set, uint64_t clear, unsigned long propagation, bool recursive)
 {
     char path[FD_PATH_SIZE];
-    unsigned long flags = 0;
-    struct statfs st;
 
     fd_path(mount_fd, path);
     if (set || clear) {
-        if (recursive)
-            return -EOPNOTSUPP;
-        if (fstatfs(mount_fd, &st) < 0)
-            return -errno;
-        for (size_t i = 0; i < ARRAY_SIZE(flag_table); i++)
-            if (st.f_flags & flag_table[i].statfs_flag && !(clear & flag_table[i].attribute))
-                flags |= flag_table[i].flag;
-        if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags | flags_of(set), NULL) < 0)
-            return -errno;
+        int result = recursive ? -EOPNOTSUPP : remount(mount_fd, path, set, clear);
+
+        if (result < 0)
+            return result;
     }
     if (propagation && mount(NULL, path, NULL, propagation | (recursive ? MS_REC : 0), NULL) < 0)
         return -errno;
@@ -85,8 +106,9 @@ static int mount_id(int fd, uint64_t *ret_id, bool *ret_is_root)
 /* A descriptor of what is now mounted at the target. */
 static int reopen(const struct mount_request *r)
 {
+    int flags = O_PATH | (r->nofollow ? O_NOFOLLOW : 0);
     _cleanup_close_ int fd =
-        r->root >= 0 ? path_open_in_root(r->root, r->path, O_PATH, 0) : open(r->path, O_PATH | O_CLOEXEC);
+        r->root >= 0 ? path_open_in_root(r->root, r->path, flags, 0) : open(r->path, flags | O_CLOEXEC);
     uint64_t before = 0, after = 0;
     bool is_root = false;
     int result;
@@ -101,27 +123,54 @@ static int reopen(const struct mount_request *r)
     return before == after || !is_root ? -ELOOP : take_fd(&fd);
 }
 
+/* The options as one string, without those that are flags here. */
+static char *join_options(char *const *options, unsigned long *flags)
+{
+    _cleanup_strv_ char **kept = NULL;
+
+    for (; options && *options; options++) {
+        size_t i = 0;
+
+        while (i < ARRAY_SIZE(superblock_table) && !str_eq(superblock_table[i].option, *options))
+            i++;
+        if (i == ARRAY_SIZE(superblock_table))
+            strv_push(&kept, *options);
+        else
+            *flags = (*flags & ~superblock_table[i].clear) | superblock_table[i].set;
+    }
+    return kept ? strv_join(kept, ",") : NULL;
+}
+
+static int mount_new(const struct mount_request *r, const char *target)
+{
+    unsigned long flags = flags_of(r->set);
+    _cleanup_free_ char *data = join_options(r->options, &flags);
+
+    return mount(r->source ? r->source : "none", target, r->type, flags, data) < 0 ? -errno : 0;
+}
+
 int mount_legacy_place(const struct mount_request *r)
 {
-    _cleanup_free_ char *data = r->options ? strv_join(r->options, ",") : NULL;
     char source[FD_PATH_SIZE], target[FD_PATH_SIZE];
     _cleanup_close_ int fd = -EBADF;
-    int result = 0;
+    int result;
 
-    if (r->target < 0 || r->userns > 0 || r->recursive_set || r->recursive_clear)
+    if (r->target < 0 || r->recursive_set || r->recursive_clear)
         return -EOPNOTSUPP;
     fd_path(r->target, target);
     if (r->type)
-        result = mount(r->source ? r->source : "none", target, r->type, flags_of(r->set), data);
+        result = mount_new(r, target);
+    else if (mount(fd_path(r->tree, source), target, NULL, MS_BIND | (r->recursive ? MS_REC : 0), NULL) < 0)
+        result = -errno;
     else
-        result = mount(fd_path(r->tree, source), target, NULL, MS_BIND | (r->recursive ? MS_REC : 0), NULL);
+        result = 0;
     if (result < 0)
-        return -errno;
+        return result;
     fd = reopen(r);
     if (fd < 0)
         return fd;
-    if (!r->type && r->set)
-        result = mount_legacy_set(fd, r->set, 0, 0, false);
+    if (!r->type)
+        result = mount_legacy_set(fd, r->set, r->clear, 0, false);
     if (result == 0 && r->propagation)
         result = mount_legacy_set(fd, 0, 0, r->propagation & ~MS_REC, r->propagation & MS_REC);
     return result < 0 ? result : take_fd(&fd);

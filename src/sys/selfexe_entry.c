@@ -104,9 +104,8 @@ BARE static int wanted(const long *stack)
         clones |= is_one_of(argv[i], SELFEXE_CLONING_COMMANDS);
     if (!clones)
         return 0;
-    for (; *env; env++)
-        if (starts_with(*env, "KEG_NO_MOUNT_API="))
-            return 0;
+    while (*env)
+        env++;
     for (auxv = (const long *)(env + 1); auxv[0] != AT_NULL;
          auxv += 2) /* by descriptor: this is the second time */
         if (auxv[0] == AT_EXECFN && starts_with((const char *)auxv[1], "/dev/fd/"))

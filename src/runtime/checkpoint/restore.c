@@ -70,24 +70,14 @@ static bool is_on_tmpfs(const struct spec *spec, const char *path)
 static int make_place(struct rootfs *rootfs, size_t i, struct err *err)
 {
     const struct spec_mount *m = &rootfs->spec->mounts[i];
-    _cleanup_close_ int target = -EBADF, mounted = -EBADF;
-    struct stat st = {.st_mode = S_IFDIR};
+    _cleanup_close_ int target = -EBADF;
 
     if (m->remount || rootfs_is_cgroup(m) || is_on_tmpfs(rootfs->spec, m->destination))
         return 0;
-    if (m->bind && fstat(rootfs->sources[i], &st) < 0)
-        return err_errno(err, errno, "mount %s", m->source);
-    target = rootfs_open_target(rootfs, m->destination, S_ISDIR(st.st_mode), /* plain= */ false, err);
-    if (target < 0)
-        return -1;
-    if (!m->bind)
-        return 0;
-    mounted = mount_place(&(struct mount_request){.tree = rootfs->sources[i],
-                                                  .recursive = true,
-                                                  .target = target,
-                                                  .root = rootfs->root,
-                                                  .path = m->destination});
-    return mounted < 0 ? err_errno(err, mounted, "mount %s on %s", m->source, m->destination) : 0;
+    if (m->bind)
+        return rootfs_bind(rootfs, i, err);
+    target = rootfs_open_target(rootfs, rootfs->mounts[i].target, TARGET_DIRECTORY, err);
+    return target < 0 ? -1 : 0;
 }
 
 static int make_places_in(struct rootfs *rootfs, const char *root, struct err *err)

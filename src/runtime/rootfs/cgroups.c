@@ -131,10 +131,9 @@ static int legacy(struct rootfs *r, const struct spec_mount *m, int target, stru
     return result < 0 ? err_errno(err, result, "make %s read-only", m->destination) : 0;
 }
 
-int rootfs_mount_cgroup(struct rootfs *r, const struct spec_mount *m, struct err *err)
+int rootfs_mount_cgroup(struct rootfs *r, const struct spec_mount *m, const char *path, struct err *err)
 {
-    _cleanup_close_ int target =
-        rootfs_open_target(r, m->destination, /* directory= */ true, /* plain= */ false, err);
+    _cleanup_close_ int target = rootfs_open_target(r, path, TARGET_DIRECTORY, err);
     enum cgroup_mode mode = cgroup_mode();
 
     if (target < 0)

@@ -1,6 +1,7 @@
 /* /dev: the nodes every container has, those it asks for, links, and the console. */
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -44,28 +45,81 @@ static bool same_device(int fd, const struct spec_device *d)
            (d->type == S_IFIFO || st.st_rdev == makedev((unsigned)d->major, (unsigned)d->minor));
 }
 
+static int place_node(struct rootfs *r, const struct spec_device *d, int tree, uint64_t set, struct err *err)
+{
+    _cleanup_close_ int target = rootfs_open_target(r, d->path, TARGET_PLAIN, err), mounted = -EBADF;
+
+    if (target < 0)
+        return -1;
+    mounted = mount_place(&(struct mount_request){.tree = tree,
+                                                  .set = set,
+                                                  .propagation = MS_PRIVATE,
+                                                  .target = target,
+                                                  .root = r->root,
+                                                  .path = d->path});
+    return mounted < 0 ? err_errno(err, mounted, "bind %s", d->path) : 0;
+}
+
 /* The host's node of the same path, when it is the same device. A read-only mount: what is written to a device doesn't
  * mind, but mode and owner of the host's node stay as they are. */
 static int bind_node(struct rootfs *r, const struct spec_device *d, struct err *err)
 {
-    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, d->path, /* recursive= */ false), target = -EBADF,
-                        mounted = -EBADF;
+    _cleanup_close_ int tree = mount_tree_open(AT_FDCWD, d->path, /* recursive= */ false);
 
     if (tree < 0)
         return err_errno(err, tree, "open the host's %s", d->path);
     if (!same_device(tree, d))
         return err_set(err, ERR_INVALID, "the host's %s is not device %lld:%lld", d->path,
                        (long long)d->major, (long long)d->minor);
-    target = rootfs_open_target(r, d->path, /* directory= */ false, /* plain= */ true, err);
-    if (target < 0)
-        return -1;
-    mounted = mount_place(&(struct mount_request){.tree = tree,
-                                                  .set = MOUNT_ATTR_RDONLY,
-                                                  .propagation = MS_PRIVATE,
-                                                  .target = target,
-                                                  .root = r->root,
-                                                  .path = d->path});
-    return mounted < 0 ? err_errno(err, mounted, "bind %s", d->path) : 0;
+    return place_node(r, d, tree, MOUNT_ATTR_RDONLY, err);
+}
+
+/* As the host has it; an id that isn't mapped stays the host's root's, whom the container sees as nobody. */
+static uint32_t host_id(const struct id_mapping *map, size_t count, uint32_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (id >= map[i].container && id - map[i].container < map[i].size)
+            return map[i].host + (id - map[i].container);
+    return 0;
+}
+
+/* A node in `directory`, as a tree to bind. Kernels before 6.15 can't make one of what isn't mounted anywhere. */
+static int make_foreign_node(const struct rootfs *r, const struct spec_device *d, int directory,
+                             const char *name)
+{
+    const struct spec *spec = r->spec;
+
+    if (mknodat(directory, name, d->type | d->mode, makedev((unsigned)d->major, (unsigned)d->minor)) < 0 ||
+        fchownat(directory, name, host_id(spec->uids, spec->uid_count, d->uid),
+                 host_id(spec->gids, spec->gid_count, d->gid), AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    return mount_tree_open(directory, name, /* recursive= */ false);
+}
+
+int rootfs_open_devices(struct rootfs *r, struct err *err)
+{
+    static char mode[] = "mode=711", size[] = "size=64k";
+    char *options[] = {mode, size, NULL};
+    _cleanup_close_ int directory = -EBADF;
+    mode_t mask;
+
+    if (!r->spec->device_count || !mount_api_available())
+        return 0;
+    directory = mount_place(&(struct mount_request){
+        .type = "tmpfs", .source = "devices", .options = options, .target = -EBADF, .root = -EBADF});
+    if (directory == -EPERM) /* not for an ordinary user: the host's nodes have to do */
+        return 0;
+    if (directory < 0)
+        return err_errno(err, directory, "make a place for devices");
+    mask = umask(0);
+    for (size_t i = 0; i < r->spec->device_count; i++) {
+        char name[24];
+
+        snprintf(name, sizeof(name), "%zu", i);
+        r->nodes[i] = make_foreign_node(r, &r->spec->devices[i], directory, name);
+    }
+    umask(mask);
+    return 0;
 }
 
 static int make_node(struct rootfs *r, const struct spec_device *d, int directory, const char *name,
@@ -88,12 +142,15 @@ static int make_node(struct rootfs *r, const struct spec_device *d, int director
     return err_errno(err, errno, "mknod %s", d->path);
 }
 
-static int make_device(struct rootfs *r, const struct spec_device *d, int dev, struct err *err)
+/* `node`: made on the host's side, or -EBADF. */
+static int make_device(struct rootfs *r, const struct spec_device *d, int node, int dev, struct err *err)
 {
     _cleanup_free_ char *copy = xstrdup(d->path), *copy2 = xstrdup(d->path);
     const char *directory = dirname(copy), *name = basename(copy2);
     _cleanup_close_ int parent = -EBADF;
 
+    if (node >= 0)
+        return place_node(r, d, node, 0, err);
     if (r->foreign_user && d->type != S_IFIFO)
         return bind_node(r, d, err);
     if (str_eq(directory, "/dev"))
@@ -145,9 +202,9 @@ int rootfs_make_devices(struct rootfs *r, struct err *err)
         return err_errno(err, dev, "open /dev");
     mask = umask(0);
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(default_devices); i++)
-        result = make_device(r, &default_devices[i], dev, err);
+        result = make_device(r, &default_devices[i], -EBADF, dev, err);
     for (size_t i = 0; result == 0 && i < r->spec->device_count; i++)
-        result = make_device(r, &r->spec->devices[i], dev, err);
+        result = make_device(r, &r->spec->devices[i], r->nodes[i], dev, err);
     umask(mask);
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(links); i++)
         if (!str_eq(links[i].name, "core") || faccessat(r->procfs, "kcore", F_OK, 0) == 0)
@@ -157,8 +214,7 @@ int rootfs_make_devices(struct rootfs *r, struct err *err)
 
 static int bind_console(struct rootfs *r, int slave, struct err *err)
 {
-    _cleanup_close_ int target =
-        rootfs_open_target(r, "/dev/console", /* directory= */ false, /* plain= */ true, err);
+    _cleanup_close_ int target = rootfs_open_target(r, "/dev/console", TARGET_PLAIN, err);
     _cleanup_close_ int tree = -EBADF, mounted = -EBADF;
 
     if (target < 0)

@@ -12,39 +12,73 @@
 #include "runtime/rootfs/rootfs.h"
 #include "sys/mount.h"
 
-void rootfs_init(struct rootfs *r)
-{
-    size_t n = r->spec->mount_count;
-
-    r->tree = r->root = -EBADF;
-    r->sources = xcalloc(n ? n : 1, sizeof(*r->sources));
-    r->mappings = xcalloc(n ? n : 1, sizeof(*r->mappings));
-    for (size_t i = 0; i < n; i++)
-        r->sources[i] = r->mappings[i] = -EBADF;
-}
-
-void rootfs_finish(struct rootfs *r)
-{
-    for (size_t i = 0; r->sources && i < r->spec->mount_count; i++) {
-        close_fd(&r->sources[i]);
-        close_fd(&r->mappings[i]);
-    }
-    free(r->sources);
-    free(r->mappings);
-    r->sources = r->mappings = NULL;
-    close_fd(&r->tree);
-    close_fd(&r->root);
-}
-
 static char *host_path(const struct rootfs *r, const char *path)
 {
     return path_is_absolute(path) || !r->options->bundle ? xstrdup(path)
                                                          : path_join(r->options->bundle, path);
 }
 
+static bool is_single_layer(const struct runtime_overlay *overlay)
+{
+    return overlay && !overlay->upper && !overlay->lower[1];
+}
+
+/* The directory that is bound as the root, clean, or NULL when an overlay is. */
+static char *root_directory(const struct rootfs *r)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (is_single_layer(r->options->overlay)) /* the kernel wants two layers, or one and a writable one */
+        return xstrdup(r->options->overlay->lower[0]);
+    if (r->options->overlay || !r->spec->root_path)
+        return NULL;
+    path = host_path(r, r->spec->root_path);
+    return path_clean(path);
+}
+
+void rootfs_init(struct rootfs *r)
+{
+    size_t n = r->spec->mount_count;
+
+    r->tree = r->root = -EBADF;
+    r->directory = root_directory(r);
+    r->mounts = xcalloc(n ? n : 1, sizeof(*r->mounts));
+    for (size_t i = 0; i < n; i++)
+        r->mounts[i] = (struct rootfs_mount){
+            .target = rootfs_container_path(r, r->spec->mounts[i].destination, /* only_inside= */ false),
+            .source = -EBADF,
+            .mapping = -EBADF,
+            .read_only = -EBADF,
+        };
+    r->nodes = xcalloc(r->spec->device_count + 1, sizeof(*r->nodes));
+    for (size_t i = 0; i < r->spec->device_count; i++)
+        r->nodes[i] = -EBADF;
+}
+
+void rootfs_finish(struct rootfs *r)
+{
+    for (size_t i = 0; r->mounts && i < r->spec->mount_count; i++) {
+        free(r->mounts[i].target);
+        free(r->mounts[i].link);
+        close_fd(&r->mounts[i].source);
+        close_fd(&r->mounts[i].mapping);
+        close_fd(&r->mounts[i].read_only);
+    }
+    for (size_t i = 0; r->nodes && i < r->spec->device_count; i++)
+        close_fd(&r->nodes[i]);
+    free(r->mounts);
+    free(r->nodes);
+    free(r->directory);
+    r->mounts = NULL;
+    r->nodes = NULL;
+    r->directory = NULL;
+    close_fd(&r->tree);
+    close_fd(&r->root);
+}
+
 static unsigned long root_propagation(const struct rootfs *r)
 {
-    unsigned long asked = r->spec->root_propagation & ~MS_REC;
+    unsigned long asked = r->spec->root_propagation & ~(unsigned long)MS_REC;
 
     return MS_REC | (asked == 0 || asked == MS_SHARED || asked == MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
 }
@@ -143,28 +177,13 @@ static int overlay_detached(const struct rootfs *r, struct err *err)
                : fd;
 }
 
-static bool is_single_layer(const struct runtime_overlay *overlay)
-{
-    return overlay && !overlay->upper && !overlay->lower[1];
-}
-
-/* The directory that is bound as the root, or NULL when an overlay is. */
-static char *root_directory(const struct rootfs *r)
-{
-    if (is_single_layer(r->options->overlay)) /* the kernel wants two layers, or one and a writable one */
-        return xstrdup(r->options->overlay->lower[0]);
-    return r->options->overlay ? NULL : host_path(r, r->spec->root_path);
-}
-
 static int open_root_tree(struct rootfs *r, struct err *err)
 {
-    _cleanup_free_ char *directory = NULL;
     struct stat st;
 
     if (!r->options->overlay && !r->spec->root_path)
         return err_set(err, ERR_INVALID, "invalid configuration: root: missing");
-    directory = root_directory(r);
-    if (!directory) {
+    if (!r->directory) {
         if (!mount_api_available())
             return 0; /* made in place, by rootfs_mount_root() */
         r->tree = overlay_detached(r, err);
@@ -172,80 +191,56 @@ static int open_root_tree(struct rootfs *r, struct err *err)
             return 0;
         return r->tree < 0 ? -1 : 0;
     }
-    r->tree = mount_tree_open(AT_FDCWD, directory, /* recursive= */ true);
+    r->tree = mount_tree_open(AT_FDCWD, r->directory, /* recursive= */ true);
     if (r->tree < 0)
-        return err_errno(err, r->tree, "open the root filesystem %s", directory);
+        return err_errno(err, r->tree, "open the root filesystem %s", r->directory);
     if (fstat(r->tree, &st) < 0 || !S_ISDIR(st.st_mode))
-        return err_set(err, ERR_INVALID, "root.path %s is not a directory", directory);
+        return err_set(err, ERR_INVALID, "root.path %s is not a directory", r->directory);
     return 0;
-}
-
-static int open_source(struct rootfs *r, const struct spec_mount *m, struct err *err)
-{
-    _cleanup_free_ char *path = host_path(r, m->source);
-    int fd;
-
-    if (!path_is_absolute(path))
-        return err_set(err, ERR_INVALID, "mount %s: the source \"%s\" is relative and there is no bundle",
-                       m->destination, m->source);
-    fd = mount_tree_open(AT_FDCWD, path, m->recursive);
-    return fd < 0 ? err_errno(err, fd, "mount %s on %s: open the source", path, m->destination) : fd;
 }
 
 int rootfs_open_host(struct rootfs *r, struct err *err)
 {
     if (open_root_tree(r, err) < 0)
         return -1;
-    for (size_t i = 0; i < r->spec->mount_count; i++) {
-        const struct spec_mount *m = &r->spec->mounts[i];
-
-        if (!m->bind || m->remount)
-            continue;
-        r->sources[i] = open_source(r, m, err);
-        if (r->sources[i] < 0)
+    for (size_t i = 0; i < r->spec->mount_count; i++)
+        if (rootfs_opens_early(r, i) && rootfs_open_source(r, i, err) < 0)
             return -1;
-    }
-    return 0;
+    return r->foreign_user ? rootfs_open_devices(r, err) : 0;
 }
 
-/* Hooks on the host's side that enter the mount namespace look for the root under the path it has on the host. */
-static bool is_looked_for(const struct rootfs *r)
+static bool owns_mounts(const struct rootfs *r)
 {
-    static const enum spec_hook_stage stages[] = {HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER};
-
-    for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
-        if (r->spec->hooks[stages[i]].count)
-            return true;
-    return false;
+    return r->spec->namespaces[NAMESPACE_MOUNT].wanted;
 }
 
-/* Over everything, which is where no path has to be followed, if it can be. */
-static const char *choose_place(const struct rootfs *r, const char *directory)
+/* Where the root goes: over "/", which the descriptor calls leave reachable for all that is yet to be opened by its path;
+ * else over itself. */
+static const char *place_of_root(const struct rootfs *r)
 {
-    if (!mount_api_available())
-        return directory ? directory : r->options->overlay->lower[0];
-    return directory && is_looked_for(r) && access(directory, X_OK) == 0 ? directory : "/";
+    if (r->tree < 0)
+        return r->options->overlay->lower[0];
+    return mount_api_available() && owns_mounts(r) ? "/" : r->directory;
 }
 
+/* Propagation from the host goes on; what a mount is to have instead is its own matter. */
 int rootfs_mount_root(struct rootfs *r, struct err *err)
 {
-    _cleanup_free_ char *directory = root_directory(r);
-    const char *place = choose_place(r, directory);
+    const char *place = place_of_root(r);
     bool read_only = is_single_layer(r->options->overlay);
     _cleanup_close_ int target = -EBADF;
-    int result = mount_set_propagation("/", root_propagation(r));
+    int result = owns_mounts(r) ? mount_set_propagation("/", MS_SLAVE | MS_REC) : 0;
 
     if (result < 0)
         return err_errno(err, result, "cut the propagation of mounts");
+    if (!owns_mounts(r) && !r->directory)
+        return err_set(err, ERR_INVALID,
+                       "invalid configuration: linux.namespaces: layers need a mount namespace");
     target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (target < 0)
         return err_errno(err, errno, "open %s", place);
     if (r->tree < 0) {
-        close_fd(&target);
-        place = r->options->overlay->lower[0];
-        target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r->root =
-            target < 0 ? err_errno(err, errno, "open %s", place) : overlay_by_older_call(r, target, err);
+        r->root = overlay_by_older_call(r, target, err);
         return r->root < 0 ? -1 : 0;
     }
     r->root = mount_place(&(struct mount_request){.tree = r->tree,
@@ -256,6 +251,19 @@ int rootfs_mount_root(struct rootfs *r, struct err *err)
                                                   .root = -EBADF,
                                                   .path = place});
     return r->root < 0 ? err_errno(err, r->root, "put the root filesystem in place") : 0;
+}
+
+/* Nothing is made any more in what had to stay writable. */
+static int seal_mounts(struct rootfs *r, struct err *err)
+{
+    for (size_t i = 0; i < r->spec->mount_count; i++) {
+        int fd = r->mounts[i].read_only, result = fd < 0 ? 0 : mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+
+        if (result < 0)
+            return err_errno(err, result, "make %s read-only", r->mounts[i].target);
+        close_fd(&r->mounts[i].read_only);
+    }
+    return 0;
 }
 
 int rootfs_seal(struct rootfs *r, struct err *err)
@@ -271,17 +279,20 @@ int rootfs_seal(struct rootfs *r, struct err *err)
         /* a root that can't be written, or an odd directory: chdir() will tell what is wrong, if anything is
          */
     }
+    if (seal_mounts(r, err) < 0)
+        return -1;
     if (r->spec->root_readonly)
         result = mount_set(r->root, MOUNT_ATTR_RDONLY, 0, 0, /* recursive= */ false);
     return result < 0 ? err_errno(err, result, "make the root filesystem read-only") : 0;
 }
 
-/* Where pivot_root(2) can't be (an initramfs): the root is moved over "/". */
-static int move_over_root(struct rootfs *r)
+/* Where pivot_root(2) can't be (an initramfs): the root is moved over "/". In a mount namespace that others live in, it
+ * stays where it is. */
+static int change_root(struct rootfs *r)
 {
     if (fchdir(r->root) < 0)
         return -errno;
-    if (!mount_api_available() && mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+    if (owns_mounts(r) && !mount_api_available() && mount(".", "/", NULL, MS_MOVE, NULL) < 0)
         return -errno;
     return chroot(".") < 0 ? -errno : 0;
 }
@@ -304,8 +315,12 @@ int rootfs_pivot(struct rootfs *r, struct err *err)
     unsigned long asked = r->spec->root_propagation;
     struct stat expected, actual;
     char cwd[8];
-    int result = fstat(r->root, &expected) < 0 ? -errno : r->options->no_pivot ? move_over_root(r) : pivot(r);
+    bool pivots = owns_mounts(r) && !r->options->no_pivot;
+    int result;
 
+    if (owns_mounts(r) && !pivots && rootfs_hide_host(r, err) < 0)
+        return -1;
+    result = fstat(r->root, &expected) < 0 ? -errno : pivots ? pivot(r) : change_root(r);
     if (result < 0)
         return err_errno(err, result, "pivot_root");
     if (chdir("/") < 0 || stat(".", &actual) < 0)
@@ -313,7 +328,8 @@ int rootfs_pivot(struct rootfs *r, struct err *err)
     if (actual.st_dev != expected.st_dev || actual.st_ino != expected.st_ino || !getcwd(cwd, sizeof(cwd)) ||
         !str_eq(cwd, "/"))
         return err_set(err, ERR_SYSTEM, "pivot_root led to another directory than the container's root");
-    if ((asked & ~MS_REC) == MS_SHARED || (asked & ~MS_REC) == MS_UNBINDABLE)
+    if (owns_mounts(r) &&
+        ((asked & ~(unsigned long)MS_REC) == MS_SHARED || (asked & ~(unsigned long)MS_REC) == MS_UNBINDABLE))
         result = mount_set_propagation("/", asked);
     return result < 0 ? err_errno(err, result, "set the propagation of the root") : 0;
 }

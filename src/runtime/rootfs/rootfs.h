@@ -16,25 +16,37 @@
 #include "runtime/spec.h"
 
 struct cgroup;
+struct mount_request;
 
 struct rootfs {
     const struct spec *spec;
     const struct runtime_create_options *options;
-    struct cgroup *cgroup; /* NULL: none */
-    int procfs;            /* checked, the host's */
-    bool foreign_user;     /* in another user namespace than the host: no mknod */
-    int tree;              /* the root, not yet placed */
-    int *sources;          /* per mount: what it binds, else -EBADF */
-    int *mappings;         /* per mount: the user namespace it is mapped by, else -EBADF */
-    int root;              /* the root's descriptor, once mounted */
+    struct cgroup *cgroup;       /* NULL: none */
+    int procfs;                  /* checked, the host's */
+    bool foreign_user;           /* in another user namespace than the host: no mknod */
+    char *directory;             /* what is bound as the root, clean; NULL when an overlay is */
+    int tree;                    /* the root, not yet placed */
+    struct rootfs_mount *mounts; /* the configuration's, in its order */
+    int *nodes;                  /* per linux.devices: made on the host's side, else -EBADF */
+    int root;                    /* the root's descriptor, once mounted */
+};
+
+/* What is known of a mount besides what the configuration says. */
+struct rootfs_mount {
+    char *target;  /* its destination as the container sees it, clean */
+    int source;    /* what it binds, when that was opened before its turn; else -EBADF */
+    int mapping;   /* the user namespace it is mapped by, else -EBADF */
+    char *link;    /* copy-symlink: what the source points to, else NULL */
+    int read_only; /* becomes so at the end, when nothing needs to be made in it any more; else -EBADF */
 };
 
 void rootfs_init(struct rootfs *r);
 void rootfs_finish(struct rootfs *r);
 
-/* Opens what comes from the host's side: layers or root.path, and the sources of binds. In the caller of
- * runtime_create() when the container has a user namespace of its own (which may not see them), else in init;
- * before propagation is cut. */
+/* Opens what comes from the host's side and can't wait for its turn: layers or root.path, with a user namespace (which may
+ * not see them, nor make devices) the sources of binds and the devices, and what is to share its mounts with the host. In
+ * the caller of runtime_create() when the container has a user namespace of its own, else in init; before propagation is
+ * cut. */
 int rootfs_open_host(struct rootfs *r, struct err *err);
 /* Makes the mappings of idmapped mounts; in the caller of runtime_create(). */
 int rootfs_open_mappings(struct rootfs *r, struct err *err);
@@ -59,12 +71,39 @@ int rootfs_pivot(struct rootfs *r, struct err *err);
 
 /* Inside the folder. */
 
-/* Opens (and if it is missing, makes) what a mount goes on: a directory or an empty file. With `plain` the
- * last component must not be a symlink. O_PATH descriptor or -1. */
-int rootfs_open_target(struct rootfs *r, const char *path, bool directory, bool plain, struct err *err);
-/* type "cgroup" and "cgroup2". */
-int rootfs_mount_cgroup(struct rootfs *r, const struct spec_mount *m, struct err *err);
+enum {
+    TARGET_FILE = 0,
+    TARGET_DIRECTORY = 1,
+    TARGET_PLAIN = 2,    /* must not be a symlink */
+    TARGET_NOFOLLOW = 4, /* a symlink is itself what is mounted on */
+};
+/* Opens (and if it is missing, makes) what a mount goes on: a directory or an empty file. O_PATH descriptor or -1. */
+int rootfs_open_target(struct rootfs *r, const char *path, int flags, struct err *err);
+/* `path` as the container sees it: configurations may name what is in the root by its path on the host. Clean; the caller
+ * frees. NULL when `only_inside` and it isn't in the root. */
+char *rootfs_container_path(const struct rootfs *r, const char *path, bool only_inside);
+/* Refuses mounts that could fake /proc. `target` is the open mount point, `path` its clean name, `tree` what is bound there
+ * (-EBADF: a filesystem of its own). */
+int rootfs_check_target(int target, const char *path, const struct spec_mount *m, int tree, struct err *err);
+/* Takes over the descriptor of a new mount: one that covers the root is the root from then on. */
+void rootfs_take_mount(struct rootfs *r, const struct rootfs_mount *known, int mounted);
+/* Sets *err for a mount that failed. */
+int rootfs_mount_error(const struct spec_mount *m, int result, const char *log, struct err *err);
+/* Whether the source of mounts[i] has to be opened by rootfs_open_host(). */
+bool rootfs_opens_early(const struct rootfs *r, size_t i);
+/* Opens (or with copy-symlink, reads) the source of mounts[i], for rootfs_bind(). */
+int rootfs_open_source(struct rootfs *r, size_t i, struct err *err);
+/* Binds it. */
+int rootfs_bind(struct rootfs *r, size_t i, struct err *err);
+/* Places a tree of the host's; a /sys that is to be read-only is so with everything below. As mount_place(). */
+int rootfs_place_host_tree(struct rootfs *r, const struct mount_request *request);
+/* type "cgroup" and "cgroup2", on `path`. */
+int rootfs_mount_cgroup(struct rootfs *r, const struct spec_mount *m, const char *path, struct err *err);
 /* Copies the content of one directory into another: tmpcopyup. */
 int rootfs_copy_up(int from, int to, struct err *err);
+/* Makes the nodes of linux.devices for a container that may not; mode and owner (the host's ids of them) are right. */
+int rootfs_open_devices(struct rootfs *r, struct err *err);
+/* Takes away every procfs and sysfs of the host's that the container's mount namespace still holds. */
+int rootfs_hide_host(struct rootfs *r, struct err *err);
 
 #endif
