@@ -65,6 +65,8 @@ int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err);
 int launch_make_time_namespace(int procfs, const json_t *offsets, struct err *err);
 /* Kills a child of ours and reaps it. */
 void launch_kill(int *pidfd);
+/* Any signal to every process of a container without a cgroup (processes.c). */
+int processes_signal(struct runtime_container *c, int signal, struct err *err);
 /* Moves linux.netDevices from the caller's network namespace into the container's (netdevices.c). */
 int netdevices_move(const struct runtime_container *c, struct err *err);
 

@@ -146,6 +146,8 @@ int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *
 
     if (c->cgroup && (all || (signal == SIGKILL && outlives_init(c))))
         return signal == SIGKILL ? cgroup_kill(c->cgroup, err) : cgroup_signal(c->cgroup, signal, err);
+    if (all && !c->cgroup && signal != SIGKILL && spec_makes(c->spec, NAMESPACE_PID) && c->pidfd >= 0)
+        return processes_signal(c, signal, err);
     result = c->pidfd < 0 ? -ESRCH : pidfd_signal(c->pidfd, signal);
     if (result == -ESRCH)
         return err_set(err, ERR_CONFLICT, "container not running");

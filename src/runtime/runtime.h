@@ -102,6 +102,9 @@ struct runtime_exec_options {
 int runtime_exec(struct runtime_container *c, const struct runtime_exec_options *options, pid_t *ret_pid,
                  int *ret_pidfd, int *ret_console, struct err *err);
 
+/* The processes of the container, in the caller's pid namespace: those of its cgroup, or without one those of its pid
+ * namespace. The caller frees *ret_pids. */
+int runtime_pids(struct runtime_container *c, pid_t **ret_pids, size_t *ret_count, struct err *err);
 /* Signals init, or with `all` every process of the cgroup; so does SIGKILL where init's end isn't that of all others.
  * ERR_CONFLICT when nothing is left of it. */
 int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *err);

@@ -10,7 +10,6 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "runtime/command/command.h"
-#include "sys/cgroup.h"
 
 enum { OUTPUT_MAX = 64 * 1024 * 1024 };
 
@@ -128,9 +127,7 @@ int command_ps(struct request *request, struct err *err)
         return -1;
     if (request->format && !json && !str_eq(request->format, "table"))
         return err_set(err, ERR_INVALID, "invalid format option: %s", request->format);
-    if (!runtime_cgroup(c))
-        return err_set(err, ERR_CONFLICT, "container has no cgroup");
-    if (cgroup_pids(runtime_cgroup(c), /* recursive= */ true, &p.ids, &p.count, err) < 0)
+    if (runtime_pids(c, &p.ids, &p.count, err) < 0)
         return -1;
     result = json ? print_ids(&p) : print_table(&p, request->args, err);
     free(p.ids);

@@ -100,27 +100,30 @@ static void map_ids(json_t *linux_part, const char *member, uint32_t own, const 
     json_object_set_new(linux_part, member, map);
 }
 
-static bool has_user_namespace(const json_t *namespaces_of)
+/* The entry of linux.namespaces, NULL: none. */
+static const json_t *find_user_namespace(const json_t *list)
 {
     json_t *item;
     size_t i;
 
-    json_array_foreach (namespaces_of, i, item)
+    json_array_foreach (list, i, item)
         if (str_eq(json_str(item, "type"), "user"))
-            return true;
-    return false;
+            return item;
+    return NULL;
 }
 
 void command_add_user_namespace(json_t *config)
 {
     json_t *linux_part = json_object_get(config, "linux"), *list = json_object_get(linux_part, "namespaces");
     bool helpers = access("/usr/bin/newuidmap", X_OK) == 0 && access("/usr/bin/newgidmap", X_OK) == 0;
+    const json_t *listed = find_user_namespace(list);
 
-    if (geteuid() == 0 || !json_is_array(list) || has_user_namespace(list) ||
+    if (geteuid() == 0 || !json_is_array(list) || !str_empty(json_str(listed, "path")) ||
         json_array_size(json_object_get(linux_part, "uidMappings")) ||
         json_array_size(json_object_get(linux_part, "gidMappings")))
         return;
-    json_array_append_new(list, json_pack("{s:s}", "type", "user"));
+    if (!listed)
+        json_array_append_new(list, json_pack("{s:s}", "type", "user"));
     map_ids(linux_part, "uidMappings", geteuid(), helpers ? "/etc/subuid" : NULL);
     map_ids(linux_part, "gidMappings", getegid(), helpers ? "/etc/subgid" : NULL);
 }
