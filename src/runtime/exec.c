@@ -112,24 +112,12 @@ static int join(struct exec *x, struct err *err)
     return process_set_affinity(x->process.cpus_final, err);
 }
 
-static int set_oom_score(const struct exec *x, const char *process, struct err *err)
-{
-    char path[40], value[24];
-    int result;
-
-    if (x->process.oom_score_adj == INT64_MIN)
-        return 0;
-    snprintf(path, sizeof(path), "%s/oom_score_adj", process);
-    snprintf(value, sizeof(value), "%lld", (long long)x->process.oom_score_adj);
-    result = procfs_write(x->procfs, path, value);
-    return result < 0 ? err_errno(err, result, "set process.oomScoreAdj to %s", value) : 0;
-}
-
 static int clone_inside(struct exec *x, struct err *err)
 {
     pid_t pid;
 
-    if (set_oom_score(x, "self", err) < 0) /* as long as its files are ours */
+    if (oom_score_set(x->procfs, "self", x->process.oom_score_adj, err) <
+        0) /* as long as its files are ours */
         return -1;
     process_set_visible(false);
     if (join(x, err) < 0)
@@ -340,8 +328,9 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     if (pid < 0)
         return not_cloned(x, pid, err);
     snprintf(name, sizeof(name), "%d", pid);
-    result =
-        !x->in_between && set_oom_score(x, name, err) < 0 ? -1 : process_raise_rlimits(&x->process, pid, err);
+    result = !x->in_between && oom_score_set(x->procfs, name, x->process.oom_score_adj, err) < 0
+                 ? -1
+                 : process_raise_rlimits(&x->process, pid, err);
     if (result == 0 && x->container->spec->intel_rdt)
         result = join_rdt(x->container, pid, err);
     if (result == 0 && sync_send(socket, SYNC_GO, -1) < 0)

@@ -65,6 +65,10 @@ int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err);
 int launch_make_time_namespace(int procfs, const json_t *offsets, struct err *err);
 /* Kills a child of ours and reaps it. */
 void launch_kill(int *pidfd);
+/* process.oomScoreAdj of a process ("self" or its pid); INT64_MIN leaves it. An ordinary user can't lower it: then it stays,
+ * and there is a warning, which the caller frees (oom_score.c). */
+int oom_score_set(int procfs, const char *process, int64_t score, struct err *err);
+char *oom_score_warning(int64_t score);
 /* Any signal to every process of a container without a cgroup (processes.c). */
 int processes_signal(struct runtime_container *c, int signal, struct err *err);
 /* Moves linux.netDevices from the caller's network namespace into the container's (netdevices.c). */

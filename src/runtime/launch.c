@@ -214,17 +214,10 @@ int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err)
 
 static int set_oom_score(const struct runtime_container *c, int procfs, struct err *err)
 {
-    char path[40], value[24];
-    int result;
+    char name[16];
 
-    if (!c->spec->has_process || c->spec->process.oom_score_adj == INT64_MIN)
-        return 0;
-    snprintf(path, sizeof(path), "%d/oom_score_adj", c->pid);
-    snprintf(value, sizeof(value), "%lld", (long long)c->spec->process.oom_score_adj);
-    result = procfs_write(procfs, path, value);
-    return result < 0 ? err_errno(err, result,
-                                  "set process.oomScoreAdj to %s (lowering it needs CAP_SYS_RESOURCE)", value)
-                      : 0;
+    snprintf(name, sizeof(name), "%d", c->pid);
+    return c->spec->has_process ? oom_score_set(procfs, name, c->spec->process.oom_score_adj, err) : 0;
 }
 
 static int join_rdt(struct runtime_container *c, struct err *err)

@@ -58,8 +58,9 @@ int runtime_pids(struct runtime_container *c, pid_t **ret_pids, size_t *ret_coun
         return 0;
     wanted = pid_namespace_of_init(c);
     if (!wanted || wanted == pid_namespace_of("self"))
-        return err_set(err, ERR_CONFLICT, "container has no cgroup and no pid namespace of its own: its processes "
-                                          "can't be told from others");
+        return err_set(err, ERR_CONFLICT,
+                       "container has no cgroup and no pid namespace of its own: its processes "
+                       "can't be told from others");
     return in_namespace(wanted, ret_pids, ret_count, err);
 }
 
@@ -76,7 +77,8 @@ int processes_signal(struct runtime_container *c, int signal, struct err *err)
 
         snprintf(name, sizeof(name), "%d", pids[i]);
         if (pidfd >= 0 && pid_namespace_of(name) == pid_namespace_of_init(c))
-            (void)pidfd_signal(pidfd, signal); /* looked at with the descriptor in hand: it is still that one */
+            (void)pidfd_signal(pidfd,
+                               signal); /* looked at with the descriptor in hand: it is still that one */
     }
     return 0;
 }

@@ -117,7 +117,8 @@ int runtime_start(struct runtime_container *c, struct err *err)
         return err_errno(err, socket, "connect to %s", path);
     if (socket < 0)
         return err_set(err, ERR_CONFLICT, "cannot start a container that is %s", state_status(c));
-    if (path && unlink(path) < 0 && errno != ENOENT) /* it says that nobody has started it: gone before somebody has */
+    if (path && unlink(path) < 0 &&
+        errno != ENOENT) /* it says that nobody has started it: gone before somebody has */
         return err_errno(err, errno, "remove %s", path);
     result = launch_start(c, socket, err);
     if (result < 0)

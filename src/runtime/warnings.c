@@ -34,12 +34,15 @@ char **runtime_process_warnings(const struct runtime_container *c, const json_t 
     uint64_t available = user_namespace ? capability_all() : capability_available(), refused;
     struct capability_sets wanted = capability_sets_from_json(capabilities);
     char **warnings = NULL;
-    char *unavailable = unavailable_of(capabilities, available);
+    char *unavailable = unavailable_of(capabilities, available), *score;
 
     if (unavailable)
         strv_push_take(&warnings,
                        xasprintf("ignoring unknown or unavailable capabilities: [%s]", unavailable));
     free(unavailable);
+    score = oom_score_warning(json_int_or(process, "oomScoreAdj", INT64_MIN));
+    if (score)
+        strv_push_take(&warnings, score);
     refused = wanted.ambient & available & ~(wanted.permitted & wanted.inheritable);
     for (int i = 0; i <= capability_last(); i++)
         if (refused & CAPABILITY_BIT(i))
