@@ -26,6 +26,53 @@ bool json_is_too_deep(const char *text, size_t len)
     return false;
 }
 
+/* The length of a number's digits at p, 0 unless it is an integer that only uint64_t can hold. */
+static size_t wide_number(const char *p, const char *end, uint64_t *ret)
+{
+    size_t n = 0;
+
+    *ret = 0;
+    while (p + n < end && p[n] >= '0' && p[n] <= '9') {
+        unsigned digit = (unsigned)(p[n++] - '0');
+
+        if (__builtin_mul_overflow(*ret, 10, ret) || __builtin_add_overflow(*ret, digit, ret))
+            return 0;
+    }
+    return *ret > INT64_MAX && (p + n == end || !strchr(".eE", p[n])) ? n : 0;
+}
+
+static void write_wide(const char *text, size_t len, struct buf *out)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < len;) {
+        bool starts = !quoted && (i == 0 || !strchr("-+.eE0123456789", text[i - 1]));
+        uint64_t value = 0;
+        size_t n = starts ? wide_number(text + i, text + len, &value) : 0;
+
+        if (n)
+            buf_printf(out, "%lld", (long long)(int64_t)value);
+        else
+            buf_append(out, text + i, n = quoted && text[i] == '\\' && i + 1 < len ? 2 : 1);
+        if (n == 1 && text[i] == '"')
+            quoted = !quoted;
+        i += n;
+    }
+}
+
+json_t *json_parse_wide(const char *text, size_t len, const char *what, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf narrow =
+        BUF_INIT(len + len / 16 + 16); /* "-9223372036854775807" is a longer one */
+    json_error_t error;
+    json_t *json = json_is_too_deep(text, len) ? NULL : json_loadb(text, len, JSON_ALLOW_NUL, &error);
+
+    if (json)
+        return json;
+    write_wide(text, len, &narrow);
+    return json_parse(buf_str(&narrow), narrow.len, what, err);
+}
+
 json_t *json_parse(const char *text, size_t len, const char *what, struct err *err)
 {
     json_error_t error;
@@ -42,7 +89,8 @@ json_t *json_parse(const char *text, size_t len, const char *what, struct err *e
     return json;
 }
 
-json_t *json_load(int dirfd, const char *path, size_t max, struct err *err)
+static json_t *load(int dirfd, const char *path, size_t max,
+                    json_t *(*parse)(const char *, size_t, const char *, struct err *), struct err *err)
 {
     _cleanup_(buf_finish) struct buf b = BUF_INIT(max);
     int r = file_read(dirfd, path, &b);
@@ -55,7 +103,17 @@ json_t *json_load(int dirfd, const char *path, size_t max, struct err *err)
         err_errno(err, r, "open %s", path);
         return NULL;
     }
-    return json_parse(buf_str(&b), b.len, path, err);
+    return parse(buf_str(&b), b.len, path, err);
+}
+
+json_t *json_load(int dirfd, const char *path, size_t max, struct err *err)
+{
+    return load(dirfd, path, max, json_parse, err);
+}
+
+json_t *json_load_wide(int dirfd, const char *path, size_t max, struct err *err)
+{
+    return load(dirfd, path, max, json_parse_wide, err);
 }
 
 char *json_text(const json_t *json)

@@ -26,6 +26,10 @@ bool json_is_too_deep(const char *text, size_t len);
 json_t *json_parse(const char *text, size_t len, const char *what, struct err *err);
 /* Reads and parses a regular file of at most `max` bytes. */
 json_t *json_load(int dirfd, const char *path, size_t max, struct err *err);
+/* The same, also with numbers from 2^63 to 2^64-1, which become the negative number with the same bits: what is unsigned by its
+ * meaning is exact again by a cast to uint64_t (-1: RLIM_INFINITY). */
+json_t *json_load_wide(int dirfd, const char *path, size_t max, struct err *err);
+json_t *json_parse_wide(const char *text, size_t len, const char *what, struct err *err);
 /* Compact text, keys in insertion order; the caller frees. */
 char *json_text(const json_t *json);
 /* Appends the compact text of json to b. 0 or -errno. */

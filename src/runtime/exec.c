@@ -273,7 +273,7 @@ static int join_rdt(const struct runtime_container *c, pid_t pid, struct err *er
 }
 
 /* Until execve(): the terminal, a listener, an error or the end. */
-static int converse(struct exec *x, int pidfd, int socket, int *console, struct err *err)
+static int converse(struct exec *x, pid_t pid, int pidfd, int socket, int *console, struct err *err)
 {
     bool executes = false;
 
@@ -293,7 +293,7 @@ static int converse(struct exec *x, int pidfd, int socket, int *console, struct 
             *console = fd;
             break;
         case SYNC_LISTENER:
-            if (listener_deliver(x->container, fd, err) < 0 || sync_send(socket, SYNC_GO, -1) < 0) {
+            if (listener_deliver(x->container, pid, fd, err) < 0 || sync_send(socket, SYNC_GO, -1) < 0) {
                 close_fd(&fd);
                 return -1;
             }
@@ -338,7 +338,7 @@ static int spawn(struct exec *x, pid_t *ret_pid, int *ret_pidfd, int *ret_consol
     if (result == 0 && x->in_between)
         result = launch_follow(socket, &pid, &pidfd, err);
     if (result == 0)
-        result = converse(x, pidfd, socket, &console, err);
+        result = converse(x, pid, pidfd, socket, &console, err);
     if (result < 0) {
         launch_kill(&pidfd);
         return -1;

@@ -74,7 +74,7 @@ int processes_signal(struct runtime_container *c, int signal, struct err *err);
 /* Moves linux.netDevices from the caller's network namespace into the container's (netdevices.c). */
 int netdevices_move(const struct runtime_container *c, struct err *err);
 
-/* A handle of seccomp's notifications goes to the profile's listenerPath (config-linux.md). */
-int listener_deliver(const struct runtime_container *c, int listener, struct err *err);
+/* A handle of the seccomp notifications of process `pid` goes to the profile's listenerPath (config-linux.md). */
+int listener_deliver(const struct runtime_container *c, pid_t pid, int listener, struct err *err);
 
 #endif

@@ -111,6 +111,7 @@ static int get_filter(struct init *in, struct err *err)
         seccomp_get(spec->seccomp, spec->process.capabilities.bounding, in->options->seccomp_cache_dir, err);
     if (!in->filter)
         return err_wrap(err, "linux.seccomp");
+    log_debug("seccomp filter flags: %u", in->filter->flags);
     if (in->filter->wants_listener && !json_str(spec->seccomp, "listenerPath"))
         return err_set(err, ERR_INVALID, "linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
     return 0;
@@ -351,7 +352,7 @@ int launch_start(struct runtime_container *c, int socket, struct err *err)
             executes = true;
             break;
         case SYNC_LISTENER:
-            if (listener_deliver(c, fd, err) < 0)
+            if (listener_deliver(c, c->pid, fd, err) < 0)
                 return -1;
             if (sync_send(socket, SYNC_GO, -1) < 0)
                 return err_set(err, ERR_SYSTEM, "the container's process has ended");

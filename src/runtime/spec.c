@@ -60,14 +60,30 @@ static const struct spec_field top_fields[] = {
     {"annotations", SPEC_OBJECT, offsetof(struct spec, annotations), 0},
 };
 
+static int names_check(const json_t *config, const struct spec *spec, struct err *err)
+{
+    static const struct {
+        const char *key, *sysctl;
+    } names[] = {{"hostname", "kernel.hostname"}, {"domainname", "kernel.domainname"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *name = json_str(config, names[i].key), *also = json_str(spec->sysctl, names[i].sysctl);
+
+        if (str_empty(name))
+            continue;
+        if (!spec->namespaces[NAMESPACE_UTS].wanted)
+            return spec_error(err, names[i].key, "needs a \"%s\" namespace in linux.namespaces",
+                              namespaces[NAMESPACE_UTS].name);
+        if (also && !str_eq(also, name))
+            return spec_error(err, names[i].key, "\"%s\" is in conflict with the sysctl %s, \"%s\"", name,
+                              names[i].sysctl, also);
+    }
+    return 0;
+}
+
 static int parse(const json_t *config, struct spec *spec, struct err *err)
 {
     const json_t *root = json_object_get(config, "root"), *process = json_object_get(config, "process");
-    static const struct {
-        const char *key;
-        enum namespace_kind needs;
-    } names[] = {{"hostname", NAMESPACE_UTS}, {"domainname", NAMESPACE_UTS}};
-
     if (spec_read(config, "", top_fields, ARRAY_SIZE(top_fields), spec, err) < 0)
         return -1;
     if (spec->oci_version && !str_starts(spec->oci_version, "1."))
@@ -77,15 +93,12 @@ static int parse(const json_t *config, struct spec *spec, struct err *err)
     spec->has_process = json_is_object(process);
     if (spec->has_process && spec_process_parse(process, &spec->process, err) < 0)
         return -1;
+    spec->process.keep_groups = str_eq(json_str(spec->annotations, "run.oci.keep_original_groups"), "1");
     if (spec_mounts_parse(json_object_get(config, "mounts"), spec, err) < 0 ||
         hooks_parse(json_object_get(config, "hooks"), spec, err) < 0 ||
         spec_linux_parse(json_object_get(config, "linux"), spec, err) < 0)
         return -1;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (!str_empty(json_str(config, names[i].key)) && !spec->namespaces[names[i].needs].wanted)
-            return spec_error(err, names[i].key, "needs a \"%s\" namespace in linux.namespaces",
-                              namespaces[names[i].needs].name);
-    return 0;
+    return names_check(config, spec, err);
 }
 
 struct spec *spec_parse(const json_t *config, struct err *err)

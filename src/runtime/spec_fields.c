@@ -68,7 +68,7 @@ static bool integer_of(const json_t *value, int64_t min, int64_t max, int64_t *r
 
 static bool unsigned_of(const json_t *value, uint64_t *ret)
 {
-    if (json_is_integer(value) && json_integer_value(value) >= -1) {
+    if (json_is_integer(value)) { /* negative: see json_load_wide() */
         *ret = (uint64_t)json_integer_value(value);
         return true;
     }

@@ -203,6 +203,7 @@ void spec_process_inherit(struct spec_process *p, const struct spec_process *of)
 {
     if (!p->has_capabilities)
         p->capabilities = of->capabilities;
+    p->keep_groups = of->keep_groups;
     if (p->oom_score_adj == INT64_MIN)
         p->oom_score_adj = of->oom_score_adj;
     if (!p->rlimit_count && of->rlimit_count) {

@@ -22,7 +22,7 @@
 struct seccomp_filter {
     unsigned flags;       /* SECCOMP_FILTER_FLAG_… of the profile, without NEW_LISTENER */
     unsigned short count; /* instructions */
-    bool wants_listener;  /* a rule uses SCMP_ACT_NOTIFY */
+    bool wants_listener;  /* a rule uses SCMP_ACT_NOTIFY, or there is a listenerPath */
     struct sock_filter code[];
 };
 
@@ -58,5 +58,7 @@ json_t *seccomp_known_actions(void);
 json_t *seccomp_known_operators(void);
 json_t *seccomp_known_architectures(void);
 json_t *seccomp_known_flags(void);
+/* Those of them that the running kernel takes. */
+json_t *seccomp_supported_flags(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -127,7 +128,7 @@ static const struct {
 } flags[] = {
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-    {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+    {"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* there is no other thread that will see execve() */
     {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
 };
 
@@ -223,13 +224,12 @@ static int compile_flags(struct compilation *c, const json_t *seccomp, struct er
         c->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        unsigned flag = 0;
-        for (size_t k = 0; name && k < ARRAY_SIZE(flags); k++)
-            if (str_eq(flags[k].name, name))
-                flag = flags[k].flag;
-        if (!flag)
+        size_t k = 0;
+        while (k < ARRAY_SIZE(flags) && !str_eq(flags[k].name, name))
+            k++;
+        if (k == ARRAY_SIZE(flags))
             return err_set(err, ERR_INVALID, "seccomp: unknown flag \"%s\"", name ? name : "");
-        c->flags |= flag;
+        c->flags |= flags[k].flag;
     }
     return 0;
 }
@@ -517,8 +517,11 @@ struct seccomp_filter *seccomp_compile(const json_t *seccomp, uint64_t capabilit
     }
     (void)seccomp_attr_set(c.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree, not a list */
     if (compile_architectures(&c, seccomp, err) == 0 && compile_flags(&c, seccomp, err) == 0 &&
-        compile_rules(&c, seccomp, err) == 0)
+        compile_rules(&c, seccomp, err) == 0) {
+        /* who listens there waits for a descriptor, whether or not a rule notifies */
+        c.wants_listener |= !str_empty(json_str(seccomp, "listenerPath"));
         f = compile_link(&c, err);
+    }
     seccomp_release(c.ctx);
     return f;
 }
@@ -552,5 +555,19 @@ json_t *seccomp_known_flags(void)
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         json_array_append_new(list, json_string(flags[i].name));
+    return list;
+}
+
+/* The kernel looks at the flags before it reads the program: EFAULT means that it knows them. */
+json_t *seccomp_supported_flags(void)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        unsigned flag = flags[i].flag;
+        if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) /* goes with a listener only */
+            flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        if (!flag || (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT))
+            json_array_append_new(list, json_string(flags[i].name));
+    }
     return list;
 }

@@ -10,7 +10,8 @@
 
 /* Annotations that change what happens on the host: whoever passes on those of strangers has to leave them out. */
 static const char *const unsafe_annotations[] = {"run.oci.hooks.", "run.oci.pidfd_receiver",
-                                                 "org.systemd.property.", "org.criu.config"};
+                                                 "run.oci.keep_original_groups", "org.systemd.property.",
+                                                 "org.criu.config"};
 
 static json_t *strings(const char *const *list, size_t count)
 {
@@ -35,17 +36,28 @@ static json_t *namespace_names(void)
     return array;
 }
 
+/* All that are known by name, whether or not this kernel has them. */
+static json_t *capability_names(void)
+{
+    json_t *array = json_array();
+    const char *name;
+
+    for (int i = 0; (name = capability_name(i)); i++)
+        json_array_append_new(array, json_string(name));
+    return array;
+}
+
 static json_t *seccomp(void)
 {
     return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions", seccomp_known_actions(),
                      "operators", seccomp_known_operators(), "archs", seccomp_known_architectures(),
-                     "knownFlags", seccomp_known_flags(), "supportedFlags", seccomp_known_flags());
+                     "knownFlags", seccomp_known_flags(), "supportedFlags", seccomp_supported_flags());
 }
 
 static json_t *linux_part(void)
 {
-    json_t *object = json_pack("{s:o, s:o}", "namespaces", namespace_names(), "capabilities",
-                               capability_mask_to_json(capability_all()));
+    json_t *object =
+        json_pack("{s:o, s:o}", "namespaces", namespace_names(), "capabilities", capability_names());
 
     json_object_set_new(
         object, "cgroup",
@@ -53,7 +65,8 @@ static json_t *linux_part(void)
     json_object_set_new(object, "seccomp", seccomp());
     json_object_set_new(object, "apparmor", enabled());
     json_object_set_new(object, "selinux", enabled());
-    json_object_set_new(object, "intelRdt", enabled());
+    json_object_set_new(object, "intelRdt",
+                        json_pack("{s:b, s:b, s:b}", "enabled", 1, "schemata", 1, "monitoring", 1));
     json_object_set_new(
         object, "memoryPolicy",
         json_pack("{s:o, s:o}", "modes", process_memory_modes(), "flags", process_memory_flags()));

@@ -36,7 +36,7 @@ json_t *command_load_json(const char *path, struct err *err)
         err_errno(err, result, "open %s", path);
         return NULL;
     }
-    return json_parse(buf_str(&text), text.len, path, err);
+    return json_parse_wide(buf_str(&text), text.len, path, err);
 }
 
 /* Who made the container, from the host's /etc/passwd; "#1000" when it isn't there. No NSS: this program is static, and

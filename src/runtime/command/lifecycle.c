@@ -24,7 +24,7 @@ static json_t *load_config(const struct request *request, const char *bundle, st
     bool other = request->config && !str_eq(request->config, "config.json");
     _cleanup_free_ char *path = other ? xstrdup(request->config) : path_join(bundle, "config.json");
 
-    return json_load(AT_FDCWD, path, CONFIG_MAX, err);
+    return json_load_wide(AT_FDCWD, path, CONFIG_MAX, err);
 }
 
 static void add_variable(json_t *config, char *text)

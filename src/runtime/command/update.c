@@ -61,7 +61,7 @@ static json_t *read_standard_input(struct err *err)
     int result = fd_read_all(STDIN_FILENO, &text);
 
     if (result >= 0)
-        return json_parse(buf_str(&text), text.len, "resources", err);
+        return json_parse_wide(buf_str(&text), text.len, "resources", err);
     err_errno(err, result, "read standard input");
     return NULL;
 }

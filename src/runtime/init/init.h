@@ -83,6 +83,8 @@ int process_close_descriptors(unsigned preserve_fds, int *kept, size_t count, st
  * (see sync.h). Behind it a profile may refuse everything: nothing but process_execute() follows. */
 int process_confine(const struct spec_process *p, const struct seccomp_filter *filter, int sync,
                     struct err *err);
+/* A part of that: see filter.c. */
+int process_install_filter(const struct seccomp_filter *filter, int sync, struct err *err);
 /* execve(). Comes back only with an error. */
 int process_execute(const struct spec_process *p, const char *program, char *const *env, struct err *err);
 

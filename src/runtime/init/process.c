@@ -13,18 +13,17 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/init/init.h"
-#include "runtime/sync.h"
 #include "sys/procfs.h"
 #include "sys/pty.h"
 
 /* A pipe belongs to the user of the process, who may want to open it again as /dev/stdout. */
-static void give_pipe(int fd, uid_t uid)
+static void give_pipe(int fd, uid_t uid, gid_t gid)
 {
     struct stat st;
 
     if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || st.st_uid == uid)
         return;
-    if (fchown(fd, uid, (gid_t)-1) < 0)
+    if (fchown(fd, uid, gid) < 0)
         return; /* somebody else's pipe still works as it is */
 }
 
@@ -66,7 +65,7 @@ int process_set_stdio(const struct spec_process *p, const int stdio[3], int slav
             close(copies[i]);
         take_own_null(i);
         if (p->uid)
-            give_pipe(i, p->uid);
+            give_pipe(i, p->uid, p->gid);
     }
     return 0;
 }
@@ -88,7 +87,8 @@ int process_set_identity(const struct spec_process *p, struct err *err)
         result = capability_keep();
     if (result < 0)
         return err_errno(err, result, "limit capabilities");
-    if (setgroups(p->group_count, p->groups) < 0 && !(errno == EPERM && p->group_count == 0))
+    if (!p->keep_groups && setgroups(p->group_count, p->groups) < 0 &&
+        !(errno == EPERM && p->group_count == 0))
         return err_errno(err, errno, "set the %zu additional groups", p->group_count);
     if (process_set_rlimits(p, /* of_user= */ true, err) < 0)
         return -1;
@@ -151,21 +151,6 @@ int process_set_label(const struct spec_process *p, int procfs, struct err *err)
     return 0;
 }
 
-static int install_filter(const struct seccomp_filter *filter, int sync, struct err *err)
-{
-    _cleanup_close_ int listener = -EBADF;
-    int result = seccomp_install(filter, filter->wants_listener ? &listener : NULL);
-
-    if (result < 0)
-        return err_errno(err, result, "install the seccomp filter");
-    if (!filter->wants_listener)
-        return 0;
-    result = sync_send(sync, SYNC_LISTENER, listener);
-    if (result < 0)
-        return err_errno(err, result, "hand over seccomp's listener");
-    return sync_expect(sync, SYNC_GO, NULL, err);
-}
-
 /* Without no_new_privs the kernel wants CAP_SYS_ADMIN of whoever installs a filter, and the filter may forbid to give
  * it up afterwards. So it is kept beyond what the process is to have, until execve(), which makes the new sets from
  * the bounding, inheritable and ambient ones alone (capabilities(7)): these are final by then. */
@@ -193,5 +178,5 @@ int process_confine(const struct spec_process *p, const struct seccomp_filter *f
     result = capability_apply(&sets, NULL);
     if (result < 0)
         return err_errno(err, result, "set capabilities");
-    return filter ? install_filter(filter, sync, err) : 0;
+    return filter ? process_install_filter(filter, sync, err) : 0;
 }
