@@ -190,7 +190,7 @@ static json_t *memory_entry(uint64_t limit, uint64_t usage, uint64_t max, uint64
     return entry;
 }
 
-/* v1's four files of one kind; all zero on v2, but for swap. */
+/* v1's four files of one kind; all zero where there are none. */
 static json_t *memory_files(const struct cgroup *cg, const char *prefix)
 {
     static const char *const files[] = {"limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "failcnt"};
@@ -211,8 +211,9 @@ static json_t *memory(const struct cgroup *cg, const struct cgroup_stats *stats)
 
     set_unless_zero(memory, "cache", (uint64_t)json_int_or(stats->memory_stat, v2 ? "file" : "cache", 0));
     json_object_set_new(memory, "usage",
-                        memory_entry(stats->memory_limit, stats->memory_usage, stats->memory_max_usage,
-                                     stats->memory_failcnt));
+                        v2 ? memory_entry(stats->memory_limit, stats->memory_usage, stats->memory_max_usage,
+                                          stats->memory_failcnt)
+                           : memory_files(cg, "memory"));
     json_object_set_new(memory, "swap",
                         v2 ? memory_entry(read_number(cg, "memory.swap.max"),
                                           read_number(cg, "memory.swap.current"),
@@ -272,7 +273,7 @@ json_t *stats_json(struct cgroup *cg, struct err *err)
     json_t *data = NULL;
 
     if (cgroup_stats(cg, /* details= */ true, &stats, err) == 0)
-        data = json_pack("{s:o, s:o, s:o, s:o, s:o, s:{}, s:{}, s:[]}", "cpu", cpu(cg, &stats), "cpuset",
+        data = json_pack("{s:o, s:o, s:o, s:o, s:o, s:{}, s:{}, s:n}", "cpu", cpu(cg, &stats), "cpuset",
                          cpuset(cg), "memory", memory(cg, &stats), "pids", pids(&stats), "blkio",
                          block(cg, &stats), "hugetlb", "intel_rdt", "network_interfaces");
     cgroup_stats_finish(&stats);
