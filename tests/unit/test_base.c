@@ -63,6 +63,26 @@ static void test_buf_reads_whole_files(void **state)
     assert_int_equal(file_read(AT_FDCWD, "/dev/null", &exact), -EINVAL); /* not a regular file */
 }
 
+static void test_wide_numbers(void **state _unused_)
+{
+    static const char text[] = "{\"a\":18446744073709551615,\"b\":[9223372036854775808, 7, -3],"
+                               "\"c\":\"18446744073709551615\\\"18446744073709551615\",\"d\":1.5e3}";
+    static const char *const bad[] = {"[18446744073709551616]", "[-18446744073709551615]",
+                                      "[9223372036854775808"};
+    struct err err = {0};
+    _cleanup_json_ json_t *json = json_parse_wide(text, strlen(text), "text", &err);
+    const json_t *b = json_object_get(json, "b");
+
+    assert_non_null(json);
+    assert_true((uint64_t)json_int_or(json, "a", 0) == UINT64_MAX);
+    assert_true(json_integer_value(json_array_get(b, 0)) == INT64_MIN);
+    assert_int_equal(json_integer_value(json_array_get(b, 2)), -3);
+    assert_string_equal(json_str(json, "c"), "18446744073709551615\"18446744073709551615");
+    assert_null(json_parse(text, strlen(text), "text", &err));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_null(json_parse_wide(bad[i], strlen(bad[i]), "text", &err));
+}
+
 static void test_numbers_are_strict(void **state)
 {
     static const char *const bad[] = {"", "+1", "-1", " 1", "1 ", "0x1", "1a", "4294967296"};
@@ -274,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf_is_bounded),
         cmocka_unit_test(test_buf_reads_whole_files),
+        cmocka_unit_test(test_wide_numbers),
         cmocka_unit_test(test_numbers_are_strict),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_paths_stay_in_their_root),

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/rdt.h"
 #include "runtime/runtime.h"
 #include "runtime/spec.h"
 #include "sys/cgroup.h"
@@ -55,6 +56,43 @@ static json_t *config_with(const char *path, const char *value)
         at = next;
     }
     return config;
+}
+
+/* A directory that stands for a resctrl filesystem, with one group made beforehand. */
+static void test_rdt(void **state _unused_)
+{
+    char path[] = "/tmp/keg-rdt-XXXXXX";
+    _cleanup_close_ int root = open(mkdtemp(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(100);
+    struct err err = {0};
+    struct stat st;
+    static const struct {
+        const char *json, *expect; /* NULL: it works */
+    } cases[] = {
+        {"{\"closID\":\"there\"}", NULL},
+        {"{\"closID\":\"there\",\"l3CacheSchema\":\"L3:0=f\",\"schemata\":[\"L2:0=1\"]}", NULL},
+        {"{\"closID\":\"there\",\"memBwSchema\":\"MB:0=10\"}", "not in its schemata"},
+        {"{\"closID\":\"elsewhere\"}", "there is no group elsewhere"},
+        {"{\"closID\":\"new\",\"memBwSchema\":\"MB:0=10\"}", "MB:0=10"}, /* no file schemata appears here */
+        {"{}", "tasks"},
+    };
+
+    assert_int_equal(mkdirat(root, "there", 0755), 0);
+    assert_int_equal(file_replace(root, "there/schemata", "    L3:0=f\n    L2:0=1\n", 22, 0644, false), 0);
+    assert_int_equal(file_replace(root, "there/tasks", "", 0, 0644, false), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_json_ json_t *rdt = json_loads(cases[i].json, 0, NULL);
+        int result = rdt_apply(root, rdt, "me", 4711, &err);
+
+        if ((result < 0) != (cases[i].expect != NULL) ||
+            (result < 0 && !strstr(err.message, cases[i].expect)))
+            fail_msg("case %zu: %d: %s", i, result, err.message);
+    }
+    assert_int_equal(file_read(root, "there/tasks", &text), 0);
+    assert_string_equal(buf_str(&text), "4711");
+    assert_int_equal(fstatat(root, "new", &st, 0), -1);
+    assert_int_equal(fstatat(root, "me", &st, 0), -1);
+    assert_int_equal(path_remove_all(AT_FDCWD, path), 0);
 }
 
 static void test_spec_good(void **state _unused_)
@@ -113,7 +151,9 @@ static void test_spec_bad(void **state _unused_)
         {"linux.timeOffsets", "{\"boottime\":{\"secs\":1}}", "time namespace", ERR_INVALID},
         {"linux.rootfsPropagation", "\"sideways\"", "no propagation", ERR_INVALID},
         {"linux.devices", "[{\"path\":\"/dev/x\",\"type\":\"q\"}]", "linux.devices[0]", ERR_INVALID},
-        {"linux.intelRdt", "{\"closID\":\"x\"}", "intelRdt", ERR_NOT_IMPLEMENTED},
+        {"linux.intelRdt", "{\"closID\":\"../x\"}", "no name of a group", ERR_INVALID},
+        {"linux.intelRdt", "{\"memBwSchema\":\"L3:0=f\"}", "MB:", ERR_INVALID},
+        {"linux.netDevices", "{\"eth0\":1}", "expected the name of a device", ERR_INVALID},
         {"hooks.prestart", "[{\"path\":\"relative\"}]", "hooks.prestart[0].path", ERR_INVALID},
         {"hooks.poststop", "[{\"path\":\"/x\",\"timeout\":0}]", "timeout", ERR_INVALID},
         {"ociVersion", "\"2.0.0\"", "ociVersion", ERR_INVALID},
@@ -371,7 +411,9 @@ static void test_failures_leave_nothing(void **state)
         {"process.args", "[\"nope\"]", ERR_NO_PROGRAM},
         {"process.args", "[\"/low\"]", ERR_CANNOT_INVOKE},
         {"process.cwd", "\"/low\"", ERR_CANNOT_INVOKE},
-        {"process.rlimits", "[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]", ERR_SYSTEM},
+        {"process.rlimits", "[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]", ERR_INVALID},
+        {"process.rlimits", "[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":4611686018427387904}]",
+         ERR_SYSTEM},
         {"mounts.x", "{\"destination\":\"/x\",\"source\":\"/nowhere\",\"options\":[\"bind\"]}", ERR_SYSTEM},
         {"mounts.x", "{\"destination\":\"/x\",\"type\":\"nosuchfs\",\"source\":\"x\"}", ERR_SYSTEM},
         {"linux.sysctl", "{\"kernel.core_pattern\":\"x\"}", ERR_INVALID},
@@ -453,6 +495,7 @@ static void test_exec(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rdt),
         cmocka_unit_test(test_spec_good),
         cmocka_unit_test(test_spec_bad),
         cmocka_unit_test(test_spec_names_need_a_namespace),
