@@ -22,7 +22,7 @@ setup_file() {
     bundle portrait "c['process']['args'] = ['/bin/fault', 'portrait']"
     bundle wait "c['process']['args'] = ['/bin/fault', 'wait']"
     bundle broken "c['process']['args'] = ['/nothing']"
-    bundle rich "$RICH"
+    bundle rich "$(rich)"
 }
 
 teardown_file() {
@@ -35,8 +35,9 @@ setup() {
     [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -lt 3 ] || skip "needs ptrace"
 }
 
-# A container with something of everything.
-RICH="
+# Something of everything.
+rich() {
+    cat <<PYTHON
 c['process'].update(args=['/bin/fault', 'portrait'], oomScoreAdj=500, noNewPrivileges=False,
     user={'uid': 7, 'gid': 8, 'additionalGids': [9, 10], 'umask': 0o27}, rlimits=[{'type': 'RLIMIT_CORE', 'soft': 0, 'hard': 0}])
 c['mounts'] += [
@@ -50,7 +51,8 @@ c['linux']['sysctl'] = {'net.ipv4.ip_forward': '1', 'kernel.shmmax': '123456789'
 c['linux']['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [{'names': ['swapon'], 'action': 'SCMP_ACT_ERRNO'}]}
 c['linux']['devices'] = [{'path': '/dev/fuse', 'type': 'c', 'major': 10, 'minor': 229, 'fileMode': 0o600, 'uid': 7}]
 c['linux']['resources'].update(memory={'limit': 200000000}, cpu={'shares': 512})
-"
+PYTHON
+}
 
 # bundle NAME 'Python over c': a bundle of that name; all share one root filesystem
 bundle() {
