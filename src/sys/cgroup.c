@@ -481,6 +481,8 @@ static int cgroup_remove_all(struct cgroup *cg, int timeout_ms, bool may_kill, s
         if (clock_monotonic() >= deadline)
             return err_set(err, ERR_CONFLICT, "remove cgroup %s/%s: processes in it don't end",
                            l->trees[failed].info.mountpoint, cg->rel[failed]);
+        if (may_kill && killed && pause_ns > 5000000)
+            cgroup_v1_thaw_all(cg);
         if (may_kill && (!killed || pause_ns > 5000000))
             (void)cgroup_kill(cg, NULL);
         killed = true;

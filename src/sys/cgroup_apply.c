@@ -462,6 +462,16 @@ static int rdma_limits(const struct target *t, const json_t *value, struct err *
     return 0;
 }
 
+/* The kernel takes one line a write: io.max of several devices is several. */
+static int unified_lines(const struct target *t, const char *file, const char *text, struct err *err)
+{
+    _cleanup_strv_ char **line = strv_split(text, '\n');
+    for (size_t i = 0; line[i]; i++)
+        if (*line[i] && setting_write(t, file, line[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 /* Files of v2 by name. A file of a controller that isn't enabled is missing, which setting_write() reports.
  */
 static int unified_files(const struct target *t, const json_t *value, struct err *err)
@@ -471,7 +481,7 @@ static int unified_files(const struct target *t, const json_t *value, struct err
     json_object_foreach ((json_t *)value, file, text) {
         if (strchr(file, '/') || file[0] == '.' || !json_is_string(text))
             return err_set(err, ERR_INVALID, "resources.unified: \"%s\" isn't a file name with a text", file);
-        if (setting_write(t, file, json_string_value(text), err) < 0)
+        if (unified_lines(t, file, json_string_value(text), err) < 0)
             return -1;
     }
     return 0;

@@ -84,32 +84,13 @@ struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, st
     return take_ptr(&to);
 }
 
-/* The path in the unified hierarchy that /proc/PID/cgroup tells, without the leading slash. */
-static int unified_path_of(pid_t pid, char **ret)
-{
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(64 * 1024);
-    char path[40];
-
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : fd_read_all(fd, &text);
-    if (r < 0)
-        return r;
-    for (const char *line = buf_str(&text); *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (str_starts(line, "0::/")) {
-            *ret = xstrndup(line + 4, strcspn(line + 4, "\n"));
-            return 0;
-        }
-    return -ENOENT;
-}
-
 int cgroup_unified_fd_of(const struct cgroup *cg, pid_t pid)
 {
     int i = cgroup_tree_v2(cg);
     _cleanup_free_ char *path = NULL;
     if (i < 0)
         return -EBADF;
-    int r = unified_path_of(pid, &path);
+    int r = cgroup_path_of(&cgroup_layout()->trees[i], pid, &path);
     if (r < 0)
         return r;
     const char *rest = str_after(path, cg->rel[i]);

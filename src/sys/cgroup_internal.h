@@ -72,7 +72,9 @@ unsigned cgroup_controller_from_name(const char *name, size_t len);
 const char *cgroup_controller_name(unsigned controller);
 /* Bits of a blank-separated list, as in cgroup.controllers. */
 unsigned cgroup_controllers_from_text(const char *text);
-/* The caller's own cgroup in a tree, without leading slash. 0 or -errno; the caller frees. */
+/* The cgroup of a process (0: the caller) in a tree as /proc has it, without leading slash. 0 or -errno; the caller frees. */
+int cgroup_path_of(const struct cgroup_tree *tree, pid_t pid, char **ret);
+/* The caller's own cgroup in a tree, as seen from its mount, without leading slash. 0 or -errno; the caller frees. */
 int cgroup_own_path(const struct cgroup_tree *tree, char **ret);
 
 /* The index of the tree that has a controller and in which cg exists, or -1. */
@@ -80,6 +82,9 @@ int cgroup_tree_of(const struct cgroup *cg, unsigned controller);
 /* The index of the v2 tree, if cg is in it, or -1. */
 int cgroup_tree_v2(const struct cgroup *cg);
 
+/* v1: thaws the groups in which the processes of cg are, which may be others than its own: in a frozen one not even SIGKILL
+ * ends them. */
+void cgroup_v1_thaw_all(struct cgroup *cg);
 /* v2: enables every controller for the directory tree/rel, along the path. */
 void cgroup_v2_enable(const struct cgroup_tree *tree, const char *rel, int fd);
 /* v1: fills cpuset.cpus and cpuset.mems of tree/rel from its parents where they are empty. 0 or -errno. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -314,10 +315,13 @@ static const char *layout_own_line(const struct cgroup_tree *tree, const char *l
     return NULL;
 }
 
-int cgroup_own_path(const struct cgroup_tree *tree, char **ret)
+int cgroup_path_of(const struct cgroup_tree *tree, pid_t pid, char **ret)
 {
     _cleanup_(buf_finish) struct buf b = BUF_INIT(SELF_CGROUP_MAX);
-    _cleanup_close_ int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    char file[40] = "/proc/self/cgroup";
+    if (pid > 0)
+        snprintf(file, sizeof(file), "/proc/%d/cgroup", pid);
+    _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     int r = fd_read_all(fd, &b);
@@ -328,15 +332,23 @@ int cgroup_own_path(const struct cgroup_tree *tree, char **ret)
         const char *path = layout_own_line(tree, lines[i]);
         if (!path)
             continue;
-        path += strspn(path, "/");
-        /* Where the mount shows only a part of the hierarchy, and that part is our own cgroup, it is the
-         * mount's root. */
-        if (*path && faccessat(tree->fd, path, F_OK, 0) < 0)
-            path = "";
-        *ret = xstrdup(path);
+        *ret = xstrdup(path + strspn(path, "/"));
         return 0;
     }
     return -ENOENT;
+}
+
+int cgroup_own_path(const struct cgroup_tree *tree, char **ret)
+{
+    _cleanup_free_ char *path = NULL;
+    int r = cgroup_path_of(tree, 0, &path);
+    if (r < 0)
+        return r;
+    /* Where the mount shows only a part of the hierarchy, and that part is our own cgroup, it is the mount's root. */
+    if (*path && faccessat(tree->fd, path, F_OK, 0) < 0)
+        *path = '\0';
+    *ret = take_ptr(&path);
+    return 0;
 }
 
 enum cgroup_mode cgroup_mode(void)

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 
 enum { FREEZE_TIMEOUT_MS = 2000, PIDS_TEXT_MAX = 64 << 20 };
@@ -188,6 +189,32 @@ int cgroup_kill(struct cgroup *cg, struct err *err)
     if (i >= 0 && !cgroup_layout()->trees[i].info.v2)
         (void)file_write_at(cg->fd[i], "freezer.state", "THAWED");
     return r;
+}
+
+void cgroup_thaw_process(pid_t pid)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+
+    for (size_t i = 0; i < l->count; i++) {
+        const struct cgroup_tree *tree = &l->trees[i];
+        _cleanup_free_ char *path = NULL, *file = NULL;
+
+        if (tree->info.v2 || !(tree->controllers & CTL_FREEZER) || cgroup_path_of(tree, pid, &path) < 0)
+            continue;
+        file = path_join(path, "freezer.state");
+        if (*path)
+            (void)file_write_at(tree->fd, file, "THAWED");
+    }
+}
+
+void cgroup_v1_thaw_all(struct cgroup *cg)
+{
+    _cleanup_free_ pid_t *pids = NULL;
+    size_t count = 0;
+    if (cgroup_pids(cg, /* recursive= */ true, &pids, &count, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        cgroup_thaw_process(pids[i]);
 }
 
 uint64_t cgroup_oom_kills(struct cgroup *cg)

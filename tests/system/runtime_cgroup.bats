@@ -202,7 +202,8 @@ for s in p["capabilities"].values(): s.append("CAP_SYSLOG")'
     else
         start
         is 77 pids.max
-        update_from '{"unified": {"memory.high": "67108864"}}'
+        update_from '{"unified": {"memory.high": "67108864", "pids.max": "78\\n79\\n"}}'
+        is 79 pids.max # a line at a time
         is 67108864 memory.high
         run update_from '{"unified": {"../pids.max": "1"}}'
         failed 'resources.unified: "../pids.max"'
@@ -287,6 +288,17 @@ p["args"] = ["sh", "-c", "d=/sys/fs/cgroup; [ -e $d/cgroup.procs ] || d=$d/memor
     eventually test "$(status)" = stopped
     rt delete --force "$ID"
     [ -z "$(find /sys/fs/cgroup -maxdepth 4 -name "*$ID*")" ]
+}
+
+@test "a container that was moved into a frozen group of v1 can be deleted" {
+    [ -d /sys/fs/cgroup/freezer ] || skip "needs the freezer of cgroup v1"
+    start
+    local directory=/sys/fs/cgroup/freezer/elsewhere-$$
+    mkdir "$directory"
+    rt state "$ID" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p' >"$directory/tasks"
+    echo FROZEN >"$directory/freezer.state"
+    timeout 5 "$KEG_BUILD/keg-runtime" --root "$ROOT" delete --force "$ID"
+    eventually rmdir "$directory"
 }
 
 @test "--cgroup-manager disabled leaves it where the caller is" {
