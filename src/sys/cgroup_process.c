@@ -191,7 +191,7 @@ int cgroup_kill(struct cgroup *cg, struct err *err)
     return r;
 }
 
-void cgroup_thaw_process(pid_t pid)
+static void v1_thaw_process(pid_t pid)
 {
     const struct cgroup_layout *l = cgroup_layout();
 
@@ -214,7 +214,7 @@ void cgroup_v1_thaw_all(struct cgroup *cg)
     if (cgroup_pids(cg, /* recursive= */ true, &pids, &count, NULL) < 0)
         return;
     for (size_t i = 0; i < count; i++)
-        cgroup_thaw_process(pids[i]);
+        v1_thaw_process(pids[i]);
 }
 
 uint64_t cgroup_oom_kills(struct cgroup *cg)
