@@ -145,35 +145,24 @@ def suites(tools, runc, crun, runtime):
             yield suite(source, runtime)
 
 
-# Isolation: suites give their containers and cgroups fixed names. A cgroup namespace keeps two runs apart, and the tests away
-# from the machine's own groups. With cgroup v2 alone there is none: its root has to stay empty of processes.
-
 def isolated():
-    return "OCI_ISOLATED" in os.environ
+    return "KEG_ISOLATED" in os.environ
+
+
+def isolate(command):
+    """Runs the command by `isolated`, which is beside this, with a TMPDIR of its own; gives its status."""
+    with tempfile.TemporaryDirectory(prefix="oci-suites.") as temporary:
+        os.chmod(temporary, 0o755)
+        return subprocess.run([pathlib.Path(__file__).with_name("isolated"), *command],
+                              env=os.environ | {"TMPDIR": temporary}).returncode
 
 
 def hierarchies():
-    """Mounted v1 hierarchies: (mount point, their option of mount)."""
-    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-        fields, _, rest = line.partition(" - ")
-        kind, _, options = rest.split(" ", 2)
+    """Where cgroup v1 hierarchies are mounted. In `isolated` these are our own groups."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        _, point, kind, _ = line.split(" ", 3)
         if kind == "cgroup":
-            names = [option for option in options.split(",") if option not in ("rw", "xattr")]
-            yield fields.split()[4], ",".join(("none," if name.startswith("name=") else "") + name for name in names)
-
-
-def remount_script():
-    """Run in the new namespaces: the same hierarchies, seen from the new root. An empty v2 tree beside them goes. The shell
-    stays, to reap whom nobody waits for."""
-    lines = ["set -e", "mountpoint -q /sys/fs/cgroup/unified && umount -l /sys/fs/cgroup/unified || :"]
-    for point, option in hierarchies():
-        lines.append(f"umount -l {point}; mount -t cgroup -o {option} cgroup {point}")
-    return "\n".join([*lines, "set +e", '"$@"', "exit $?"])
-
-
-def enter(groups):
-    for group in groups:
-        pathlib.Path(group, "cgroup.procs").write_text(str(os.getpid()))
+            yield pathlib.Path(point)
 
 
 def command_line(pid):
@@ -185,7 +174,7 @@ def command_line(pid):
 def end_leftovers(but=()):
     """Ends what failed tests left running in our groups, but for command lines with one of those words, and removes their
     groups, so that what follows begins clean."""
-    points = [pathlib.Path(point) for point, _ in hierarchies()]
+    points = list(hierarchies())
     for point in points:
         for state in point.glob("**/freezer.state"):
             if state.parent != point:
@@ -200,31 +189,6 @@ def end_leftovers(but=()):
             break
         time.sleep(0.1)
     for point in points:
-        remove(point)
-
-
-def remove(group):
-    for folder, _, _ in sorted(os.walk(group), reverse=True):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
-
-
-def isolate(command):
-    """Runs the command in mount, pid and cgroup namespaces, gives its status, and removes what is left."""
-    groups = []
-    for point, _ in hierarchies():
-        group = pathlib.Path(point, f"oci-suites-{os.getpid()}")
-        group.mkdir()
-        groups.append(group)
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            if (group / name).exists():
-                (group / name).write_text(pathlib.Path(point, name).read_text())
-    with tempfile.TemporaryDirectory(prefix="oci-suites.") as temporary:
-        os.chmod(temporary, 0o755)
-        environment = os.environ | {"OCI_ISOLATED": "1", "TMPDIR": temporary}
-        namespaces = ["unshare", "--pid", "--fork", "--mount-proc", *(["--cgroup"] if groups else []), "bash", "-c",
-                      remount_script(), "bash", *command]
-        status = subprocess.run(namespaces, env=environment, preexec_fn=lambda: enter(groups)).returncode
-    for group in groups:
-        remove(group)
-    return status
+        for folder, _, _ in sorted(os.walk(point), reverse=True):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

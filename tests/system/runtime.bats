@@ -1,4 +1,5 @@
 # keg-runtime: OCI bundles on the command line. Every test has a bundle of its own; all share one root filesystem.
+# older mount calls too
 
 setup_file() {
     load lib

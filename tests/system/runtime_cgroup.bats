@@ -1,6 +1,5 @@
 # keg-runtime and cgroups: limits at the start and by update, what is recorded of them, devices, pausing, delegation, and groups
 # that are somebody else's. Every test has a bundle of its own; all share one root filesystem.
-# vm: once
 
 setup_file() {
     load lib

@@ -1,5 +1,4 @@
 # keg-runtime's command line: what runc's callers rely on beyond running a container (runtime.bats).
-# vm: once
 
 setup_file() {
     load lib
