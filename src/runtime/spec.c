@@ -96,7 +96,8 @@ static int parse(const json_t *config, struct spec *spec, struct err *err)
     spec->process.keep_groups = str_eq(json_str(spec->annotations, "run.oci.keep_original_groups"), "1");
     if (spec_mounts_parse(json_object_get(config, "mounts"), spec, err) < 0 ||
         hooks_parse(json_object_get(config, "hooks"), spec, err) < 0 ||
-        spec_linux_parse(json_object_get(config, "linux"), spec, err) < 0)
+        spec_linux_parse(json_object_get(config, "linux"), spec, err) < 0 ||
+        spec_idmap_options_parse(spec, err) < 0)
         return -1;
     return names_check(config, spec, err);
 }

@@ -58,6 +58,7 @@ struct spec_mount {
     unsigned long propagation;                    /* MS_… with MS_REC, 0: none asked for */
     char **options;                               /* for the filesystem: "key=value" */
     bool idmap, idmap_recursive;
+    const char *idmap_ranges; /* of the option "idmap=…"; NULL without */
     struct id_mapping *uids, *gids;
     size_t uid_count, gid_count;
 };
@@ -147,6 +148,8 @@ static inline bool spec_makes(const struct spec *spec, enum namespace_kind kind)
  * (spec_linux.c). */
 int spec_mounts_parse(const json_t *mounts, struct spec *spec, struct err *err);
 void spec_mounts_finish(struct spec *spec);
+/* Their options "idmap=…", once the container's own mappings are known (spec_idmap.c). */
+int spec_idmap_options_parse(struct spec *spec, struct err *err);
 int spec_linux_parse(const json_t *linux_json, struct spec *spec, struct err *err);
 int spec_mappings_parse(const json_t *array, const char *at, struct id_mapping **ret, size_t *ret_count,
                         struct err *err);

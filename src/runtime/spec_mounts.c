@@ -190,8 +190,13 @@ static void option_parse(struct spec_mount *m, const char *text)
             option_apply(m, option_table[i].kind, option_table[i].value, text);
             return;
         }
-    if (*text)
+    if (str_starts(text, "idmap=") || str_starts(text, "ridmap=")) {
+        m->idmap = true;
+        m->idmap_recursive = *text == 'r';
+        m->idmap_ranges = strchr(text, '=') + 1;
+    } else if (*text) {
         strv_push(&m->options, text);
+    }
 }
 
 static const struct spec_field mount_fields[] = {

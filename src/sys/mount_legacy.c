@@ -103,18 +103,40 @@ static int mount_id(int fd, uint64_t *ret_id, bool *ret_is_root)
     return 0;
 }
 
+/* Over the root itself there is no name below it to find the mount by, only that of the root. */
+static int reopen_root(const struct mount_request *r)
+{
+    char link[FD_PATH_SIZE], path[4096];
+    ssize_t n = readlink(fd_path(r->target, link), path, sizeof(path) - 1);
+    int fd;
+
+    if (n < 0)
+        return -errno;
+    path[n] = '\0';
+    fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_place(const struct mount_request *r)
+{
+    int flags = O_PATH | (r->nofollow ? O_NOFOLLOW : 0), fd;
+
+    if (r->root >= 0)
+        return str_eq(r->path, "/") ? reopen_root(r) : path_open_in_root(r->root, r->path, flags, 0);
+    fd = open(r->path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* A descriptor of what is now mounted at the target. */
 static int reopen(const struct mount_request *r)
 {
-    int flags = O_PATH | (r->nofollow ? O_NOFOLLOW : 0);
-    _cleanup_close_ int fd =
-        r->root >= 0 ? path_open_in_root(r->root, r->path, flags, 0) : open(r->path, flags | O_CLOEXEC);
+    _cleanup_close_ int fd = open_place(r);
     uint64_t before = 0, after = 0;
     bool is_root = false;
     int result;
 
     if (fd < 0)
-        return r->root >= 0 ? fd : -errno;
+        return fd;
     result = mount_id(r->target, &before, &is_root);
     if (result == 0)
         result = mount_id(fd, &after, &is_root);

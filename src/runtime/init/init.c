@@ -234,7 +234,7 @@ static const struct {
     {NULL, step_session},
     {NULL, step_host_side},
     {NULL, step_root},
-    {NULL, step_mounts},
+    {"unable to start container process: error during container init", step_mounts},
     {NULL, step_devices},
     {NULL, step_hooks},
     {NULL, step_masks},

@@ -128,11 +128,10 @@ int rootfs_mount_error(const struct spec_mount *m, int result, const char *log, 
                        "error mounting \"%s\" to rootfs at \"%s\": not a directory: " WRONG_TYPE_ADVICE, what,
                        m->destination);
     if (result == -EOPNOTSUPP)
-        return err_set(
-            err, ERR_NOT_IMPLEMENTED,
-            "error mounting \"%s\" to rootfs at \"%s\": this kernel or filesystem can't do one of its "
-            "options",
-            what, m->destination);
+        return err_set(err, ERR_NOT_IMPLEMENTED, "error mounting \"%s\" to rootfs at \"%s\": %s", what,
+                       m->destination,
+                       mount_api_available() ? "this kernel or filesystem can't do one of its options"
+                                             : "idmapped mounts and recursive options need Linux 5.12");
     return err_errno(err, result, "error mounting \"%s\" to rootfs at \"%s\"%s%s", what, m->destination,
                      *log ? ": " : "", log);
 }
