@@ -171,7 +171,7 @@ assert [m["type"] for m in c["mounts"] if m["destination"] == "/sys"] == ["none"
     run rt ps --format json "$ID"
     [[ $output =~ ^\[[0-9]+,[0-9]+(,[0-9]+)?\]$ ]]
     rt kill "$ID" KILL
-    eventually test "$(status_of)" = stopped
+    eventually is_stopped
     run rt ps "$ID"
     [ "$status" = 0 ]
     [ "${#lines[@]}" = 1 ]
@@ -228,6 +228,7 @@ assert "kernel" in e["data"]["cpu"]["usage"]' "$output"
     must_fail 1 'container not running'
     rt kill --all "$ID" KILL
 }
+nobody_in() { [ -z "$(cat "$1")" ]; }
 is_stopped() { [ "$(status_of)" = stopped ]; }
 
 @test "without a pid namespace KILL and delete reach everybody, also when init is gone" {
@@ -239,7 +240,7 @@ is_stopped() { [ "$(status_of)" = stopped ]; }
     eventually is_stopped
     [ "$(wc -l <"$procs")" = 2 ]
     rt kill "$ID" KILL
-    eventually test -z "$(cat "$procs")"
+    eventually nobody_in "$procs"
     run rt kill "$ID" KILL
     must_fail 1 'container not running'
     rt delete "$ID"

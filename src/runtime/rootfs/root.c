@@ -214,13 +214,24 @@ static bool owns_mounts(const struct rootfs *r)
     return r->spec->namespaces[NAMESPACE_MOUNT].wanted;
 }
 
+/* Hooks on the host's side that enter the mount namespace look for the root under the path it has on the host. */
+static bool is_looked_for(const struct rootfs *r)
+{
+    static const enum spec_hook_stage stages[] = {HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER};
+
+    for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
+        if (r->spec->hooks[stages[i]].count)
+            return r->directory && access(r->directory, X_OK) == 0;
+    return false;
+}
+
 /* Where the root goes: over "/", which the descriptor calls leave reachable for all that is yet to be opened by its path;
  * else over itself. */
 static const char *place_of_root(const struct rootfs *r)
 {
     if (r->tree < 0)
         return r->options->overlay->lower[0];
-    return mount_api_available() && owns_mounts(r) ? "/" : r->directory;
+    return mount_api_available() && owns_mounts(r) && !is_looked_for(r) ? "/" : r->directory;
 }
 
 /* Propagation from the host goes on; what a mount is to have instead is its own matter. */
