@@ -402,6 +402,14 @@ MAINPID=$(pid) 0
 BARRIER=1 1" ]
 }
 
+@test "NOTIFY_SOCKET that nobody listens on is a warning" {
+    sh_args 'echo $NOTIFY_SOCKET; ls -d /run/notify'
+    NOTIFY_SOCKET=$BUNDLE/nobody run rt run --bundle "$BUNDLE" "$ID"
+    [ "$status" = 0 ]
+    [[ $output == *level=warning*"connect to NOTIFY_SOCKET $BUNDLE/nobody"* ]]
+    [[ $output == *$'/run/notify/notify.sock\n/run/notify' ]]
+}
+
 @test "the terminal goes to --console-socket, and needs one where it is detached" {
     config 'c["process"]["terminal"] = True'
     run rt create --bundle "$BUNDLE" "$ID"

@@ -198,8 +198,14 @@ static int start(const struct request *request, struct runtime_container *c, str
 {
     _cleanup_free_ char *directory = command_state_dir(request, err);
 
-    if (!directory || notify_open(notify, directory, err) < 0)
+    struct err unheard = {0};
+
+    if (!directory)
         return -1;
+    if (notify_open(notify, directory, &unheard) < 0) { /* the program runs, whoever wants to know */
+        command_warn(request, unheard.message);
+        notify_close(notify);
+    }
     if (runtime_start(c, err) == 0)
         return 0;
     if (runtime_was_started(c))

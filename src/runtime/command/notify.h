@@ -25,7 +25,7 @@ struct notify {
 bool notify_is_wanted(void);
 /* Before the container is created: makes the directory below state_dir, and adds mount and variable to the configuration. */
 int notify_prepare(const char *state_dir, json_t *config, struct err *err);
-/* Before it is started: the sockets. Without the directory (it was created unasked) nothing happens. */
+/* Before it is started: the sockets. Without the directory (nobody asked at its creation) nothing happens. */
 int notify_open(struct notify *notify, const char *state_dir, struct err *err);
 /* When `proxy` is readable. With pid > 0 the manager is told that this is the service's main process. True when all is said. */
 bool notify_forward(struct notify *notify, pid_t pid);
