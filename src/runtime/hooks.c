@@ -57,15 +57,24 @@ static void read_output(int fd, off_t start, char out[OUTPUT_SHOWN + 1])
         *--end = '\0';
 }
 
+/* As Go says it: in small letters. */
+static const char *signal_name(int signal, char *out, size_t size)
+{
+    snprintf(out, size, "%s", strsignal(signal));
+    if (*out >= 'A' && *out <= 'Z')
+        *out = (char)(*out + ('a' - 'A'));
+    return out;
+}
+
 static int tell_failure(const struct surroundings *s, int status, struct err *err)
 {
-    char said[2][OUTPUT_SHOWN + 1];
+    char said[2][OUTPUT_SHOWN + 1], name[60];
 
     for (int i = 0; i < 2; i++)
         read_output(s->files[1 + i], s->start[1 + i], said[i]);
     if (WIFSIGNALED(status))
-        return err_set(err, ERR_SYSTEM, "signal: %s, stdout: %s, stderr: %s", strsignal(WTERMSIG(status)),
-                       said[0], said[1]);
+        return err_set(err, ERR_SYSTEM, "signal: %s, stdout: %s, stderr: %s",
+                       signal_name(WTERMSIG(status), name, sizeof(name)), said[0], said[1]);
     if (s->last) /* as crun has it */
         return err_set(err, ERR_SYSTEM, "poststop hook failed with exit code %d, stdout: %s, stderr: %s",
                        WEXITSTATUS(status), said[0], said[1]);

@@ -107,6 +107,9 @@ static int get_filter(struct init *in, struct err *err)
 
     if (!spec->seccomp)
         return 0;
+    if (str_eq(json_str(spec->annotations, "run.oci.seccomp_fail_unknown_syscall"), "1") &&
+        seccomp_check_names(spec->seccomp, err) < 0)
+        return err_wrap(err, "linux.seccomp");
     in->filter =
         seccomp_get(spec->seccomp, spec->process.capabilities.bounding, in->options->seccomp_cache_dir, err);
     if (!in->filter)

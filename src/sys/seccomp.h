@@ -40,6 +40,9 @@ struct seccomp_filter *seccomp_get(const json_t *seccomp, uint64_t capabilities,
 /* The same without a cache. */
 struct seccomp_filter *seccomp_compile(const json_t *seccomp, uint64_t capabilities, struct err *err);
 
+/* For those who don't want unknown names passed over: ERR_INVALID for the first one. */
+int seccomp_check_names(const json_t *seccomp, struct err *err);
+
 /* Puts the filter on the calling thread: needs no_new_privs or CAP_SYS_ADMIN. When the filter wants a
  * listener its descriptor is stored in *ret_listener (required then, -EINVAL otherwise). 0 or -errno. Safe
  * after fork: no allocation. */

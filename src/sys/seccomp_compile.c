@@ -558,16 +558,32 @@ json_t *seccomp_known_flags(void)
     return list;
 }
 
-/* The kernel looks at the flags before it reads the program: EFAULT means that it knows them. */
+/* The kernel looks at the flags before it reads the program: EFAULT means that it knows them. What goes with a listener only
+ * can't be promised to every profile. */
 json_t *seccomp_supported_flags(void)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
         unsigned flag = flags[i].flag;
-        if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) /* goes with a listener only */
-            flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+            continue;
         if (!flag || (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT))
             json_array_append_new(list, json_string(flags[i].name));
     }
     return list;
+}
+
+int seccomp_check_names(const json_t *seccomp, struct err *err)
+{
+    const json_t *rules = json_object_get(seccomp, "syscalls");
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *names = json_object_get(json_array_get(rules, i), "names");
+        for (size_t k = 0; k < json_array_size(names); k++) {
+            const char *name = json_string_value(json_array_get(names, k));
+            if (name && seccomp_syscall_resolve_name(name) == __NR_SCMP_ERROR &&
+                seccomp_recent_number(name) < 0)
+                return err_set(err, ERR_INVALID, "seccomp: unknown system call %s", name);
+        }
+    }
+    return 0;
 }

@@ -339,3 +339,20 @@ os.execv(sys.argv[1], sys.argv[1:])' "$KEG_BUILD/keg-runtime" --root "$ROOT" run
     in_container true
     must_be 1 'unknown flag'
 }
+
+@test "system calls of unknown names are passed over, or refused when an annotation asks for it" {
+    config "linux['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [{'names': ['no_such_call'], 'action': 'SCMP_ACT_ERRNO'}]}"
+    in_container true
+    [ "$status" = 0 ]
+    config "c['annotations'] = {'run.oci.seccomp_fail_unknown_syscall': '1'}"
+    in_container true
+    must_be 1 'unknown system call no_such_call'
+}
+
+@test "exec --cap: ambient as well where the configuration has inheritable ones" {
+    config "for s in 'bounding', 'inheritable': p['capabilities'][s] = ['CAP_KILL', 'CAP_SYSLOG']
+p['user']['uid'] = 7"
+    in_background
+    run rt exec --cap CAP_SYSLOG "$ID" grep CapAmb /proc/self/status
+    must_be 0 0000000400000000
+}

@@ -56,12 +56,14 @@ static void add_missing(json_t *set, const char *name)
 
 static void add_capabilities(char **names, json_t *process)
 {
-    static const char *const sets[] = {"bounding", "effective", "permitted"};
+    static const char *const sets[] = {"bounding", "effective", "permitted", "ambient"};
     json_t *capabilities = json_object_get(process, "capabilities");
+    /* ambient ones must be inheritable: they are left alone where nothing is */
+    bool inheritable = json_object_get(capabilities, "inheritable");
 
     if (!capabilities)
         json_object_set_new(process, "capabilities", capabilities = json_object());
-    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(sets) - !inheritable; i++) {
         json_t *set = json_object_get(capabilities, sets[i]);
 
         if (!set)
