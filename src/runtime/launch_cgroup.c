@@ -60,12 +60,16 @@ static bool asks_for_something(const json_t *json)
     return json_is_number(json) ? json_number_value(json) != 0 : json_is_true(json) || json_is_string(json);
 }
 
-static bool asks_for_limits(const json_t *resources)
+/* The first part of linux.resources that limits something ("pids"), or NULL. */
+static const char *find_limit(const json_t *resources)
 {
-    _cleanup_json_ json_t *limits = json_copy((json_t *)resources);
+    const char *key;
+    json_t *part;
 
-    json_object_del(limits, "devices");
-    return asks_for_something(limits);
+    json_object_foreach ((json_t *)resources, key, part)
+        if (!str_eq(key, "devices") && asks_for_something(part))
+            return key;
+    return NULL;
 }
 
 /* As root the path counts from the top. An ordinary user's container gets a cgroup where the user may make one below the
@@ -94,7 +98,9 @@ int launch_begin_cgroup(struct runtime_container *c, struct err *err)
     }
     if (!c->cgroup || state_plan(c, err) < 0)
         return -1;
-    return begins ? cgroup_begin_planned(c->cgroup, err) : 0;
+    if (begins && cgroup_begin_planned(c->cgroup, err) < 0)
+        return err_wrap(err, "unable to apply cgroup configuration");
+    return 0;
 }
 
 static int apply_limits(struct runtime_container *c, struct err *err)
@@ -160,13 +166,17 @@ static int delegate(struct runtime_container *c, struct err *err)
 
 static int complete(struct runtime_container *c, bool *ret_anywhere, struct err *err)
 {
+    const char *limit = find_limit(c->spec->resources);
+
     if (c->cgroup && (start_unit(c, err) < 0 || cgroup_finish(c->cgroup, err) < 0))
-        return -1;
+        return err_wrap(err, "unable to apply cgroup configuration");
     *ret_anywhere = c->cgroup && cgroup_is_anywhere(c->cgroup);
-    if (!*ret_anywhere && asks_for_limits(c->spec->resources))
+    if (!*ret_anywhere && limit)
         return err_set(err, ERR_INVALID,
-                       "cannot set linux.resources: container could not join or create cgroup (%s)",
-                       c->cgroup ? "none is delegated to this user" : "no cgroup filesystem is mounted");
+                       "cannot set %s limit: container could not join or create cgroup (%s)", limit,
+                       c->cgroup                                ? "none is delegated to this user"
+                       : c->cgroups == RUNTIME_CGROUPS_DISABLED ? "it is to have none"
+                                                                : "no cgroup filesystem is mounted");
     if (*ret_anywhere &&
         (apply_limits(c, err) < 0 || delegate(c, err) < 0 || cgroup_prepare_join(c->cgroup, err) < 0))
         return -1;

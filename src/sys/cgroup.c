@@ -334,6 +334,7 @@ struct cgroup *cgroup_open(const json_t *saved, struct err *err)
             cg->rel[i] = xstrdup(rel + strspn(rel, "/"));
     }
     cg->unit = xstrdup(json_string_value(json_at(saved, "systemd.unit")));
+    cg->unit_started = cg->unit;
     cg->slice = xstrdup(json_string_value(json_at(saved, "systemd.slice")));
     cg->user_manager = json_is_true(json_at(saved, "systemd.user"));
     return cgroup_open_directories(cg, err) < 0 ? NULL : take_ptr(&cg);
@@ -491,8 +492,19 @@ static int cgroup_remove_all(struct cgroup *cg, int timeout_ms, bool may_kill, s
     }
 }
 
+/* What is only planned may be another container's by now, or have been all the time. */
+static void cgroup_forget_plans(struct cgroup *cg)
+{
+    for (size_t i = 0; i < CGROUP_TREES_MAX; i++)
+        if (cg->fd[i] < 0 && !cg->is_new[i])
+            free(take_ptr(&cg->rel[i]));
+    if (!cg->unit_started)
+        free(take_ptr(&cg->unit));
+}
+
 int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
 {
+    cgroup_forget_plans(cg);
     return cgroup_remove_all(cg, timeout_ms, /* may_kill= */ true, err);
 }
 

@@ -49,6 +49,7 @@ struct cgroup {
                                   */
     bool lenient;                /* hierarchies that refuse are left out */
     char *unit, *slice;          /* systemd's, which makes and removes the cgroup; NULL without it */
+    bool unit_started;           /* it is there, and ours */
     bool user_manager;           /* it is the user's own systemd that does */
     bool is_new[CGROUP_TREES_MAX]; /* made by this handle, so removed when making the rest fails */
 };

@@ -266,6 +266,7 @@ int cgroup_start_unit(struct cgroup *cg, pid_t pid, const json_t *resources, con
                       struct err *err)
 {
     int r = start_unit(cg, pid, resources, annotations, err);
+    cg->unit_started = r == 0;
     if (r < 0) /* a unit of that name is another container's */
         cgroup_disown(cg);
     return r;

@@ -169,7 +169,7 @@ for m in c["mounts"]: m["options"] = [o for o in m.get("options", []) if not o.s
 @test "limits without a cgroup to set them on are an error, and so is pausing" {
     config 'c["linux"]["resources"] = {"pids": {"limit": 20}}'
     in_container true
-    must_fail 1 "cannot set linux.resources: container could not join or create cgroup"
+    must_fail 1 " limit: container could not join or create cgroup"
     config 'c["linux"]["resources"] = {"pids": {}, "memory": {"limit": 0}}'
     sh_args 'sleep 100'
     rt run --detach --bundle "$BUNDLE" "$ID"

@@ -156,6 +156,10 @@ unit_directory() { find /sys/fs/cgroup -maxdepth 4 -type d -name "$1" | head -n 
     rm -rf "$BUNDLE.other"
     [ "$status" -ne 0 ]
     [[ "$output" == *"Unit app-$ID.scope was already loaded"* ]]
+    # nor does one come to harm when the other fails before it gets so far
+    config 'c["linux"]["namespaces"].append({"type": "time", "path": "/nowhere"})'
+    run rt create --bundle "$BUNDLE" "$ID.other"
+    [ "$status" -ne 0 ]
     [ -z "$(called StopUnit || :)" ]
     [ "$(rt state "$ID" | sed -n 's/.*"status": "\(.*\)".*/\1/p')" = created ]
 }
