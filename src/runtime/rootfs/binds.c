@@ -116,6 +116,9 @@ int rootfs_open_source(struct rootfs *r, size_t i, struct err *err)
                        "error mounting \"%s\" to rootfs at \"%s\": its filesystem can't be idmapped, or is "
                        "already",
                        path, m->destination);
+    if (result == -EPERM && r->foreign_user)
+        return rootfs_mount_error(
+            m, result, "from its user namespace a container can't map the ids of its own mounts", err);
     return result < 0 ? rootfs_mount_error(m, result, "map its ids", err) : 0;
 }
 
@@ -197,12 +200,8 @@ static int choose_flags(const struct rootfs *r, const struct spec_mount *m, int 
                 m, -EPERM, "in a user namespace the flags of the host's mount can't be taken off", err);
         wanted |= lost;
     }
-    request->set = wanted & ~have;
+    request->set = wanted;
     request->clear = have & ~wanted;
-    if ((have ^ wanted) & MOUNT_ATTR__ATIME) {
-        request->set |= wanted & MOUNT_ATTR__ATIME;
-        request->clear |= MOUNT_ATTR__ATIME;
-    }
     return 0;
 }
 
