@@ -1,10 +1,12 @@
 /* What a configuration asks for and can't be had, where that is no error. */
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "runtime/internal.h"
 #include "sys/capability.h"
+#include "sys/procfs.h"
 
 static const char *const sets[] = {"bounding", "permitted", "effective", "inheritable", "ambient"};
 
@@ -27,6 +29,18 @@ static char *unavailable_of(const json_t *capabilities, uint64_t available)
     return names ? strv_join(names, " ") : NULL;
 }
 
+static char *apparmor_warning(const char *profile)
+{
+    _cleanup_close_ int procfs = -EBADF;
+
+    if (str_empty(profile) || str_eq(profile, "unconfined"))
+        return NULL;
+    procfs = procfs_open();
+    return procfs < 0 || procfs_has_apparmor(procfs)
+               ? NULL
+               : xasprintf("ignoring the AppArmor profile %s: this kernel has no AppArmor", profile);
+}
+
 char **runtime_process_warnings(const struct runtime_container *c, const json_t *process)
 {
     bool user_namespace = c->spec->namespaces[NAMESPACE_USER].wanted;
@@ -34,7 +48,7 @@ char **runtime_process_warnings(const struct runtime_container *c, const json_t 
     uint64_t available = user_namespace ? capability_all() : capability_available(), refused;
     struct capability_sets wanted = capability_sets_from_json(capabilities);
     char **warnings = NULL;
-    char *unavailable = unavailable_of(capabilities, available), *score;
+    char *unavailable = unavailable_of(capabilities, available), *score, *profile;
 
     if (unavailable)
         strv_push_take(&warnings,
@@ -43,6 +57,9 @@ char **runtime_process_warnings(const struct runtime_container *c, const json_t 
     score = oom_score_warning(json_int_or(process, "oomScoreAdj", INT64_MIN));
     if (score)
         strv_push_take(&warnings, score);
+    profile = apparmor_warning(json_str(process, "apparmorProfile"));
+    if (profile)
+        strv_push_take(&warnings, profile);
     refused = wanted.ambient & available & ~(wanted.permitted & wanted.inheritable);
     for (int i = 0; i <= capability_last(); i++)
         if (refused & CAPABILITY_BIT(i))

@@ -56,3 +56,17 @@ int procfs_write(int procfs, const char *path, const char *value)
     n = write(fd, value, len);
     return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
 }
+
+static bool can_read(int procfs, const char *path)
+{
+    _cleanup_close_ int fd = procfs_open_file(procfs, path, O_RDONLY);
+    char byte;
+
+    return fd >= 0 && read(fd, &byte, 1) >= 0;
+}
+
+bool procfs_has_apparmor(int procfs)
+{
+    return can_read(procfs, "self/attr/apparmor/current") || /* before Linux 5.8, or of another such module */
+           can_read(procfs, "self/attr/current");
+}

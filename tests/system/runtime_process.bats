@@ -142,7 +142,7 @@ c['hooks'] = {'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', 'mkdir
 }
 
 @test "a CPU to which the runtime is bound is not the container's affair" {
-    [ "$(nproc)" -gt 1 ] || skip "one CPU"
+    [ "$(nproc)" -gt 1 ] && command -v taskset >/dev/null || skip "one CPU, or no taskset"
     sh_args 'grep Cpus_allowed_list /proc/self/status'
     run taskset -c 0 "$KEG_BUILD/keg-runtime" --root "$ROOT" run --bundle "$BUNDLE" "$ID"
     [ "$status" = 0 ]
@@ -355,4 +355,15 @@ p['user']['uid'] = 7"
     in_background
     run rt exec --cap CAP_SYSLOG "$ID" grep CapAmb /proc/self/status
     must_be 0 0000000400000000
+}
+
+@test "an AppArmor profile that can't be had: an error where the kernel has AppArmor, a warning where it hasn't" {
+    config "p['apparmorProfile'] = 'keg-no-such-profile'"
+    in_container 'echo ran'
+    if cat /proc/self/attr/apparmor/current >/dev/null 2>&1 || cat /proc/self/attr/current >/dev/null 2>&1; then
+        must_be 1 'set the AppArmor profile keg-no-such-profile'
+    else
+        must_be 0 'this kernel has no AppArmor'
+        [[ $output == *ran* ]]
+    fi
 }

@@ -120,14 +120,6 @@ int process_set_directory(const struct spec_process *p, struct err *err)
     return 0;
 }
 
-static bool apparmor_enabled(void)
-{
-    char state = 'N';
-    _cleanup_close_ int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
-
-    return fd >= 0 && read(fd, &state, 1) == 1 && state == 'Y';
-}
-
 int process_set_label(const struct spec_process *p, int procfs, struct err *err)
 {
     int result;
@@ -137,11 +129,13 @@ int process_set_label(const struct spec_process *p, int procfs, struct err *err)
         if (result < 0)
             return err_errno(err, result, "set the SELinux label %s", p->selinux_label);
     }
-    if (!str_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined")) {
+    /* its lack is a warning: runtime_process_warnings() */
+    if (!str_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined") &&
+        procfs_has_apparmor(procfs)) {
         _cleanup_free_ char *text = xasprintf("exec %s", p->apparmor_profile);
 
         result = procfs_write(procfs, "self/attr/apparmor/exec", text);
-        if (result == -ENOENT && apparmor_enabled())
+        if (result == -ENOENT)
             result = procfs_write(procfs, "self/attr/exec", text);
         if (result < 0)
             return err_errno(err, result,
