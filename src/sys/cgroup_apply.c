@@ -194,9 +194,14 @@ static int memory_limits(const struct target *t, const json_t *value _unused_, s
     return writes_run(&w, t, err);
 }
 
-/* When memory.limit is there too, its row has done both. */
+/* When memory.limit is there too, its row has done both. 0 alone is no swap at all on v2, and nothing on v1, where it would
+ * be no memory either. */
 static int memory_swap_alone(const struct target *t, const json_t *value, struct err *err)
 {
+    if (json_integer_value(value) == 0 && (!t->v2 || setting_int(t, "memory.limit")))
+        return 0;
+    if (json_integer_value(value) == 0)
+        return setting_has_file(t, "memory.swap.max") ? setting_write(t, "memory.swap.max", "0", err) : 0;
     return setting_int(t, "memory.limit") ? 0 : memory_limits(t, value, err);
 }
 
@@ -462,6 +467,25 @@ static int rdma_limits(const struct target *t, const json_t *value, struct err *
     return 0;
 }
 
+/* Why a file by that name isn't there: the form of the name, a controller that isn't to be had, or the kernel. */
+static int unified_missing(const struct target *t, const char *file, struct err *err)
+{
+    char controllers[256] = "";
+    size_t length = strcspn(file, ".");
+    if (!file[length])
+        return err_set(err, ERR_INVALID,
+                       "resources.unified: the specified key has not the form CONTROLLER.VALUE `%s`", file);
+    (void)cgroup_read(t->dir, "cgroup.controllers", controllers, sizeof(controllers));
+    _cleanup_strv_ char **names = strv_split(controllers, ' ');
+    _cleanup_free_ char *controller = xstrndup(file, length);
+    if (!strv_contains(names, controller) && !str_eq(controller, "cgroup"))
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "resources.unified: the requested cgroup controller `%s` is not available",
+                       controller);
+    return err_set(err, ERR_NOT_IMPLEMENTED,
+                   "resources.unified: this kernel has no %s: no such file or directory", file);
+}
+
 /* The kernel takes one line a write: io.max of several devices is several. */
 static int unified_lines(const struct target *t, const char *file, const char *text, struct err *err)
 {
@@ -481,6 +505,8 @@ static int unified_files(const struct target *t, const json_t *value, struct err
     json_object_foreach ((json_t *)value, file, text) {
         if (strchr(file, '/') || file[0] == '.' || !json_is_string(text))
             return err_set(err, ERR_INVALID, "resources.unified: \"%s\" isn't a file name with a text", file);
+        if (!setting_has_file(t, file))
+            return unified_missing(t, file, err);
         if (unified_lines(t, file, json_string_value(text), err) < 0)
             return -1;
     }
@@ -495,7 +521,8 @@ static int devices_apply(const struct target *t, const json_t *value, struct err
 static const struct setting settings[] = {
     {"devices", CTL_DEVICES, "devices.allow", "", devices_apply},
     {"memory.limit", CTL_MEMORY, "memory.limit_in_bytes", "memory.max", memory_limits},
-    {"memory.swap", CTL_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", memory_swap_alone},
+    {"memory.swap", CTL_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", memory_swap_alone,
+     .zero_counts = true},
     {"memory.reservation", CTL_MEMORY, "memory.soft_limit_in_bytes", "memory.low", NULL},
     {"memory.kernel", CTL_MEMORY, "memory.kmem.limit_in_bytes", NULL, NULL},
     {"memory.kernelTCP", CTL_MEMORY, "memory.kmem.tcp.limit_in_bytes", NULL, NULL},

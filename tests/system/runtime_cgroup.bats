@@ -96,7 +96,7 @@ quota_is() { # quota period
     [ "$status" -ne 0 ]
     update --cpu-share 200 --cpu-idle 0
     is 0 cpu.idle
-    if [ -n "$V2" ]; then is 30 cpu.weight; else is 200 cpu.shares; fi
+    if [ -n "$V2" ]; then is 29 cpu.weight; else is 200 cpu.shares; fi
     update --cpu-share 100 --cpu-idle 1
     is 1 cpu.idle
     run update --cpu-idle 2
@@ -201,13 +201,17 @@ for s in p["capabilities"].values(): s.append("CAP_SYSLOG")'
     else
         start
         is 77 pids.max
-        update_from '{"unified": {"memory.high": "67108864", "pids.max": "78\\n79\\n"}}'
+        update_from '{"unified": {"memory.high": "67108864", "pids.max": "78\n79\n"}}'
         is 79 pids.max # a line at a time
         is 67108864 memory.high
         run update_from '{"unified": {"../pids.max": "1"}}'
         failed 'resources.unified: "../pids.max"'
         run update_from '{"unified": {"nothing.max": "1"}}'
-        failed 'nothing.max'
+        failed 'the requested cgroup controller `nothing` is not available'
+        run update_from '{"unified": {"pids": "1"}}'
+        failed 'has not the form CONTROLLER.VALUE `pids`'
+        run update_from '{"unified": {"pids.none": "1"}}'
+        failed 'this kernel has no pids.none'
     fi
 }
 
