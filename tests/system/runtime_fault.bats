@@ -5,6 +5,7 @@
 # can see of its surroundings is compared), or it says what failed; nothing hangs; nothing is left, neither process, cgroup,
 # mount, file nor keyring; and what a clean-up that failed has left is named, and removed by delete --force.
 # KEG_FULL=1: with a second error for each call.
+# vm: no
 
 bats_require_minimum_version 1.5.0
 

@@ -111,17 +111,40 @@ static void complain(struct state *s, const char *how, const char *what)
     s->wrong++;
 }
 
+/* Whether `root`, a path from the top of its filesystem, is that of the sentinel or below it. */
+static bool is_of(const char *sentinel, const char *root, size_t n)
+{
+    for (const char *from = sentinel; from; from = strchr(from + 1, '/')) {
+        size_t m = strlen(from);
+
+        if (n >= m && strncmp(root, from, m) == 0 && (n == m || root[m] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* What is mounted in the container (the first column of the portrait's mounts), not where: a link may lead to a path of the
+ * same name inside. */
+static bool is_mounted(const char *output, const char *sentinel)
+{
+    for (const char *line = output; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (*line == ' ' && is_of(sentinel, line + 1, strcspn(line + 1, " \n")))
+            return true;
+    }
+    return false;
+}
+
 static void judge(struct state *s, const char *how)
 {
     static struct trace_result cleaning;
     const char *const words[] = {s->options->runtime,  "--root", s->options->place.state, "delete", "--force",
                                  s->options->place.id, NULL};
     char *argv[8], left[2000];
-    const char *name = strrchr(s->swap->sentinel, '/') + 1;
 
     if (s->r.hung)
         complain(s, how, "it hangs");
-    if (strstr(s->r.output, name))
+    if (is_mounted(s->r.output, s->swap->sentinel))
         complain(s, how, "what stands for the host is in the container");
     if (strstr(s->r.output, "can be written"))
         complain(s, how, "a guarded file can be written");
@@ -165,6 +188,8 @@ int swap_sweep(const struct options *options, const struct swap *swap)
     census_begin(&options->place);
     take_fingerprint(swap->sentinel);
     memcpy(fingerprint_before, fingerprint_now, sizeof(fingerprint_before));
+    once(&s, NULL, false);
+    s.count = 0; /* the first time makes mount points, which takes more calls than to find them */
     once(&s, NULL, false);
     if (s.wrong || !WIFEXITED(s.r.status) || WEXITSTATUS(s.r.status) != 0) {
         printf("undisturbed: status %x: %s\n", (unsigned)s.r.status, s.r.error);

@@ -43,8 +43,6 @@ struct process {
     bool waiting;   /* in accept(): to be let go once the first process has ended */
     bool fails;     /* the call it is in is made to */
     bool interfere; /* the call it is in is the chosen one */
-    long in_call;   /* its number */
-    long end_of_heap;
 };
 
 struct tracer {
@@ -243,9 +241,6 @@ static void on_entry(struct tracer *t, struct process *p, const struct syscall_i
     struct trace_call call = {.process = (unsigned)(p - t->processes), .pid = p->pid, .nr = (long)info->nr};
 
     p->waiting = info->nr == SYS_accept4;
-    p->in_call = call.nr;
-    if (call.nr == SYS_brk && !info->args[0]) /* asks only */
-        return;
     if (call.nr == SYS_fcntl && info->args[1] == F_GETFD)
         return;
     if (!p->counts || !call_can_fail(call.nr) || (p->waiting && !t->plan->attach))
@@ -262,10 +257,8 @@ static void on_exit_of_call(struct tracer *t, struct process *p, long result)
 {
     if (result > -512 || result < -516) /* what the kernel has for calls that go on after an interruption */
         p->waiting = false;
-    if (p->fails) /* brk(2) returns where the heap ends, whatever comes of it */
-        set_call_result(p->pid, p->in_call == SYS_brk ? p->end_of_heap : -t->result->errnum);
-    else if (p->in_call == SYS_brk)
-        p->end_of_heap = result;
+    if (p->fails)
+        set_call_result(p->pid, -t->result->errnum);
     if (p->interfere && t->plan->after)
         t->plan->after(t->plan->data);
     p->fails = p->interfere = false;
