@@ -3,7 +3,7 @@
  *
  * To add a setting: a row in `settings`. A plain number or string needs no code: NULL functions write it as
  * it is (on v2, -1 becomes "max"). */
-#include "sys/cgroup_internal.h"
+#include "sys/cgroup_setting.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -16,28 +16,7 @@
 #include "base/str.h"
 #include "sys/cgroup_systemd.h"
 
-struct setting;
-
-/* One setting on its way into one directory. */
-struct target {
-    struct cgroup *cg;
-    const json_t *resources;
-    const struct setting *row;
-    bool v2;
-    int dir;
-};
-
-typedef int setting_fn(const struct target *t, const json_t *value, struct err *err);
-
-struct setting {
-    const char *path; /* below linux.resources */
-    unsigned controller;
-    const char *v1, *v2; /* file; NULL: this version has nothing of the kind */
-    setting_fn *apply;   /* NULL: the value as it is */
-    bool zero_counts;    /* 0 is a value; otherwise it means "unset" */
-};
-
-static int setting_missing(const struct target *t, const char *file, struct err *err)
+int setting_missing(const struct target *t, const char *file, struct err *err)
 {
     if (!file)
         return err_set(err, ERR_NOT_IMPLEMENTED, "resources.%s: cgroup %s has no such setting", t->row->path,
@@ -45,8 +24,7 @@ static int setting_missing(const struct target *t, const char *file, struct err 
     return err_set(err, ERR_NOT_IMPLEMENTED, "resources.%s: this kernel has no %s", t->row->path, file);
 }
 
-/* Writes one file; the error names the setting, the file and the value. */
-static int setting_write(const struct target *t, const char *file, const char *value, struct err *err)
+int setting_write(const struct target *t, const char *file, const char *value, struct err *err)
 {
     if (!file)
         return setting_missing(t, NULL, err);
@@ -59,18 +37,17 @@ static int setting_write(const struct target *t, const char *file, const char *v
     return r < 0 ? err_errno(err, r, "resources.%s: write \"%s\" to %s", t->row->path, value, file) : 0;
 }
 
-static const char *setting_file(const struct target *t)
+const char *setting_file(const struct target *t)
 {
     return t->v2 ? t->row->v2 : t->row->v1;
 }
 
-static bool setting_has_file(const struct target *t, const char *file)
+bool setting_has_file(const struct target *t, const char *file)
 {
     return faccessat(t->dir, file, F_OK, 0) == 0;
 }
 
-/* A number as text: on v2 "max" for -1. */
-static void setting_format(const struct target *t, int64_t value, char out[32])
+void setting_format(const struct target *t, int64_t value, char out[32])
 {
     if (t->v2 && value == -1)
         strcpy(out, "max");
@@ -326,192 +303,7 @@ static int pids_limit(const struct target *t, const json_t *value, struct err *e
     return setting_write(t, setting_file(t), text, err);
 }
 
-/* --- block I/O --- */
-
-/* OCI's 10…1000 to io.weight's 1…10000. */
-int64_t cgroup_weight_from_blkio(int64_t weight)
-{
-    return 1 + (weight - 10) * 9999 / 990;
-}
-
-/* Weights live in the scheduler's own file (BFQ), which takes OCI's range, or in the controller's. `device`
- * is "" or "major:minor ". */
-static int io_write_weight(const struct target *t, const char *device, int64_t weight, const char *v1_file,
-                           const char *v1_bfq, struct err *err)
-{
-    char text[64];
-    const char *file = t->v2 ? "io.bfq.weight" : v1_bfq;
-    if (weight < 10 || weight > 1000)
-        return err_set(err, ERR_INVALID, "resources.%s: weight %lld isn't between 10 and 1000", t->row->path,
-                       (long long)weight);
-    snprintf(text, sizeof(text), "%s%lld", device, (long long)weight);
-    if (!file || !setting_has_file(t, file)) {
-        file = t->v2 ? "io.weight" : v1_file;
-        if (t->v2)
-            snprintf(text, sizeof(text), "%s%lld", *device ? device : "default ",
-                     (long long)cgroup_weight_from_blkio(weight));
-    }
-    return setting_write(t, file, text, err);
-}
-
-static int io_weight(const struct target *t, const json_t *value, struct err *err)
-{
-    return io_write_weight(t, "", json_integer_value(value), "blkio.weight", "blkio.bfq.weight", err);
-}
-
-static int io_leaf_weight(const struct target *t, const json_t *value, struct err *err)
-{
-    if (t->v2)
-        return setting_missing(t, NULL, err);
-    return io_write_weight(t, "", json_integer_value(value), "blkio.leaf_weight", NULL, err);
-}
-
-static int io_weight_device(const struct target *t, const json_t *value, struct err *err)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)value, i, entry) {
-        char device[48];
-        snprintf(device, sizeof(device), "%lld:%lld ", (long long)json_int_or(entry, "major", 0),
-                 (long long)json_int_or(entry, "minor", 0));
-        int64_t weight = json_int_or(entry, "weight", 0), leaf = json_int_or(entry, "leafWeight", 0);
-        if (weight &&
-            io_write_weight(t, device, weight, "blkio.weight_device", "blkio.bfq.weight_device", err) < 0)
-            return -1;
-        if (leaf && t->v2)
-            return err_set(err, ERR_NOT_IMPLEMENTED, "resources.%s: cgroup v2 has no leafWeight",
-                           t->row->path);
-        if (leaf && io_write_weight(t, device, leaf, "blkio.leaf_weight_device", NULL, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* The row's v2 member is the key within io.max. */
-static int io_throttle(const struct target *t, const json_t *value, struct err *err)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)value, i, entry) {
-        char text[96];
-        long long major = json_int_or(entry, "major", 0), minor = json_int_or(entry, "minor", 0);
-        long long rate = json_int_or(entry, "rate", 0);
-        if (!t->v2)
-            snprintf(text, sizeof(text), "%lld:%lld %lld", major, minor, rate);
-        else if (rate > 0)
-            snprintf(text, sizeof(text), "%lld:%lld %s=%lld", major, minor, t->row->v2, rate);
-        else
-            snprintf(text, sizeof(text), "%lld:%lld %s=max", major, minor, t->row->v2);
-        if (setting_write(t, t->v2 ? "io.max" : t->row->v1, text, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* --- the rest --- */
-
-static int hugepage_limits(const struct target *t, const json_t *value, struct err *err)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)value, i, entry) {
-        const char *size = json_str_or(entry, "pageSize", json_str(entry, "pagesize")); /* Go doesn't mind */
-        if (!size || strlen(size) > 16 || strpbrk(size, "/."))
-            return err_set(err, ERR_INVALID, "resources.hugepageLimits[%zu]: pageSize isn't like \"2MB\"", i);
-        char file[64], text[32];
-        const json_t *limit = json_object_get(entry, "limit");
-        if (!json_is_integer(limit))
-            return err_set(err, ERR_INVALID, "resources.hugepageLimits[%zu]: limit is missing", i);
-        setting_format(t, json_integer_value(limit), text);
-        snprintf(file, sizeof(file), "hugetlb.%s.%s", size, t->v2 ? "max" : "limit_in_bytes");
-        if (setting_write(t, file, text, err) < 0)
-            return -1;
-        /* Reserved pages are counted apart since Linux 5.7. */
-        snprintf(file, sizeof(file), "hugetlb.%s.rsvd.%s", size, t->v2 ? "max" : "limit_in_bytes");
-        if (setting_has_file(t, file) && setting_write(t, file, text, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int network_priorities(const struct target *t, const json_t *value, struct err *err)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)value, i, entry) {
-        char text[96];
-        snprintf(text, sizeof(text), "%.32s %lld", json_str_or(entry, "name", ""),
-                 (long long)json_int_or(entry, "priority", 0));
-        if (setting_write(t, setting_file(t), text, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int rdma_limits(const struct target *t, const json_t *value, struct err *err)
-{
-    const char *device;
-    json_t *entry;
-    json_object_foreach ((json_t *)value, device, entry) {
-        char text[160];
-        int n = snprintf(text, sizeof(text), "%.64s", device);
-        if (json_object_get(entry, "hcaHandles"))
-            n += snprintf(text + n, sizeof(text) - (size_t)n, " hca_handle=%lld",
-                          (long long)json_int_or(entry, "hcaHandles", 0));
-        if (json_object_get(entry, "hcaObjects"))
-            snprintf(text + n, sizeof(text) - (size_t)n, " hca_object=%lld",
-                     (long long)json_int_or(entry, "hcaObjects", 0));
-        if (setting_write(t, "rdma.max", text, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Why a file by that name isn't there: the form of the name, a controller that isn't to be had, or the kernel. */
-static int unified_missing(const struct target *t, const char *file, struct err *err)
-{
-    char controllers[256] = "";
-    size_t length = strcspn(file, ".");
-    if (!file[length])
-        return err_set(err, ERR_INVALID,
-                       "resources.unified: the specified key has not the form CONTROLLER.VALUE `%s`", file);
-    (void)cgroup_read(t->dir, "cgroup.controllers", controllers, sizeof(controllers));
-    _cleanup_strv_ char **names = strv_split(controllers, ' ');
-    _cleanup_free_ char *controller = xstrndup(file, length);
-    if (!strv_contains(names, controller) && !str_eq(controller, "cgroup"))
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "resources.unified: the requested cgroup controller `%s` is not available",
-                       controller);
-    return err_set(err, ERR_NOT_IMPLEMENTED,
-                   "resources.unified: this kernel has no %s: no such file or directory", file);
-}
-
-/* The kernel takes one line a write: io.max of several devices is several. */
-static int unified_lines(const struct target *t, const char *file, const char *text, struct err *err)
-{
-    _cleanup_strv_ char **line = strv_split(text, '\n');
-    for (size_t i = 0; line[i]; i++)
-        if (*line[i] && setting_write(t, file, line[i], err) < 0)
-            return -1;
-    return 0;
-}
-
-/* Files of v2 by name. A file of a controller that isn't enabled is missing, which setting_write() reports.
- */
-static int unified_files(const struct target *t, const json_t *value, struct err *err)
-{
-    const char *file;
-    json_t *text;
-    json_object_foreach ((json_t *)value, file, text) {
-        if (strchr(file, '/') || file[0] == '.' || !json_is_string(text))
-            return err_set(err, ERR_INVALID, "resources.unified: \"%s\" isn't a file name with a text", file);
-        if (!setting_has_file(t, file))
-            return unified_missing(t, file, err);
-        if (unified_lines(t, file, json_string_value(text), err) < 0)
-            return -1;
-    }
-    return 0;
-}
+/* --- the table --- */
 
 static int devices_apply(const struct target *t, const json_t *value, struct err *err)
 {
@@ -539,18 +331,21 @@ static const struct setting settings[] = {
     {"cpu.cpus", CTL_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL},
     {"cpu.mems", CTL_CPUSET, "cpuset.mems", "cpuset.mems", NULL},
     {"pids.limit", CTL_PIDS, "pids.max", "pids.max", pids_limit},
-    {"blockIO.weight", CTL_IO, "blkio.weight", "io.weight", io_weight},
-    {"blockIO.leafWeight", CTL_IO, "blkio.leaf_weight", NULL, io_leaf_weight},
-    {"blockIO.weightDevice", CTL_IO, "blkio.weight_device", "io.weight", io_weight_device},
-    {"blockIO.throttleReadBpsDevice", CTL_IO, "blkio.throttle.read_bps_device", "rbps", io_throttle},
-    {"blockIO.throttleWriteBpsDevice", CTL_IO, "blkio.throttle.write_bps_device", "wbps", io_throttle},
-    {"blockIO.throttleReadIOPSDevice", CTL_IO, "blkio.throttle.read_iops_device", "riops", io_throttle},
-    {"blockIO.throttleWriteIOPSDevice", CTL_IO, "blkio.throttle.write_iops_device", "wiops", io_throttle},
-    {"hugepageLimits", CTL_HUGETLB, "hugetlb", "hugetlb", hugepage_limits},
+    {"blockIO.weight", CTL_IO, "blkio.weight", "io.weight", setting_io_weight},
+    {"blockIO.leafWeight", CTL_IO, "blkio.leaf_weight", NULL, setting_io_leaf_weight},
+    {"blockIO.weightDevice", CTL_IO, "blkio.weight_device", "io.weight", setting_io_weight_device},
+    {"blockIO.throttleReadBpsDevice", CTL_IO, "blkio.throttle.read_bps_device", "rbps", setting_io_throttle},
+    {"blockIO.throttleWriteBpsDevice", CTL_IO, "blkio.throttle.write_bps_device", "wbps",
+     setting_io_throttle},
+    {"blockIO.throttleReadIOPSDevice", CTL_IO, "blkio.throttle.read_iops_device", "riops",
+     setting_io_throttle},
+    {"blockIO.throttleWriteIOPSDevice", CTL_IO, "blkio.throttle.write_iops_device", "wiops",
+     setting_io_throttle},
+    {"hugepageLimits", CTL_HUGETLB, "hugetlb", "hugetlb", setting_hugepages},
     {"network.classID", CTL_NET_CLS, "net_cls.classid", NULL, NULL},
-    {"network.priorities", CTL_NET_PRIO, "net_prio.ifpriomap", NULL, network_priorities},
-    {"rdma", CTL_RDMA, "rdma.max", "rdma.max", rdma_limits},
-    {"unified", 0, NULL, "", unified_files}, /* last: what is said by file name outranks the rest */
+    {"network.priorities", CTL_NET_PRIO, "net_prio.ifpriomap", NULL, setting_network_priorities},
+    {"rdma", CTL_RDMA, "rdma.max", "rdma.max", setting_rdma},
+    {"unified", 0, NULL, "", setting_unified}, /* last: what is said by file name outranks the rest */
 };
 
 /* What asks for nothing: absent, null, empty, "", and 0 where that means unset. */

@@ -304,6 +304,14 @@ p["args"] = ["sh", "-c", "d=/sys/fs/cgroup; [ -e $d/cgroup.procs ] || d=$d/memor
     eventually rmdir "$directory"
 }
 
+@test "options of a cgroup2 mount reach the kernel" {
+    [ -n "$V2" ] || skip "needs cgroup v2"
+    config 'for m in c["mounts"]:
+    if m["destination"] == "/sys/fs/cgroup": m["options"].append("no_such_option")'
+    run start
+    failed 'no_such_option'
+}
+
 @test "--cgroup-manager disabled leaves it where the caller is" {
     "$KEG_BUILD/keg-runtime" --root "$ROOT" --cgroup-manager disabled run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
     [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*")" ]

@@ -56,6 +56,7 @@ static int unified(struct rootfs *r, const struct spec_mount *m, int target, str
     if (r->spec->namespaces[NAMESPACE_CGROUP].wanted)
         mounted = mount_place(&(struct mount_request){.type = "cgroup2",
                                                       .source = "cgroup",
+                                                      .options = m->options,
                                                       .set = m->set,
                                                       .target = target,
                                                       .root = r->root,
