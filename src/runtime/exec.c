@@ -129,7 +129,7 @@ static int clone_inside(struct exec *x, struct err *err)
         sync_send_pid(x->sync, pid);
         _exit(0);
     }
-    return 0;
+    return sync_expect(x->sync, SYNC_GO, NULL, err); /* the caller is to hear of us first */
 }
 
 static int become(struct exec *x, struct err *err)

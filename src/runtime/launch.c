@@ -213,7 +213,11 @@ int launch_follow(int socket, pid_t *pid, int *pidfd, struct err *err)
     close_fd(pidfd);
     *pid = next;
     *pidfd = pidfd_from_pid(next);
-    return *pidfd < 0 ? err_errno(err, *pidfd, "open the container's process") : 0;
+    if (*pidfd < 0)
+        return err_errno(err, *pidfd, "open the container's process");
+    return sync_send(socket, SYNC_GO, -1) < 0
+               ? err_set(err, ERR_SYSTEM, "the container's process ended early")
+               : 0;
 }
 
 static int set_oom_score(const struct runtime_container *c, int procfs, struct err *err)

@@ -3,7 +3,7 @@
  * message, with at most one descriptor. The socket is close-on-exec: its end without an error means that
  * execve() has succeeded.
  *
- *     process → caller   PID      a step in between: here is the real init
+ *     process → caller   PID      a step in between: here is the real one, which waits for GO
  *                        NETWORK  its network namespace is there: bring linux.netDevices, then GO
  *                        HOOKS    mounts are there: run the hooks of the runtime's side, then GO
  *                        READY    stands before execve(); the descriptor is the console's master

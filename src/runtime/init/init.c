@@ -350,7 +350,7 @@ static int clone_inside(struct init *in, struct err *err)
         sync_send_pid(in->sync, pid);
         _exit(0);
     }
-    return 0;
+    return sync_expect(in->sync, SYNC_GO, NULL, err); /* the caller is to hear of us first */
 }
 
 void init_run(struct init *in)
