@@ -81,9 +81,23 @@ static int cover_directory(struct rootfs *r, struct covers *c, const char *path,
     return 0;
 }
 
+/* What is in /proc or /sys is found by way of the mount: whoever can write the directory that is the root, from outside,
+ * could have the name lead elsewhere for a moment, and the file would stay as it is. */
+static int open_covered(const struct rootfs *r, const char *path)
+{
+    for (size_t i = r->spec->mount_count; i-- > 0;) {
+        const struct rootfs_mount *known = &r->mounts[i];
+        size_t n = known->guarded < 0 ? 0 : strlen(known->target);
+
+        if (n && str_starts(path, known->target) && path[n] == '/')
+            return path_open_in_root(known->guarded, path + n, O_PATH, 0);
+    }
+    return path_open_in_root(r->root, path, O_PATH, 0);
+}
+
 static int mask(struct rootfs *r, struct covers *c, const char *path, struct err *err)
 {
-    _cleanup_close_ int target = path_open_in_root(r->root, path, O_PATH, 0);
+    _cleanup_close_ int target = open_covered(r, path);
     struct stat st;
 
     if (target == -ENOENT || target == -ENOTDIR)
@@ -95,7 +109,7 @@ static int mask(struct rootfs *r, struct covers *c, const char *path, struct err
 
 static int make_read_only(struct rootfs *r, const char *path, struct err *err)
 {
-    _cleanup_close_ int target = path_open_in_root(r->root, path, O_PATH, 0), tree = -EBADF, mounted = -EBADF;
+    _cleanup_close_ int target = open_covered(r, path), tree = -EBADF, mounted = -EBADF;
     bool whole_tree = mount_api_available();
 
     if (target == -ENOENT || target == -ENOTDIR)

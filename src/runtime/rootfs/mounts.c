@@ -11,15 +11,17 @@
 #include "sys/mount.h"
 
 /* tmpfs takes the mode of the directory it covers, unless told otherwise. */
-static void inherit_mode(int target, char ***options)
+static int inherit_mode(int target, char ***options)
 {
     struct stat st;
 
     for (char **option = *options; option && *option; option++)
         if (str_starts(*option, "mode="))
-            return;
-    if (fstat(target, &st) == 0)
-        strv_push_take(options, xasprintf("mode=%o", st.st_mode & 07777));
+            return 0;
+    if (fstat(target, &st) < 0)
+        return -errno;
+    strv_push_take(options, xasprintf("mode=%o", st.st_mode & 07777));
+    return 0;
 }
 
 /* A filesystem that shows a namespace belongs to whoever owns that: in a user namespace that shares the host's (say its
@@ -62,8 +64,12 @@ static int bind_host_mount(struct rootfs *r, const struct spec_mount *m, const c
     return mounted < 0 ? err_errno(err, mounted, "mount %s on %s", m->type, m->destination) : mounted;
 }
 
-void rootfs_take_mount(struct rootfs *r, const struct rootfs_mount *known, int mounted)
+void rootfs_take_mount(struct rootfs *r, struct rootfs_mount *known, int mounted)
 {
+    if (str_eq(known->target, "/proc") || str_eq(known->target, "/sys")) {
+        known->guarded = mounted;
+        return;
+    }
     if (!str_eq(known->target, "/")) {
         close_fd(&mounted);
         return;
@@ -77,15 +83,16 @@ static int open_target(struct rootfs *r, const struct spec_mount *m, const char 
                        struct err *err)
 {
     bool plain = str_eq(m->type, "proc") || str_eq(m->type, "sysfs");
-    int target = -EBADF;
+    _cleanup_close_ int target = -EBADF;
+    int result;
 
-    if (str_eq(m->type, "tmpfs")) {
-        target = path_open_in_root(r->root, path, O_PATH | O_DIRECTORY, 0);
-        if (target >= 0)
-            inherit_mode(target, options);
-    }
-    return target >= 0 ? target
-                       : rootfs_open_target(r, path, TARGET_DIRECTORY | (plain ? TARGET_PLAIN : 0), err);
+    if (!str_eq(m->type, "tmpfs"))
+        return rootfs_open_target(r, path, TARGET_DIRECTORY | (plain ? TARGET_PLAIN : 0), err);
+    target = path_open_in_root(r->root, path, O_PATH | O_DIRECTORY, 0);
+    if (target == -ENOENT || target == -ENOTDIR || target == -ELOOP)
+        return rootfs_open_target(r, path, TARGET_DIRECTORY, err);
+    result = target < 0 ? target : inherit_mode(target, options);
+    return result < 0 ? err_errno(err, result, "open the mount point %s", path) : take_fd(&target);
 }
 
 /* Something has yet to be made in there, so it stays writable until rootfs_seal(). */

@@ -49,6 +49,7 @@ void rootfs_init(struct rootfs *r)
             .source = -EBADF,
             .mapping = -EBADF,
             .read_only = -EBADF,
+            .guarded = -EBADF,
         };
     r->nodes = xcalloc(r->spec->device_count + 1, sizeof(*r->nodes));
     for (size_t i = 0; i < r->spec->device_count; i++)
@@ -63,6 +64,7 @@ void rootfs_finish(struct rootfs *r)
         close_fd(&r->mounts[i].source);
         close_fd(&r->mounts[i].mapping);
         close_fd(&r->mounts[i].read_only);
+        close_fd(&r->mounts[i].guarded);
     }
     for (size_t i = 0; r->nodes && i < r->spec->device_count; i++)
         close_fd(&r->nodes[i]);

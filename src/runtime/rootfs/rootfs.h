@@ -38,6 +38,7 @@ struct rootfs_mount {
     int mapping;   /* the user namespace it is mapped by, else -EBADF */
     char *link;    /* copy-symlink: what the source points to, else NULL */
     int read_only; /* becomes so at the end, when nothing needs to be made in it any more; else -EBADF */
+    int guarded;   /* /proc and /sys: the mount itself, as by now their names may lead elsewhere; else -EBADF */
 };
 
 void rootfs_init(struct rootfs *r);
@@ -86,7 +87,7 @@ char *rootfs_container_path(const struct rootfs *r, const char *path, bool only_
  * (-EBADF: a filesystem of its own). */
 int rootfs_check_target(int target, const char *path, const struct spec_mount *m, int tree, struct err *err);
 /* Takes over the descriptor of a new mount: one that covers the root is the root from then on. */
-void rootfs_take_mount(struct rootfs *r, const struct rootfs_mount *known, int mounted);
+void rootfs_take_mount(struct rootfs *r, struct rootfs_mount *known, int mounted);
 /* Sets *err for a mount that failed. */
 int rootfs_mount_error(const struct spec_mount *m, int result, const char *log, struct err *err);
 /* Whether the source of mounts[i] has to be opened by rootfs_open_host(). */
