@@ -13,14 +13,18 @@
 
 enum { CONFIG_MAX = 16 * 1024 * 1024, PRESERVED_MAX = 1024 };
 
+static int parse_id(const char *text, uint32_t *ret)
+{
+    return text[0] == '0' && text[1] ? -EINVAL : str_to_u32(text, ret);
+}
+
 /* "UID", with the container's own group, or "UID:GID", in strict decimal: anything else could be taken for root. */
 static int parse_user(const char *text, json_t *user, struct err *err)
 {
     _cleanup_strv_ char **parts = strv_split(text, ':');
     uint32_t uid, gid = 0;
 
-    if (strv_len(parts) > 2 || str_to_u32(parts[0], &uid) < 0 ||
-        (parts[1] && str_to_u32(parts[1], &gid) < 0) || uid == UINT32_MAX || gid == UINT32_MAX)
+    if (strv_len(parts) > 2 || parse_id(parts[0], &uid) < 0 || (parts[1] && parse_id(parts[1], &gid) < 0) || uid == UINT32_MAX || gid == UINT32_MAX)
         return err_set(err, ERR_INVALID, "user \"%s\" is not UID or UID:GID", text);
     json_set_int(user, "uid", uid);
     if (parts[1])

@@ -33,7 +33,7 @@ static int open_null(const struct rootfs *r, struct err *err)
     if (result < 0)
         return err_errno(err, result, "look at the container's /dev/null");
     tree = result ? mount_tree_open(own, "", /* recursive= */ false)
-                        : mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
+                  : mount_tree_open(AT_FDCWD, "/dev/null", /* recursive= */ false);
     if (tree < 0)
         return err_errno(err, tree, "open /dev/null");
     return is_null(tree) == 1 ? take_fd(&tree) : err_set(err, ERR_SYSTEM, "/dev/null is not the null device");
