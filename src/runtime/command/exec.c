@@ -24,7 +24,8 @@ static int parse_user(const char *text, json_t *user, struct err *err)
     _cleanup_strv_ char **parts = strv_split(text, ':');
     uint32_t uid, gid = 0;
 
-    if (strv_len(parts) > 2 || parse_id(parts[0], &uid) < 0 || (parts[1] && parse_id(parts[1], &gid) < 0) || uid == UINT32_MAX || gid == UINT32_MAX)
+    if (strv_len(parts) > 2 || parse_id(parts[0], &uid) < 0 || (parts[1] && parse_id(parts[1], &gid) < 0) ||
+        uid == UINT32_MAX || gid == UINT32_MAX)
         return err_set(err, ERR_INVALID, "user \"%s\" is not UID or UID:GID", text);
     json_set_int(user, "uid", uid);
     if (parts[1])
