@@ -64,8 +64,9 @@ static int freeze(struct request *request, bool on, struct err *err)
     if (runtime_pidfd(c) < 0)
         return err_set(err, ERR_CONFLICT, "container not running");
     if (!runtime_cgroup(c))
-        return err_set(err, ERR_CONFLICT, "container has no cgroup, and only those of one can be frozen (an ordinary "
-                                          "user's has one where the own cgroup is delegated to that user)");
+        return err_set(err, ERR_CONFLICT,
+                       "container has no cgroup, and only those of one can be frozen (an ordinary "
+                       "user's has one where the own cgroup is delegated to that user)");
     return cgroup_freeze(runtime_cgroup(c), on, err);
 }
 
