@@ -39,7 +39,7 @@ def pack(folder, image):
 def make_busybox(image):
     """A tree like the busybox image's: one static program under all its names."""
     with tempfile.TemporaryDirectory() as root:
-        for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "root", "tmp", "var/spool", "var/www", "proc", "sys", "dev",
+        for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "root", "tmp", "var/spool", "var/www", "dev",
                      "home", "lib", "lib64"):
             os.makedirs(f"{root}/{name}")
         os.chmod(root, 0o755)

@@ -165,9 +165,12 @@ def hierarchies():
             yield pathlib.Path(point)
 
 
-def command_line(pid):
+def command_lines(pid):
+    """Its own, and its parent's when that is what prints the results."""
     with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        parent = re.search(r"(?m)^PPid:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
+        own, above = (pathlib.Path(f"/proc/{of}/cmdline").read_text(errors="replace") for of in (pid, parent))
+        return own + above if "bats-format" in above else own
     return ""
 
 
@@ -181,7 +184,7 @@ def end_leftovers(but=()):
                 state.write_text("THAWED")
     for _ in range(20):
         left = {int(pid) for point in points for procs in point.glob("**/cgroup.procs") for pid in procs.read_text().split()}
-        left = [pid for pid in left - {0, 1, os.getpid()} if not any(word in command_line(pid) for word in but)]
+        left = [pid for pid in left - {0, 1, os.getpid()} if not any(word in command_lines(pid) for word in but)]
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
