@@ -235,6 +235,13 @@ static void test_errors(void **state)
     assert_string_equal(err.message, "cannot start web: mount /data: no such file or directory");
     assert_int_equal(err.kind, ERR_SYSTEM);
     assert_int_equal(err.errnum, ENOENT);
+    err_add(&err, "and %d more", 2);
+    assert_string_equal(err.message, "cannot start web: mount /data: no such file or directory; and 2 more");
+    assert_int_equal(err.kind, ERR_SYSTEM);
+    for (int i = 0; i < 100; i++)
+        err_add(&err, "%050d", i);
+    assert_true(strlen(err.message) < sizeof(err.message));
+    err_add(NULL, "nobody listens");
     for (int kind = 0; kind < ERR_KIND_COUNT; kind++)
         assert_int_equal(err_kind_from_name(err_kind_name(kind)), kind);
     assert_int_equal(err_kind_http_status(ERR_CONFLICT), 409);
