@@ -130,7 +130,8 @@ int file_replace(int dirfd, const char *path, const void *data, size_t len, mode
 void fd_open_standard(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) { /* not close-on-exec: as a caller's */
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", O_RDWR) != fd) { /* not close-on-exec: as a caller's */
             dprintf(STDERR_FILENO, "descriptor %d is closed, and /dev/null can't be opened for it\n", fd);
             _exit(EXIT_FAILURE);
         }

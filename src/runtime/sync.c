@@ -32,8 +32,9 @@ int sync_announce(int socket, struct err *err)
 {
     int result = sync_send(socket, SYNC_EXECUTE, -1);
 
-    return result < 0 && result != -EPIPE && result != -ECONNRESET ? err_errno(err, result, "tell the caller of the start")
-                                                                   : 0;
+    return result < 0 && result != -EPIPE && result != -ECONNRESET
+               ? err_errno(err, result, "tell the caller of the start")
+               : 0;
 }
 
 int sync_send_cgroup(int socket, const int *fds, size_t count)
