@@ -63,16 +63,28 @@ static unsigned v2_to_enable(int dir)
     return wanted & ~cgroup_controllers_from_text(text);
 }
 
+/* The root of all (which has no type) may hold processes and give controllers to its children. */
+static bool v2_processes_are_in_the_way(int dir)
+{
+    char first[32];
+
+    return faccessat(dir, "cgroup.type", F_OK, 0) == 0 &&
+           cgroup_read(dir, "cgroup.procs", first, sizeof(first)) > 0;
+}
+
+/* Processes are moved first: enabling those controllers that tolerate them (cpu, pids) would make this a root of threads,
+ * whose children no process can enter. Only those of our own cgroup are ours to move. */
 static void v2_enable_children(const struct cgroup_tree *tree, const char *rel, int dir)
 {
-    unsigned bits = v2_to_enable(dir);
-    if (!bits || v2_enable_each(dir, bits) != -EBUSY)
-        return;
-    /* Processes are in the way. Only those of our own cgroup are ours to move. */
     _cleanup_free_ char *own = NULL;
-    if (cgroup_own_path(tree, &own) < 0 || !str_eq(own, rel) || v2_vacate(dir) < 0)
+    unsigned bits = v2_to_enable(dir);
+
+    if (!bits)
         return;
-    (void)v2_enable_each(dir, v2_to_enable(dir));
+    if (v2_processes_are_in_the_way(dir) &&
+        (cgroup_own_path(tree, &own) < 0 || !str_eq(own, rel) || v2_vacate(dir) < 0))
+        return;
+    (void)v2_enable_each(dir, bits);
 }
 
 void cgroup_v2_enable(const struct cgroup_tree *tree, const char *rel, int fd)
