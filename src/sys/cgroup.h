@@ -87,9 +87,9 @@ struct cgroup *cgroup_open(const json_t *saved, struct err *err);
 struct cgroup *cgroup_free(struct cgroup *cg);
 DEFINE_CLEANUP_PTR(struct cgroup, cgroup_free)
 
-/* Kills what is left, removes the directories and those below, waiting at most timeout_ms for processes to
- * go. Missing directories are fine, and what a handle has only planned is left alone. ERR_CONFLICT when processes stay. The handle is good for nothing else
- * then but cgroup_free(). */
+/* Kills what is left, removes the directories and those below, waiting at most timeout_ms for processes to go. Missing
+ * directories are fine, and what a handle has only planned is left alone. ERR_CONFLICT when processes stay. The handle is
+ * good for nothing else then but cgroup_free(). */
 int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err);
 /* For _cleanup_: kills, removes and frees: for a cgroup whose container failed to come up. */
 void cgroup_discard_p(struct cgroup **cg);
