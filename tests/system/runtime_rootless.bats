@@ -1,4 +1,5 @@
 # keg-runtime as an ordinary user, who is made by number alone, and as root in a user namespace.
+# older mount calls too
 
 setup_file() {
     load lib
