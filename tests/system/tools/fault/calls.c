@@ -55,6 +55,7 @@ static const struct {
     {SYS_pidfd_open, {EMFILE, ENOMEM}},
     {SYS_pivot_root, {EBUSY, EPERM}},
     {SYS_getdents64, {EIO, ENOMEM}},
+    {SYS_fstatfs, {ENOMEM, EIO}},
     {SYS_renameat, {ENOSPC, EIO}},
 #ifdef SYS_mkdir
     {SYS_mkdir, {ENOSPC, EIO}},
