@@ -123,6 +123,8 @@ void command_warn(const struct request *request, const char *message);
 /* The same for what runtime_process_warnings() finds. */
 void command_warn_process(const struct request *request, const struct runtime_container *c,
                           const json_t *process);
+/* Where compiled seccomp filters are kept, whatever --root is: the caller frees it. It may be unusable, which does no harm. */
+char *command_filter_cache(void);
 /* Ends the container with all that is ours (lifecycle.c). A hook that fails afterwards is only a warning. */
 int command_destroy(const struct request *request, struct runtime_container *c, bool force, struct err *err);
 /* Compact and in one line, or indented. */

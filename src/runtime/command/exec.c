@@ -150,8 +150,10 @@ static void set_size(json_t *process)
 static int exec_in(const struct request *request, struct runtime_container *c, const json_t *process,
                    int *ret_pidfd, int *ret_console, struct err *err)
 {
+    _cleanup_free_ char *filters = command_filter_cache();
     struct runtime_exec_options options = {
         .process = process,
+        .seccomp_cache_dir = filters,
         .stdio = {-EBADF, -EBADF, -EBADF},
         .cgroups = request->cgroups,
         .plain_lines = !request->console_socket,

@@ -126,9 +126,11 @@ static int hand_over(const struct request *request, const json_t *config, struct
 static struct runtime_container *create_in(const struct request *request, const char *directory,
                                            json_t *config, const char *bundle, bool detached, struct err *err)
 {
+    _cleanup_free_ char *filters = command_filter_cache();
     struct runtime_create_options options = {
         .id = request->id,
         .state_dir = directory,
+        .seccomp_cache_dir = filters,
         .bundle = bundle,
         .stdio = {-EBADF, -EBADF, -EBADF},
         .no_pivot = request->no_pivot,

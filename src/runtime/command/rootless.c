@@ -33,6 +33,12 @@ static bool has_runtime_directory(void)
     return geteuid() != 0 || (!namespace_user_is_initial() && !str_eq(user, "root"));
 }
 
+static char *default_root(void)
+{
+    return has_runtime_directory() ? path_join(getenv("XDG_RUNTIME_DIR"), "keg-runtime")
+                                   : xstrdup(ROOT_DIRECTORY);
+}
+
 int command_find_root(struct request *request, struct err *err)
 {
     bool said;
@@ -43,10 +49,18 @@ int command_find_root(struct request *request, struct err *err)
                        request->rootless_mode);
     if (request->root)
         return 0;
-    request->default_root = has_runtime_directory() ? path_join(getenv("XDG_RUNTIME_DIR"), "keg-runtime")
-                                                    : xstrdup(ROOT_DIRECTORY);
+    request->default_root = default_root();
     request->root = request->default_root;
     return 0;
+}
+
+char *command_filter_cache(void)
+{
+    _cleanup_free_ char *root = default_root();
+    char *cache = path_join(root, ".seccomp");
+
+    (void)path_mkdir_all(cache, 0700); /* without it filters are compiled, which takes ten milliseconds */
+    return cache;
 }
 
 /* A user's name, straight from /etc/passwd: this program is static, and lookups by the C library aren't. NULL when it has
