@@ -26,10 +26,14 @@ static const struct spec_field hook_fields[] = {
 static int hooks_parse(const json_t *hooks, struct spec *spec, struct err *err)
 {
     for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++) {
-        const json_t *array = json_object_get(hooks, spec_hook_stage_names[stage]);
+        const struct spec_field field = {spec_hook_stage_names[stage], SPEC_ARRAY, 0, 0};
         struct spec_hooks *out = &spec->hooks[stage];
-        size_t n = json_array_size(array);
+        const json_t *array = NULL;
+        size_t n;
 
+        if (hooks && spec_read(hooks, "hooks", &field, 1, &array, err) < 0)
+            return -1;
+        n = json_array_size(array);
         if (!n)
             continue;
         out->list = xcalloc(n, sizeof(*out->list));
@@ -60,6 +64,17 @@ static const struct spec_field top_fields[] = {
     {"annotations", SPEC_OBJECT, offsetof(struct spec, annotations), 0},
 };
 
+struct top_parts {
+    const json_t *root, *process, *mounts, *hooks;
+};
+
+static const struct spec_field part_fields[] = {
+    {"root", SPEC_OBJECT, offsetof(struct top_parts, root), 0},
+    {"process", SPEC_OBJECT, offsetof(struct top_parts, process), 0},
+    {"mounts", SPEC_ARRAY, offsetof(struct top_parts, mounts), 0},
+    {"hooks", SPEC_OBJECT, offsetof(struct top_parts, hooks), 0},
+};
+
 static int names_check(const json_t *config, const struct spec *spec, struct err *err)
 {
     static const struct {
@@ -83,19 +98,20 @@ static int names_check(const json_t *config, const struct spec *spec, struct err
 
 static int parse(const json_t *config, struct spec *spec, struct err *err)
 {
-    const json_t *root = json_object_get(config, "root"), *process = json_object_get(config, "process");
-    if (spec_read(config, "", top_fields, ARRAY_SIZE(top_fields), spec, err) < 0)
+    struct top_parts parts = {0};
+
+    if (spec_read(config, "", top_fields, ARRAY_SIZE(top_fields), spec, err) < 0 ||
+        spec_read(config, "", part_fields, ARRAY_SIZE(part_fields), &parts, err) < 0)
         return -1;
     if (spec->oci_version && !str_starts(spec->oci_version, "1."))
         return spec_error(err, "ociVersion", "\"%s\" is no version 1", spec->oci_version);
-    if (root && spec_read(root, "root", root_fields, ARRAY_SIZE(root_fields), spec, err) < 0)
+    if (parts.root && spec_read(parts.root, "root", root_fields, ARRAY_SIZE(root_fields), spec, err) < 0)
         return -1;
-    spec->has_process = json_is_object(process);
-    if (spec->has_process && spec_process_parse(process, &spec->process, err) < 0)
+    spec->has_process = parts.process != NULL;
+    if (spec->has_process && spec_process_parse(parts.process, &spec->process, err) < 0)
         return -1;
     spec->process.keep_groups = str_eq(json_str(spec->annotations, "run.oci.keep_original_groups"), "1");
-    if (spec_mounts_parse(json_object_get(config, "mounts"), spec, err) < 0 ||
-        hooks_parse(json_object_get(config, "hooks"), spec, err) < 0 ||
+    if (spec_mounts_parse(parts.mounts, spec, err) < 0 || hooks_parse(parts.hooks, spec, err) < 0 ||
         spec_linux_parse(json_object_get(config, "linux"), spec, err) < 0 ||
         spec_idmap_options_parse(spec, err) < 0)
         return -1;

@@ -34,7 +34,7 @@ struct spec_process {
     gid_t *groups;
     size_t group_count;
     bool keep_groups; /* the caller's additional groups, by annotation run.oci.keep_original_groups */
-    int64_t umask;    /* -1: as it is */
+    int64_t umask;    /* INT64_MIN: as it is */
     struct capability_sets capabilities;
     bool has_capabilities;
     struct spec_rlimit *rlimits;

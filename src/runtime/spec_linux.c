@@ -10,6 +10,7 @@
 #include "runtime/rdt.h"
 #include "runtime/spec.h"
 #include "runtime/spec_fields.h"
+#include "sys/cgroup.h"
 
 static const struct spec_field mapping_fields[] = {
     {"containerID", SPEC_U32, offsetof(struct id_mapping, container), SPEC_REQUIRED},
@@ -232,7 +233,8 @@ int spec_linux_parse(const json_t *json, struct spec *spec, struct err *err)
         spec_mappings_parse(parts.uids, "linux.uidMappings", &spec->uids, &spec->uid_count, err) < 0 ||
         spec_mappings_parse(parts.gids, "linux.gidMappings", &spec->gids, &spec->gid_count, err) < 0)
         return -1;
-    if (net_devices_check(spec, err) < 0 || rdt_check(spec->intel_rdt, err) < 0)
+    if (cgroup_check(spec->resources, err) < 0 || net_devices_check(spec, err) < 0 ||
+        rdt_check(spec->intel_rdt, err) < 0)
         return -1;
     map_caller(spec);
     return validate(spec, err);

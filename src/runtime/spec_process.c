@@ -19,6 +19,23 @@ static const struct spec_field process_fields[] = {
     {"oomScoreAdj", SPEC_I64, offsetof(struct spec_process, oom_score_adj), 0},
 };
 
+/* What has rows or rules of its own. */
+struct parts {
+    const json_t *user, *size, *affinity, *scheduler, *io_priority, *capabilities, *rlimits;
+};
+
+static const struct spec_field part_fields[] = {
+    {"user", SPEC_OBJECT, offsetof(struct parts, user), 0},
+    {"consoleSize", SPEC_OBJECT, offsetof(struct parts, size), 0},
+    {"execCPUAffinity", SPEC_OBJECT, offsetof(struct parts, affinity), 0},
+    {"scheduler", SPEC_OBJECT, offsetof(struct parts, scheduler), 0},
+    {"ioPriority", SPEC_OBJECT, offsetof(struct parts, io_priority), 0},
+    {"capabilities", SPEC_OBJECT, offsetof(struct parts, capabilities), 0},
+    {"rlimits", SPEC_ARRAY, offsetof(struct parts, rlimits), 0},
+};
+
+static const struct spec_field groups_fields[] = {{"additionalGids", SPEC_ARRAY, 0, 0}};
+
 static const struct spec_field user_fields[] = {
     {"uid", SPEC_U32, offsetof(struct spec_process, uid), 0},
     {"gid", SPEC_U32, offsetof(struct spec_process, gid), 0},
@@ -157,36 +174,54 @@ static int validate(const struct spec_process *p, struct err *err)
         return spec_error(err, "process.user", "4294967295 is no user or group id");
     if (p->oom_score_adj != INT64_MIN && (p->oom_score_adj < -1000 || p->oom_score_adj > 1000))
         return spec_error(err, "process.oomScoreAdj", "must be from -1000 to 1000");
-    if (p->umask > 07777)
+    if (p->umask != INT64_MIN && (p->umask < 0 || p->umask > 07777))
         return spec_error(err, "process.user.umask", "%lld is no file mode", (long long)p->umask);
+    return 0;
+}
+
+static int capabilities_parse(const json_t *json, struct spec_process *p, struct err *err)
+{
+    static const char *const sets[] = {"bounding", "permitted", "effective", "inheritable", "ambient"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+        const json_t *set = json_object_get(json, sets[i]);
+        size_t k;
+        json_t *name;
+
+        if (set && !json_is_array(set) && !json_is_null(set))
+            return spec_error(err, "process.capabilities", "%s: expected an array of strings", sets[i]);
+        json_array_foreach (set, k, name)
+            if (!json_is_string(name))
+                return spec_error(err, "process.capabilities", "%s: expected an array of strings", sets[i]);
+    }
+    p->has_capabilities = json != NULL;
+    p->capabilities = capability_sets_from_json(json);
     return 0;
 }
 
 int spec_process_parse(const json_t *json, struct spec_process *p, struct err *err)
 {
-    const json_t *user = json_object_get(json, "user"), *size = json_object_get(json, "consoleSize"),
-                 *affinity = json_object_get(json, "execCPUAffinity"),
-                 *capabilities = json_object_get(json, "capabilities");
+    struct parts parts = {0};
+    const json_t *groups = NULL;
 
-    *p = (struct spec_process){.umask = -1, .oom_score_adj = INT64_MIN, .io_priority = -1};
-    if (spec_read(json, "process", process_fields, ARRAY_SIZE(process_fields), p, err) < 0)
+    *p = (struct spec_process){.umask = INT64_MIN, .oom_score_adj = INT64_MIN, .io_priority = -1};
+    if (spec_read(json, "process", process_fields, ARRAY_SIZE(process_fields), p, err) < 0 ||
+        spec_read(json, "process", part_fields, ARRAY_SIZE(part_fields), &parts, err) < 0)
         return -1;
-    if (user && spec_read(user, "process.user", user_fields, ARRAY_SIZE(user_fields), p, err) < 0)
+    if (parts.user &&
+        (spec_read(parts.user, "process.user", user_fields, ARRAY_SIZE(user_fields), p, err) < 0 ||
+         spec_read(parts.user, "process.user", groups_fields, ARRAY_SIZE(groups_fields), &groups, err) < 0))
         return -1;
-    if (json_is_object(size) && p->terminal &&
-        spec_read(size, "process.consoleSize", size_fields, ARRAY_SIZE(size_fields), p, err) < 0)
+    if (parts.size && p->terminal &&
+        spec_read(parts.size, "process.consoleSize", size_fields, ARRAY_SIZE(size_fields), p, err) < 0)
         return -1;
-    if (json_is_object(affinity) && spec_read(affinity, "process.execCPUAffinity", affinity_fields,
-                                              ARRAY_SIZE(affinity_fields), p, err) < 0)
+    if (parts.affinity && spec_read(parts.affinity, "process.execCPUAffinity", affinity_fields,
+                                    ARRAY_SIZE(affinity_fields), p, err) < 0)
         return -1;
-    if (scheduler_parse(json_object_get(json, "scheduler"), &p->scheduler, err) < 0)
+    if (scheduler_parse(parts.scheduler, &p->scheduler, err) < 0 || groups_parse(groups, p, err) < 0 ||
+        rlimits_parse(parts.rlimits, p, err) < 0 || io_priority_parse(parts.io_priority, p, err) < 0 ||
+        capabilities_parse(parts.capabilities, p, err) < 0)
         return -1;
-    if (groups_parse(json_object_get(user, "additionalGids"), p, err) < 0 ||
-        rlimits_parse(json_object_get(json, "rlimits"), p, err) < 0 ||
-        io_priority_parse(json_object_get(json, "ioPriority"), p, err) < 0)
-        return -1;
-    p->has_capabilities = json_is_object(capabilities);
-    p->capabilities = capability_sets_from_json(capabilities);
     return validate(p, err);
 }
 

@@ -134,6 +134,8 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
 
     if (!json_is_object(changes))
         return err_set(err, ERR_INVALID, "the resources are no JSON object");
+    if (cgroup_check(changes, err) < 0)
+        return -1;
     if (c->pidfd < 0)
         return err_set(err, ERR_CONFLICT, "container not running");
     if (!c->cgroup)

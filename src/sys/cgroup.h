@@ -138,6 +138,9 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, unsigned flags, struct err *err)
  * kernel needs, so it serves creation and update alike. `devices` replaces the device rules: evaluated first
  * to last, the last match decides. */
 int cgroup_apply(struct cgroup *cg, const json_t *resources, struct err *err);
+/* Whether every member is of the type it must be, asked before all that: a limit that isn't understood is no limit.
+ * ERR_INVALID names the member. */
+int cgroup_check(const json_t *resources, struct err *err);
 /* The same for a cgroup that has been in use for a while; systemd is told where it has made it. */
 int cgroup_update(struct cgroup *cg, const json_t *resources, struct err *err);
 /* The same for devices alone: OCI array of {allow, type, major, minor, access}. */

@@ -311,7 +311,7 @@ static int devices_apply(const struct target *t, const json_t *value, struct err
 }
 
 static const struct setting settings[] = {
-    {"devices", CTL_DEVICES, "devices.allow", "", devices_apply},
+    {"devices", CTL_DEVICES, "devices.allow", "", devices_apply, .kind = SETTING_LIST},
     {"memory.limit", CTL_MEMORY, "memory.limit_in_bytes", "memory.max", memory_limits},
     {"memory.swap", CTL_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", memory_swap_alone,
      .zero_counts = true},
@@ -319,8 +319,10 @@ static const struct setting settings[] = {
     {"memory.kernel", CTL_MEMORY, "memory.kmem.limit_in_bytes", NULL, NULL},
     {"memory.kernelTCP", CTL_MEMORY, "memory.kmem.tcp.limit_in_bytes", NULL, NULL},
     {"memory.swappiness", CTL_MEMORY, "memory.swappiness", NULL, memory_swappiness, .zero_counts = true},
-    {"memory.disableOOMKiller", CTL_MEMORY, "memory.oom_control", NULL, memory_disable_oom_killer},
-    {"memory.useHierarchy", CTL_MEMORY, "memory.use_hierarchy", NULL, memory_use_hierarchy},
+    {"memory.disableOOMKiller", CTL_MEMORY, "memory.oom_control", NULL, memory_disable_oom_killer,
+     .kind = SETTING_SWITCH},
+    {"memory.useHierarchy", CTL_MEMORY, "memory.use_hierarchy", NULL, memory_use_hierarchy,
+     .kind = SETTING_SWITCH},
     {"cpu.shares", CTL_CPU, "cpu.shares", "cpu.weight", cpu_shares},
     {"cpu.quota", CTL_CPU, "cpu.cfs_quota_us", "cpu.max", cpu_bandwidth},
     {"cpu.period", CTL_CPU, "cpu.cfs_period_us", "cpu.max", cpu_period_alone},
@@ -328,24 +330,28 @@ static const struct setting settings[] = {
     {"cpu.realtimeRuntime", CTL_CPU, "cpu.rt_runtime_us", NULL, cpu_realtime},
     {"cpu.realtimePeriod", CTL_CPU, "cpu.rt_period_us", NULL, cpu_realtime_period_alone},
     {"cpu.idle", CTL_CPU, "cpu.idle", "cpu.idle", cpu_idle_alone, .zero_counts = true},
-    {"cpu.cpus", CTL_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL},
-    {"cpu.mems", CTL_CPUSET, "cpuset.mems", "cpuset.mems", NULL},
+    {"cpu.cpus", CTL_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL, .kind = SETTING_TEXT},
+    {"cpu.mems", CTL_CPUSET, "cpuset.mems", "cpuset.mems", NULL, .kind = SETTING_TEXT},
     {"pids.limit", CTL_PIDS, "pids.max", "pids.max", pids_limit},
     {"blockIO.weight", CTL_IO, "blkio.weight", "io.weight", setting_io_weight},
     {"blockIO.leafWeight", CTL_IO, "blkio.leaf_weight", NULL, setting_io_leaf_weight},
-    {"blockIO.weightDevice", CTL_IO, "blkio.weight_device", "io.weight", setting_io_weight_device},
-    {"blockIO.throttleReadBpsDevice", CTL_IO, "blkio.throttle.read_bps_device", "rbps", setting_io_throttle},
-    {"blockIO.throttleWriteBpsDevice", CTL_IO, "blkio.throttle.write_bps_device", "wbps",
-     setting_io_throttle},
+    {"blockIO.weightDevice", CTL_IO, "blkio.weight_device", "io.weight", setting_io_weight_device,
+     .kind = SETTING_LIST},
+    {"blockIO.throttleReadBpsDevice", CTL_IO, "blkio.throttle.read_bps_device", "rbps", setting_io_throttle,
+     .kind = SETTING_LIST},
+    {"blockIO.throttleWriteBpsDevice", CTL_IO, "blkio.throttle.write_bps_device", "wbps", setting_io_throttle,
+     .kind = SETTING_LIST},
     {"blockIO.throttleReadIOPSDevice", CTL_IO, "blkio.throttle.read_iops_device", "riops",
-     setting_io_throttle},
+     setting_io_throttle, .kind = SETTING_LIST},
     {"blockIO.throttleWriteIOPSDevice", CTL_IO, "blkio.throttle.write_iops_device", "wiops",
-     setting_io_throttle},
-    {"hugepageLimits", CTL_HUGETLB, "hugetlb", "hugetlb", setting_hugepages},
+     setting_io_throttle, .kind = SETTING_LIST},
+    {"hugepageLimits", CTL_HUGETLB, "hugetlb", "hugetlb", setting_hugepages, .kind = SETTING_LIST},
     {"network.classID", CTL_NET_CLS, "net_cls.classid", NULL, NULL},
-    {"network.priorities", CTL_NET_PRIO, "net_prio.ifpriomap", NULL, setting_network_priorities},
-    {"rdma", CTL_RDMA, "rdma.max", "rdma.max", setting_rdma},
-    {"unified", 0, NULL, "", setting_unified}, /* last: what is said by file name outranks the rest */
+    {"network.priorities", CTL_NET_PRIO, "net_prio.ifpriomap", NULL, setting_network_priorities,
+     .kind = SETTING_LIST},
+    {"rdma", CTL_RDMA, "rdma.max", "rdma.max", setting_rdma, .kind = SETTING_OBJECT},
+    {"unified", 0, NULL, "", setting_unified,
+     .kind = SETTING_OBJECT}, /* last: what is said by file name outranks the rest */
 };
 
 /* What asks for nothing: absent, null, empty, "", and 0 where that means unset. */
@@ -360,6 +366,88 @@ static bool setting_is_unset(const struct setting *row, const json_t *value)
     if (json_is_array(value))
         return json_array_size(value) == 0;
     return json_is_object(value) && json_object_size(value) == 0;
+}
+
+static bool is_of_kind(const json_t *value, enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_NUMBER:
+        return json_is_integer(value);
+    case SETTING_TEXT:
+        return json_is_string(value);
+    case SETTING_SWITCH:
+        return json_is_boolean(value);
+    case SETTING_LIST:
+        return json_is_array(value);
+    case SETTING_OBJECT:
+        return json_is_object(value);
+    }
+    return false;
+}
+
+static int check_number(const char *path, const char *member, const json_t *value, struct err *err)
+{
+    if (!value || json_is_null(value) || json_is_integer(value))
+        return 0;
+    return err_set(err, ERR_INVALID, "invalid configuration: resources.%s: %s: expected a number", path,
+                   member);
+}
+
+/* What the entries of lists, and of rdma, count with. */
+static int check_entry(const char *path, const json_t *entry, struct err *err)
+{
+    static const char *const numbers[] = {"major", "minor",    "rate",       "weight",    "leafWeight",
+                                          "limit", "priority", "hcaHandles", "hcaObjects"};
+
+    if (!json_is_object(entry))
+        return err_set(err, ERR_INVALID, "invalid configuration: resources.%s: expected objects in it", path);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        if (check_number(path, numbers[i], json_object_get(entry, numbers[i]), err) < 0)
+            return -1;
+    return 0;
+}
+
+static int check_setting(const struct setting *row, const json_t *value, struct err *err)
+{
+    static const char *const expected[] = {[SETTING_NUMBER] = "a whole number",
+                                           [SETTING_TEXT] = "a string",
+                                           [SETTING_SWITCH] = "a boolean",
+                                           [SETTING_LIST] = "an array",
+                                           [SETTING_OBJECT] = "an object"};
+    const char *key;
+    json_t *entry;
+    size_t i;
+
+    if (!value || json_is_null(value))
+        return 0;
+    if (!is_of_kind(value, row->kind))
+        return err_set(err, ERR_INVALID, "invalid configuration: resources.%s: expected %s", row->path,
+                       expected[row->kind]);
+    json_array_foreach ((json_t *)value, i, entry)
+        if (check_entry(row->path, entry, err) < 0)
+            return -1;
+    if (str_eq(row->path, "rdma"))
+        json_object_foreach ((json_t *)value, key, entry)
+            if (check_entry(row->path, entry, err) < 0)
+                return -1;
+    return 0;
+}
+
+int cgroup_check(const json_t *resources, struct err *err)
+{
+    static const char *const sections[] = {"memory", "cpu", "pids", "blockIO", "network"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        const json_t *section = json_object_get(resources, sections[i]);
+
+        if (section && !json_is_object(section) && !json_is_null(section))
+            return err_set(err, ERR_INVALID, "invalid configuration: resources.%s: expected an object",
+                           sections[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+        if (check_setting(&settings[i], json_at(resources, settings[i].path), err) < 0)
+            return -1;
+    return 0;
 }
 
 static int setting_apply(struct cgroup *cg, const json_t *resources, const struct setting *row,

@@ -17,12 +17,15 @@ struct target {
 
 typedef int setting_fn(const struct target *t, const json_t *value, struct err *err);
 
+enum setting_kind { SETTING_NUMBER, SETTING_TEXT, SETTING_SWITCH, SETTING_LIST, SETTING_OBJECT };
+
 struct setting {
     const char *path; /* below linux.resources */
     unsigned controller;
     const char *v1, *v2; /* file; NULL: this version has nothing of the kind */
     setting_fn *apply;   /* NULL: the value as it is */
     bool zero_counts;    /* 0 is a value; otherwise it means "unset" */
+    enum setting_kind kind;
 };
 
 /* The error that this version (file NULL) or this kernel hasn't got it. */

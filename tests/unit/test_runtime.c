@@ -109,7 +109,7 @@ static void test_spec_good(void **state _unused_)
     assert_true(spec_makes(spec, NAMESPACE_PID));
     assert_false(spec_makes(spec, NAMESPACE_USER));
     assert_true(spec->process.rlimits[0].value.rlim_max == RLIM_INFINITY);
-    assert_true(spec->process.umask == -1);
+    assert_true(spec->process.umask == INT64_MIN);
     assert_int_equal(spec->mount_count, 1);
 }
 
@@ -122,6 +122,26 @@ static void test_spec_bad(void **state _unused_)
         {"process.args", "[]", "process.args", ERR_INVALID},
         {"process.args", "[1]", "process.args: expected an array of strings", ERR_INVALID},
         {"process.args", "[\"a\\u0000b\"]", "process.args", ERR_INVALID},
+        {"process", "1", "process: expected an object", ERR_INVALID},
+        {"process.capabilities", "[]", "process.capabilities: expected an object", ERR_INVALID},
+        {"process.capabilities.bounding", "{}", "bounding: expected an array", ERR_INVALID},
+        {"process.capabilities.bounding", "[1]", "bounding: expected an array of strings", ERR_INVALID},
+        {"process.rlimits", "{}", "process.rlimits: expected an array", ERR_INVALID},
+        {"process.scheduler", "\"x\"", "process.scheduler: expected an object", ERR_INVALID},
+        {"process.user.umask", "-1", "no file mode", ERR_INVALID},
+        {"process.user.additionalGids", "{}", "additionalGids: expected an array", ERR_INVALID},
+        {"mounts", "{}", "mounts: expected an array", ERR_INVALID},
+        {"hooks", "[]", "hooks: expected an object", ERR_INVALID},
+        {"hooks.prestart", "{}", "hooks.prestart: expected an array", ERR_INVALID},
+        {"linux.resources.memory", "\"1g\"", "resources.memory: expected an object", ERR_INVALID},
+        {"linux.resources.memory.limit", "\"1g\"", "memory.limit: expected a whole number", ERR_INVALID},
+        {"linux.resources.cpu.quota", "1.5", "cpu.quota: expected a whole number", ERR_INVALID},
+        {"linux.resources.cpu.cpus", "[0]", "cpu.cpus: expected a string", ERR_INVALID},
+        {"linux.resources.pids.limit", "true", "pids.limit: expected a whole number", ERR_INVALID},
+        {"linux.resources.devices", "{}", "resources.devices: expected an array", ERR_INVALID},
+        {"linux.resources.unified", "[]", "resources.unified: expected an object", ERR_INVALID},
+        {"linux.resources.blockIO.throttleReadBpsDevice", "[{\"rate\":\"1m\"}]", "rate: expected a number",
+         ERR_INVALID},
         {"process.cwd", "\"here\"", "process.cwd: expected an absolute path", ERR_INVALID},
         {"process.user.uid", "4294967296", "process.user.uid: expected a number from 0 to 4294967295",
          ERR_INVALID},
