@@ -469,6 +469,36 @@ BARRIER=1 1" ]
     rmdir "$DIR/rootfs/into"
 }
 
+@test "limits that are no numbers are errors, not no limits" {
+    config 'c["linux"]["resources"] = {"pids": {"limit": "5"}}'
+    in_container true
+    must_fail 1 'resources.pids.limit: expected a whole number'
+    config 'c["linux"]["resources"] = {}'
+    in_background 'sleep 100'
+    for resources in '{"memory": "1g"}' '{"memory": {"limit": "1g"}}' '{"devices": {}}'; do
+        run rt update --resources <(echo "$resources") "$ID"
+        must_fail 1 'invalid configuration: resources.'
+    done
+}
+
+@test "what can't be printed is an error" {
+    for command in list features; do
+        run sh -c '"$0" --root "$1" '$command' >/dev/full' "$KEG_BUILD/keg-runtime" "$ROOT"
+        must_fail 1 'write to standard output: no space left on device'
+    done
+}
+
+@test "list tells of containers whose state can't be read, and lists the others" {
+    in_background 'sleep 100'
+    mkdir "$ROOT/damaged"
+    echo '{' >"$ROOT/damaged/state.json"
+    run rt list
+    rm -r "$ROOT/damaged"
+    [ "$status" = 0 ]
+    [[ $output == *level=warning*"container damaged: "*"invalid JSON"* ]]
+    [[ $output == *"$ID"*running* ]]
+}
+
 @test "poststop hooks all run, and a failing one is only a warning" {
     config "c['hooks'] = {'poststop': [{'path': '/bin/false'}, {'path': '/bin/touch', 'args': ['touch', '$BUNDLE/second']}]}"
     in_container 'exit 4'

@@ -473,6 +473,9 @@ int command_main(int argc, char **argv)
         request.program = called_by(argv[0]);
         result = run(&request, argv, &command, &err);
     }
+    /* What was printed may be lost: a full disk, a pipe that is closed. */
+    if (result >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        result = err_errno(&err, errno, "write to standard output");
     if (result < 0)
         report(&request, command, &err);
     free(request.default_root);

@@ -99,7 +99,7 @@ int command_state(struct request *request, struct err *err)
     return state ? command_print_json(state, /* compact= */ false) : -1;
 }
 
-/* Of all containers below --root, by name. What can't be read isn't there (any more). */
+/* Of all containers below --root, by name. What isn't there (any more) is passed over, what can't be read is told. */
 static json_t *list(const struct request *request)
 {
     json_t *array = json_array();
@@ -109,9 +109,13 @@ static json_t *list(const struct request *request)
     for (int i = 0; i < count; i++) {
         _cleanup_free_ char *path = path_join(request->root, entries[i]->d_name);
         _cleanup_(runtime_container_free_p) struct runtime_container *c = NULL;
+        struct err err = {0};
 
         if (entries[i]->d_name[0] != '.')
-            c = runtime_open(path, NULL);
+            c = runtime_open(path, &err);
+        if (!c && err.kind && err.kind != ERR_NOT_FOUND &&
+            err_wrap(&err, "container %s", entries[i]->d_name) < 0)
+            command_warn(request, err.message);
         if (c)
             json_array_append_new(array, state_of(c, /* owner= */ true));
         free(entries[i]);

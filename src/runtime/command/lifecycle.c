@@ -81,6 +81,8 @@ static int remove_state_dir(const char *directory, struct err *err)
 
     if (result == -ENOTEMPTY) /* the socket of notify.h */
         result = path_remove_all(AT_FDCWD, directory);
+    if (result == -ENOENT) /* another delete was faster */
+        result = 0;
     return result < 0 ? err_errno(err, result, "remove %s", directory) : 0;
 }
 
