@@ -50,19 +50,22 @@ static int images_query_platform(const struct request *r, char **ret, struct err
 static int images_import(struct request *r, const char *platform, struct err *err)
 {
     _cleanup_strv_ char **changes = request_query_all(r, "changes");
+    const char *source = request_query(r, "fromSrc");
     const struct engine_import_options o = {
         .repo = request_query(r, "repo"),
         .tag = request_query(r, "tag"),
         .message = request_query(r, "message"),
         .platform = platform,
         .changes = changes,
+        .source = str_eq(source, "-") ? NULL : source,
     };
 
-    if (!str_eq(request_query(r, "fromSrc"), "-"))
-        return err_set(
-            err, ERR_NOT_IMPLEMENTED,
-            "importing from a URL is not implemented by keg yet: download it and import from a file");
-    return engine_image_import(r->engine, r->body_fd, &o, reply_stream(r, "application/json"), err);
+    if (str_empty(source))
+        return err_set(err, ERR_INVALID, "nothing to import: fromSrc is a URL, or - for the request's body");
+    if (engine_image_import(r->engine, r->body_fd, &o, reply_stream(r, "application/json"), err) < 0 &&
+        !r->reply.begun)
+        return -1;
+    return 0;
 }
 
 int route_images_create(struct request *r, struct err *err)

@@ -88,6 +88,7 @@ struct engine_import_options {
     const char *repo, *tag; /* NULL: no name */
     const char *platform, *message;
     char *const *changes; /* Dockerfile instructions */
+    const char *source;   /* URL of the tar; NULL: fd is the tar */
 };
 /* fd: the tar. The last line written is {"status":"sha256:…"}. An upload whose client left is thrown away. */
 int engine_image_import(struct engine *e, int fd, const struct engine_import_options *o,

@@ -1,4 +1,4 @@
-/* Images on the move: pull, import, load, save. */
+/* Images on the move: pull, load, save. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,53 +88,6 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
     pull.platform = o->platform ? &platform : NULL;
     r = ref.tag || ref.digest ? pull_one(e, &ref, &pull, err) : pull_every_tag(e, &ref, &pull, err);
     return r < 0 ? transfer_fail(&t, err) : 0;
-}
-
-/* ---- import ---- */
-
-static int import_run(struct engine *e, int fd, const struct image_import_options *o,
-                      const struct engine_sink *sink, struct image *image, struct err *err)
-{
-    struct image_lease *lease = image_lease_new(e->image_store);
-    int r = image_import(e->image_store, lease, fd, o, image, err);
-
-    if (r == 0 && transfer_is_abandoned(sink))
-        r = err_set(err, ERR_CANCELLED, "the client went away");
-    if (r == 0)
-        r = images_record(e, image, 1, err);
-    image_lease_free(lease);
-    return r;
-}
-
-int engine_image_import(struct engine *e, int fd, const struct engine_import_options *o,
-                        const struct engine_sink *sink, struct err *err)
-{
-    struct transfer t = {.sink = sink};
-    _cleanup_reference_ struct reference ref = {0};
-    _cleanup_image_ struct image image = {0};
-    _cleanup_free_ char *familiar = NULL;
-    struct image_import_options import = {.message = str_empty(o->message) ? NULL : o->message,
-                                          .changes = o->changes};
-    struct platform platform;
-
-    if (!str_empty(o->repo)) {
-        if (reference_parse_parts(o->repo, str_empty(o->tag) ? NULL : o->tag, &ref, err) < 0)
-            return -1;
-        if (ref.digest)
-            return err_set(err, ERR_INVALID, "cannot import digest reference");
-        if (!ref.tag)
-            ref.tag = xstrdup(REFERENCE_DEFAULT_TAG);
-        import.reference = &ref;
-        familiar = reference_familiar(&ref);
-    }
-    if (o->platform && platform_parse(o->platform, &platform, err) < 0)
-        return -1;
-    import.platform = o->platform ? &platform : NULL;
-    if (import_run(e, fd, &import, sink, &image, err) < 0)
-        return -1;
-    images_event(e, "import", image.id, familiar ? familiar : image.id);
-    transfer_say(&t, "status", image.id);
-    return 0;
 }
 
 /* ---- load ---- */

@@ -231,6 +231,18 @@ int registry_get_blob(struct registry *r, const char *digest, int64_t size, int 
     return ok ? 0 : -1;
 }
 
+int registry_get_url(struct registry *r, const char *url, int *out, const struct registry_watch *watch,
+                     struct err *err)
+{
+    _cleanup_json_ json_t *packet = json_pack("{s:s, s:s}", "op", "url", "url", url);
+    _cleanup_json_ json_t *ok = packet ? request(r, packet, out, watch, err) : NULL;
+
+    close_fd(out);
+    if (!packet)
+        return err_set(err, ERR_INVALID, "the URL is no valid UTF-8");
+    return ok ? 0 : -1;
+}
+
 int registry_push_blob(struct registry *r, const char *digest, int *fd, char *const *sources,
                        const struct registry_watch *watch, struct registry_pushed *ret, struct err *err)
 {

@@ -47,6 +47,9 @@ int registry_get_blob(struct registry *r, const char *digest, int64_t size, int 
 /* A document at a path of the registry. *ret_next: the path of its next page, or NULL; the caller frees. */
 int registry_get_document(struct registry *r, const char *path, const struct registry_watch *watch,
                           struct buf *ret, char **ret_next, struct err *err);
+/* What a URL holds goes to *out, which is closed here. */
+int registry_get_url(struct registry *r, const char *url, int *out, const struct registry_watch *watch,
+                     struct err *err);
 
 struct registry_pushed {
     bool existed; /* it was there */

@@ -23,6 +23,8 @@
  *      ok: {"digest":what the registry says, or ""}
  *   {"op":"document","path":"/v2/…"}                fds: reply, out
  *      ok: {"next":path of the next page or absent}   any JSON document of at most 4 MiB
+ *   {"op":"url","url":"https://…"}                 fds: reply, out
+ *      ok: {"size":n}    whatever is there, from any server, without credentials
  *   {"op":"login"}                                 fds: reply
  *      ok: {"token":refresh token or absent}
  * Replies on the reply socket: any number of {"progress":bytes}, then one of

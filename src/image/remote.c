@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "image/registry.h"
@@ -198,4 +199,17 @@ int image_remote_search(const struct image_remote *o, const char *term, int limi
     *ret = json_is_array(json_object_get(json, "results")) ? json_incref(json_object_get(json, "results"))
                                                            : json_array();
     return 0;
+}
+
+/* ---- any URL ---- */
+
+int image_remote_download(const struct image_remote *o, const char *url, int *out, struct err *err)
+{
+    const struct registry_watch watch = {on_wait, (void *)o};
+    struct registry *registry = open_registry(o, "localhost", NULL, "", err); /* no registry is asked */
+    int r = registry ? registry_get_url(registry, url, out, &watch, err) : -1;
+
+    close_fd(out);
+    registry_close(registry);
+    return r;
 }

@@ -24,6 +24,8 @@ int image_remote_tags(const struct image_remote *o, const struct reference *ref,
  * or digest names, as GET /distribution/{name}/json answers. */
 int image_remote_inspect(const struct image_remote *o, const struct reference *ref, json_t **ret,
                          struct err *err);
+/* What a URL holds (http or https, any server) goes to *out, which is closed here. */
+int image_remote_download(const struct image_remote *o, const char *url, int *out, struct err *err);
 /* What the registry's index finds for "term" (Docker Hub) or "host/term": its "results", an array of objects
  * with name, description, star_count, is_official. limit: 1 … 100. */
 int image_remote_search(const struct image_remote *o, const char *term, int limit, json_t **ret,

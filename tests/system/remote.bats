@@ -15,22 +15,7 @@ END
     docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
     export REGISTRY_PID=$!
     disown
-    python3 - >"$KEG_ROOT/index.log" 2>&1 3>&- <<'END' &
-import http.server, json, urllib.parse
-class Index(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        url = urllib.parse.urlparse(self.path)
-        q = urllib.parse.parse_qs(url.query)
-        rows = [{"name": f"{q['q'][0]}{i}", "description": "many words " * 9 if i else "a\nfew", "star_count": 10 - i,
-                 "is_official": i == 0} for i in range(min(5, int(q.get("n", ["0"])[0])))]
-        body = json.dumps({"num_results": 5, "results": rows}).encode() if url.path == "/v1/search" else b"{}"
-        self.send_response(200 if url.path in ("/v1/search", "/v2/") else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server.ThreadingHTTPServer(("127.0.0.1", 5003), Index).serve_forever()
-END
+    python3 "$BATS_TEST_DIRNAME/search_index.py" 5003 >"$KEG_ROOT/index.log" 2>&1 3>&- </dev/null &
     export INDEX_PID=$!
     disown
     eventually curl -sf --max-time 5 127.0.0.1:5000/v2/
@@ -85,4 +70,31 @@ setup() {
     [[ "$output" == *"outside the range of [1, 100]"* ]]
     run keg search -f colour=red 127.0.0.1:5003/box
     [[ "$output" == *"invalid filter 'colour'"* ]]
+}
+
+@test "remote: import from a URL, resumed and refused" {
+    mkdir -p "$KEG_ROOT/www"
+    tar -C "$KEG_ROOT/busybox" -c . >"$KEG_ROOT/www/busybox.tar"
+    head -c 100000 "$KEG_ROOT/www/busybox.tar" >"$KEG_ROOT/www/half.tar"
+    (cd "$KEG_ROOT/www" && exec python3 -m http.server --bind 127.0.0.1 5005 >/dev/null 2>&1 3>&- </dev/null) &
+    local pid=$!
+    eventually curl -sf --max-time 5 127.0.0.1:5005/half.tar -o /dev/null
+    run keg import -c 'CMD ["echo","from afar"]' http://127.0.0.1:5005/busybox.tar afar:1
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ "${lines[0]}" == "Downloading from http://127.0.0.1:5005/busybox.tar"* ]]
+    [ "$(keg run --rm --network none afar:1)" = "from afar" ]
+    leftovers >"$KEG_ROOT/before"
+    run keg import http://127.0.0.1:5005/half.tar afar:2
+    [ "$status" = 1 ]
+    run keg import http://127.0.0.1:5005/none.tar afar:2
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ "$output" == *"the server answered with status 404"* ]]
+    kill "$pid"
+    wait "$pid" || :
+    run keg import http://127.0.0.1:5005/busybox.tar afar:2
+    [ "$status" = 1 ]
+    [[ "$output" == *"connection refused"* ]]
+    leftovers | diff "$KEG_ROOT/before" -
 }

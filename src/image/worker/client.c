@@ -286,6 +286,30 @@ json_t *client_document(struct client *c, const char *path, int out, const struc
     return ok;
 }
 
+json_t *client_url(struct client *c, const char *url, int out, const struct client_watch *watch,
+                   struct err *err)
+{
+    const char *host = strstr(url, "://"), *path = host ? strchr(host + strlen("://"), '/') : NULL;
+    _cleanup_free_ char *origin = path ? xstrndup(url, (size_t)(path - url)) : xstrdup(url);
+    struct fetch f = {.out = out, .size = -1, .watch = watch};
+    struct http_response r = {0};
+    struct endpoint e;
+    json_t *ok = NULL;
+
+    endpoint_init_mirror(&e, origin, NULL);
+    e.stall_seconds = client_origin(c)->stall_seconds;
+    if (get(&e, path ? path : "/", NULL, &f, &r, err) == 0) {
+        if (r.status / 100 == 2)
+            ok = json_pack("{s:I}", "size", (json_int_t)f.received);
+        else
+            err_set(err, r.status == 404 ? ERR_NOT_FOUND : ERR_UNAVAILABLE,
+                    "%.500s: the server answered with status %ld", url, r.status);
+    }
+    http_response_finish(&r);
+    endpoint_finish(&e);
+    return ok;
+}
+
 json_t *client_login(struct client *c, struct err *err)
 {
     _cleanup_free_ char *token = NULL;

@@ -31,6 +31,9 @@ json_t *client_blob(struct client *c, const char *digest, int64_t size, int out,
 /* Any document below the registry: `path` begins with a slash. */
 json_t *client_document(struct client *c, const char *path, int out, const struct client_watch *watch,
                         struct err *err);
+/* What a URL of any server holds, without credentials, with resumed downloads. */
+json_t *client_url(struct client *c, const char *url, int out, const struct client_watch *watch,
+                   struct err *err);
 /* fd: a file, whole. sources: repositories of the same registry that may have the blob. */
 json_t *client_push_blob(struct client *c, const char *digest, char **sources, int fd,
                          const struct client_watch *watch, struct err *err);

@@ -110,6 +110,17 @@ static json_t *op_document(struct request *q, struct err *err)
     return client_document(q->client, path, q->out, &q->watch, err);
 }
 
+static json_t *op_url(struct request *q, struct err *err)
+{
+    const char *url = json_str_or(q->packet, "url", "");
+
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        err_set(err, ERR_INVALID, "a URL begins with http:// or https://");
+        return NULL;
+    }
+    return client_url(q->client, url, q->out, &q->watch, err);
+}
+
 static json_t *op_login(struct request *q, struct err *err)
 {
     return client_login(q->client, err);
@@ -123,7 +134,8 @@ static const struct {
 } ops[] = {
     {"manifest", op_manifest, true},   {"blob", op_blob, true},
     {"push-blob", op_push_blob, true}, {"push-manifest", op_push_manifest, true},
-    {"document", op_document, true},   {"login", op_login, false},
+    {"document", op_document, true},   {"url", op_url, true},
+    {"login", op_login, false},
 };
 
 static json_t *dispatch(struct request *q, struct err *err)
