@@ -286,9 +286,11 @@ for s in p["capabilities"].values(): s.append("CAP_SYSLOG")'
     if m["destination"] == "/sys/fs/cgroup": m["options"] = ["nosuid", "noexec", "nodev", "rw"]
 p["args"] = ["sh", "-c", "d=/sys/fs/cgroup; [ -e $d/cgroup.procs ] || d=$d/memory; mkdir -p $d/a/b; sleep 600 & echo $! >$d/a/b/cgroup.procs; wait"]'
     start
-    eventually grep -q . "$(find /sys/fs/cgroup -maxdepth 6 -path "*$ID/a/b/cgroup.procs" | head -n 1)"
+    moved() { find /sys/fs/cgroup -maxdepth 6 -path "*$ID/a/b/cgroup.procs" -exec cat {} + | grep -q .; }
+    stopped() { [ "$(status)" = stopped ]; }
+    eventually moved
     rt kill --all "$ID" KILL
-    eventually test "$(status)" = stopped
+    eventually stopped
     rt delete --force "$ID"
     [ -z "$(find /sys/fs/cgroup -maxdepth 4 -name "*$ID*")" ]
 }
