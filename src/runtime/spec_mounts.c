@@ -117,35 +117,43 @@ json_t *spec_mount_option_names(void)
     return names;
 }
 
-static void option_apply(struct spec_mount *m, enum option_kind kind, uint64_t value, const char *text)
+/* Flags of the mount itself; value is a MOUNT_ATTR_. */
+static void option_apply_attribute(struct spec_mount *m, enum option_kind kind, uint64_t value)
 {
     uint64_t atime = value & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0; /* one field of several bits */
 
+    if (kind == OPTION_RECURSIVE_SET) {
+        m->recursive_set = (m->recursive_set & ~atime) | value;
+        m->recursive_clear = (m->recursive_clear & ~value) | atime;
+        return;
+    }
+    if (kind == OPTION_RECURSIVE_CLEAR) {
+        m->recursive_clear |= value;
+        m->recursive_set &= ~value;
+        return;
+    }
+    if (kind == OPTION_UNSET) {
+        m->set &= ~value;
+        m->cleared |= value;
+    } else {
+        m->set = (kind == OPTION_ATIME ? m->set & ~(uint64_t)MOUNT_ATTR__ATIME : m->set) | value;
+        m->cleared &= ~value;
+        m->sets_atime |= kind == OPTION_ATIME || value == MOUNT_ATTR_NODIRATIME;
+    }
+    m->has_flags = true;
+}
+
+static void option_apply(struct spec_mount *m, enum option_kind kind, uint64_t value, const char *text)
+{
     switch (kind) {
     case OPTION_IGNORED:
         break;
     case OPTION_ATIME:
-        m->set &= ~(uint64_t)MOUNT_ATTR__ATIME;
-        m->sets_atime = true;
-        /* fall through */
     case OPTION_SET:
-        m->set |= value;
-        m->cleared &= ~value;
-        m->sets_atime |= value == MOUNT_ATTR_NODIRATIME;
-        m->has_flags = true;
-        break;
     case OPTION_UNSET:
-        m->set &= ~value;
-        m->cleared |= value;
-        m->has_flags = true;
-        break;
     case OPTION_RECURSIVE_SET:
-        m->recursive_set = (m->recursive_set & ~atime) | value;
-        m->recursive_clear = (m->recursive_clear & ~value) | atime;
-        break;
     case OPTION_RECURSIVE_CLEAR:
-        m->recursive_clear |= value;
-        m->recursive_set &= ~value;
+        option_apply_attribute(m, kind, value);
         break;
     case OPTION_PROPAGATION:
         m->propagation = (unsigned long)value;
