@@ -170,6 +170,26 @@ static void map_caller(struct spec *spec)
     spec->uid_count = spec->gid_count = 1;
 }
 
+static int time_offsets_check(const json_t *offsets, struct err *err)
+{
+    const char *clock;
+    json_t *offset;
+
+    json_object_foreach ((json_t *)offsets, clock, offset) {
+        struct {
+            int64_t seconds;
+            uint32_t nanoseconds;
+        } ignored;
+        static const struct spec_field fields[] = {{"secs", SPEC_I64, 0, 0}, {"nanosecs", SPEC_U32, 8, 0}};
+        char at[64];
+
+        snprintf(at, sizeof(at), "linux.timeOffsets.%s", clock);
+        if (spec_read(offset, at, fields, ARRAY_SIZE(fields), &ignored, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int validate(const struct spec *spec, struct err *err)
 {
     const struct spec_namespace *user = &spec->namespaces[NAMESPACE_USER];
@@ -237,5 +257,5 @@ int spec_linux_parse(const json_t *json, struct spec *spec, struct err *err)
         rdt_check(spec->intel_rdt, err) < 0)
         return -1;
     map_caller(spec);
-    return validate(spec, err);
+    return time_offsets_check(spec->time_offsets, err) < 0 ? -1 : validate(spec, err);
 }

@@ -332,6 +332,17 @@ static int compile_syscall(struct compilation *c, const char *name, uint32_t act
     return 0;
 }
 
+/* A list that is none would be an empty one, and the filter another than was meant. */
+static int check_lists(const json_t *object, const char *const keys[], struct err *err)
+{
+    for (; *keys; keys++) {
+        const json_t *list = json_object_get(object, *keys);
+        if (list && !json_is_array(list) && !json_is_null(list))
+            return err_set(err, ERR_INVALID, "seccomp: %s is no list", *keys);
+    }
+    return 0;
+}
+
 static int compile_rules(struct compilation *c, const json_t *seccomp, struct err *err)
 {
     const json_t *rules = json_object_get(seccomp, "syscalls");
@@ -341,6 +352,8 @@ static int compile_rules(struct compilation *c, const json_t *seccomp, struct er
         unsigned count;
         bool alternatives;
         uint32_t action;
+        if (check_lists(rule, (const char *[]){"names", "args", NULL}, err) < 0)
+            return -1;
         if (json_array_size(names) == 0)
             return err_set(err, ERR_INVALID, "seccomp: syscalls[%zu] has no names", i);
         if (compile_action(rule, "action", "errnoRet", &action, err) < 0 ||
@@ -502,7 +515,8 @@ struct seccomp_filter *seccomp_compile(const json_t *seccomp, uint64_t capabilit
         err_set(err, ERR_INVALID, "seccomp must be an object");
         return NULL;
     }
-    if (compile_action(seccomp, "defaultAction", "defaultErrnoRet", &c.default_action, err) < 0)
+    if (check_lists(seccomp, (const char *[]){"syscalls", "architectures", "flags", NULL}, err) < 0 ||
+        compile_action(seccomp, "defaultAction", "defaultErrnoRet", &c.default_action, err) < 0)
         return NULL;
     if (c.default_action == SECCOMP_RET_USER_NOTIF) {
         err_set(err, ERR_INVALID, "seccomp: SCMP_ACT_NOTIFY can't be the default action");

@@ -169,6 +169,8 @@ static void test_spec_bad(void **state _unused_)
          ERR_INVALID},
         {"linux.uidMappings", "[{\"containerID\":0,\"hostID\":0,\"size\":0}]", "size is 0", ERR_INVALID},
         {"linux.timeOffsets", "{\"boottime\":{\"secs\":1}}", "time namespace", ERR_INVALID},
+        {"linux.timeOffsets", "{\"boottime\":1}", "timeOffsets.boottime: expected an object", ERR_INVALID},
+        {"linux.timeOffsets", "{\"boottime\":{\"secs\":\"1\"}}", "secs: expected a number", ERR_INVALID},
         {"linux.rootfsPropagation", "\"sideways\"", "no propagation", ERR_INVALID},
         {"linux.devices", "[{\"path\":\"/dev/x\",\"type\":\"q\"}]", "linux.devices[0]", ERR_INVALID},
         {"linux.intelRdt", "{\"closID\":\"../x\"}", "no name of a group", ERR_INVALID},

@@ -175,6 +175,21 @@ static struct seccomp_filter *compile_text(const char *text)
     return seccomp_compile(json, 0, &err);
 }
 
+static void test_lists_that_are_none(void **state _unused_)
+{
+    static const char *const texts[] = {
+        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":{}}",
+        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":\"SCMP_ARCH_X86\"}",
+        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":1}",
+        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"clone\"],"
+        "\"action\":\"SCMP_ACT_ALLOW\",\"args\":{\"index\":0}}]}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        assert_null(compile_text(texts[i]));
+        assert_non_null(strstr(err.message, "is no list"));
+    }
+}
+
 static void test_oci_objects(void **state _unused_)
 {
     need_x86_64();
@@ -337,9 +352,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_socket_families), cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_young_calls),     cmocka_unit_test(test_oci_objects),
-        cmocka_unit_test(test_wrong_objects),   cmocka_unit_test(test_docker_profile),
-        cmocka_unit_test(test_cache),           cmocka_unit_test(test_for_real),
+        cmocka_unit_test(test_young_calls),     cmocka_unit_test(test_lists_that_are_none),
+        cmocka_unit_test(test_oci_objects),     cmocka_unit_test(test_wrong_objects),
+        cmocka_unit_test(test_docker_profile),  cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_for_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
