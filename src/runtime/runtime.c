@@ -79,6 +79,9 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
         return NULL;
     if (launch_begin_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
         return take_ptr(&c);
+    if (c->cgroup && cgroup_oom_kills(c->cgroup) > 0)
+        err_add(err,
+                "the kernel killed for want of memory: the limit, linux.resources.memory.limit, is too low");
     undo_create(c, err);
     return NULL;
 }

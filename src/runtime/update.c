@@ -148,5 +148,8 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
         return -1;
     }
     merge(recorded, changes);
-    return state_save_config(c, err);
+    if (state_save_config(c, err) == 0)
+        return 0;
+    (void)apply(c, back, NULL); /* what is in force is what is recorded */
+    return -1;
 }

@@ -481,6 +481,12 @@ BARRIER=1 1" ]
     done
 }
 
+@test "a limit of memory that is too low to start is named" {
+    config 'c["linux"]["resources"] = {"memory": {"limit": 4096, "swap": 4096}}'
+    in_container true
+    must_fail 1 memory
+}
+
 @test "what can't be printed is an error" {
     for command in list features; do
         run sh -c '"$0" --root "$1" '$command' >/dev/full' "$KEG_BUILD/keg-runtime" "$ROOT"
