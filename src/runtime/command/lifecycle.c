@@ -58,21 +58,26 @@ static int preserve(const struct request *request, json_t *config, unsigned *ret
     return 0;
 }
 
+static int cannot_make(const struct request *request, const char *path, int result, struct err *err)
+{
+    bool foreign = result == -EACCES && geteuid() != 0 && request->default_root;
+
+    return err_errno(err, result, "make %s%s", path, foreign ? ": set XDG_RUNTIME_DIR or give --root" : "");
+}
+
 int command_make_state_dir(const struct request *request, const char *directory, struct err *err)
 {
     int result = path_mkdir_all(request->root, 0700);
 
-    if (result == -EACCES && geteuid() != 0 && request->default_root)
-        return err_errno(err, result, "make %s: set XDG_RUNTIME_DIR or give --root", request->root);
     if (result < 0)
-        return err_errno(err, result, "make %s", request->root);
+        return cannot_make(request, request->root, result, err);
     if (request->default_root && geteuid() != 0)
         (void)chmod(request->root, 0700 | S_ISVTX); /* sticky: not to be tidied up (XDG base directories) */
     if (mkdir(directory, 0700) == 0)
         return 0;
     if (errno == EEXIST)
         return err_set(err, ERR_CONFLICT, "container with given ID already exists: %s", request->id);
-    return err_errno(err, errno, "make %s", directory);
+    return cannot_make(request, directory, -errno, err);
 }
 
 static int remove_state_dir(const char *directory, struct err *err)

@@ -35,13 +35,19 @@ static const struct {
     {"proc", "/proc", NAMESPACE_PID},
 };
 
+/* NULL: a refusal is an error. So it is for processes of a namespace that the container makes, since the host's procfs would
+ * show others; and for what it makes without a user namespace, where no owner is in the way. */
 static const char *host_mount_of(const struct rootfs *r, const struct spec_mount *m)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(host_mounts); i++)
-        if (str_eq(m->type, host_mounts[i].type))
-            return spec_makes(r->spec, host_mounts[i].shows) && host_mounts[i].shows == NAMESPACE_PID
-                       ? NULL /* it would show other processes than the container's */
-                       : host_mounts[i].source;
+    for (size_t i = 0; i < ARRAY_SIZE(host_mounts); i++) {
+        bool own = spec_makes(r->spec, host_mounts[i].shows);
+
+        if (!str_eq(m->type, host_mounts[i].type))
+            continue;
+        if (own && (host_mounts[i].shows == NAMESPACE_PID || !spec_makes(r->spec, NAMESPACE_USER)))
+            return NULL;
+        return host_mounts[i].source;
+    }
     return NULL;
 }
 
