@@ -154,8 +154,7 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
         image_finish(&images[i]);
     }
     free(images);
-    if (r < 0)
-        images_sweep(e, NULL, NULL, NULL); /* parts of what couldn't be loaded */
+    images_sweep(e, NULL, NULL, NULL); /* the archive's own lists, or parts of what couldn't be loaded */
     return r < 0 ? transfer_fail(&t, err) : 0;
 }
 

@@ -200,9 +200,12 @@ assert "kernel" in e["data"]["cpu"]["usage"]' "$output"
     config 'c["linux"]["resources"]["memory"] = {"limit": 16 << 20, "swap": 16 << 20}'
     in_background 'sleep 100'
     rt events "$ID" >"$BUNDLE/events" 3>&- &
-    sleep 0.3
-    run rt exec "$ID" sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo ${#x}'
-    [ "$status" != 0 ]
+    for _ in $(seq 5); do # the first may come before it listens
+        run rt exec "$ID" sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo ${#x}'
+        [ "$status" != 0 ]
+        ! grep -q oom "$BUNDLE/events" || break
+        sleep 0.5
+    done
     eventually grep -q "{\"type\":\"oom\",\"id\":\"$ID\"}" "$BUNDLE/events"
     rt delete --force "$ID"
     wait $!

@@ -38,10 +38,23 @@ static int wait_time(int64_t until)
     return left <= 0 ? 0 : (int)MIN_OF(left / 1000000 + 1, 3600 * 1000);
 }
 
+/* The kernel tells of a shortage a moment before it counts whom it killed for it: after a word of it the count is looked
+ * at again for a while. */
+#define OOM_SETTLES_NS (1 * CLOCK_NS_PER_S)
+enum { OOM_LOOK_MS = 20 };
+
+/* How long to wait for events, ms. */
+static int patience(int64_t next, int64_t looks_until)
+{
+    int whole = wait_time(next);
+
+    return clock_monotonic() < looks_until ? MIN_OF(whole, (int)OOM_LOOK_MS) : whole;
+}
+
 /* Until the container ends. */
 static int watch(struct request *request, struct runtime_container *c, int64_t interval, struct err *err)
 {
-    int64_t next = clock_monotonic() + interval;
+    int64_t next = clock_monotonic() + interval, looks_until = 0;
     unsigned long kills = runtime_oom_kills(c);
     struct pollfd p[] = {
         {.fd = runtime_pidfd(c), .events = POLLIN},
@@ -49,19 +62,19 @@ static int watch(struct request *request, struct runtime_container *c, int64_t i
     };
 
     for (;;) {
-        int n = poll(p, ARRAY_SIZE(p), wait_time(next));
+        int n = poll(p, ARRAY_SIZE(p), patience(next, looks_until));
+        unsigned long now;
 
         if (n < 0 && errno != EINTR)
             return err_errno(err, errno, "wait for events");
         if (n > 0 && p[1].revents) {
-            unsigned long now;
-
             cgroup_oom_drain(p[1].fd);
-            now = runtime_oom_kills(c);
-            if (now > kills && !print_event("oom", request->id, NULL))
-                return 0;
-            kills = now;
+            looks_until = clock_monotonic() + OOM_SETTLES_NS;
         }
+        now = runtime_oom_kills(c);
+        if (now > kills && !print_event("oom", request->id, NULL))
+            return 0;
+        kills = now > kills ? now : kills;
         if (n > 0 && p[0].revents)
             return 0;
         if (clock_monotonic() < next)
