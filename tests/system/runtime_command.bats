@@ -524,3 +524,32 @@ c['hooks'] = {'prestart': [{'path': '/bin/sh', 'args': ['sh', '-c', 'echo one; e
     [ "$(cat "$BUNDLE/o")" = one ]
     [ "$(cat "$BUNDLE/e")" = two ]
 }
+
+@test "a console socket whose queue is full is an error soon" {
+    config 'c["process"]["terminal"] = True'
+    python3 - "$BUNDLE/full.sock" "$BUNDLE/ready" >/dev/null 2>&1 3>&- <<'END' &
+import socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(0)
+clients = []
+for _ in range(8):
+    c = socket.socket(socket.AF_UNIX)
+    c.setblocking(False)
+    try:
+        c.connect(sys.argv[1])
+    except BlockingIOError:
+        break
+    clients.append(c)
+open(sys.argv[2], "w").close()
+time.sleep(60)
+END
+    local server=$!
+    eventually test -e "$BUNDLE/ready"
+    run timeout 20 "$KEG_BUILD/keg-runtime" --root "$BUNDLE/state" create -b "$BUNDLE" --console-socket "$BUNDLE/full.sock" "$ID"
+    kill "$server"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ "$output" == *"full.sock"* ]]
+    [ ! -e "$BUNDLE/state/$ID" ]
+}

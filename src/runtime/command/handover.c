@@ -26,12 +26,17 @@ static int connect_soon(const char *path)
 {
     enum { TRIES = 50 };
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-    int socket = unix_connect(path, SOCK_STREAM);
+    int socket = -ENOENT;
 
-    for (int i = 0; i < TRIES && (socket == -ENOENT || socket == -ECONNREFUSED); i++) {
+    for (int i = 0; i < TRIES; i++) {
+        socket =
+            unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK); /* a queue that is full would hold us for ever */
+        if (socket != -ENOENT && socket != -ECONNREFUSED && socket != -EAGAIN)
+            break;
         nanosleep(&pause, NULL);
-        socket = unix_connect(path, SOCK_STREAM);
     }
+    if (socket >= 0)
+        fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) & ~O_NONBLOCK);
     return socket;
 }
 
