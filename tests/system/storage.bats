@@ -204,7 +204,7 @@ untouched() {
     refused evil-xattr-flood.tar 'more than 512 extended attributes'
     refused evil-xattr-large.tar 'user.n: a value of 70000 bytes is too long'
     refused evil-long-name.tar 'too long'
-    refused evil-long-component.tar 'File name too long'
+    refused evil-long-component.tar 'file name too long'
     refused evil-uid.tar 'a: owner 4294967295:0 is out of range'
     refused evil-pax-number.tar 'size is no number'
     refused evil-size-negative.tar 'a: the size is negative'
@@ -260,7 +260,7 @@ untouched() {
     mount -o loop "$D/disk" "$D/small" || skip "no loop devices"
     run "$BUILD_DIR/tests/storage-tool" "$D/small/data" "$BUILD_DIR/keg-layer" commit - bomb.tar.gz
     [ "$status" = 1 ]
-    grep -q 'zeros: cannot write: No space left on device' <<<"$output"
+    grep -q 'zeros: cannot write: no space left on device' <<<"$output"
     [ "$(find "$D/small/data/layers" -name '.staging*' | wc -l)" = 0 ]
     umount "$D/small"
 }
