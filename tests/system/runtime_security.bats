@@ -24,7 +24,7 @@
 # | the design's invariants | "init's paths up to pivot_root …", "no descriptor above 2 …" |
 #
 # Those of checkpoints are in the tests of checkpoint and restore.
-# vm: once
+# vm: long
 
 bats_require_minimum_version 1.5.0
 
