@@ -282,7 +282,7 @@ static int converse(struct exec *x, pid_t pid, int pidfd, int socket, int *conso
 
         switch (sync_receive(socket, &fd, NULL, err)) {
         case SYNC_END:
-            if (executes || pidfd_wait_exit(pidfd, 0) == 0)
+            if (executes || pidfd_wait_exit(pidfd, SYNC_END_MS) == 0)
                 return 0;
             return err_set(err, ERR_SYSTEM, "the process ended before it executed the program");
         case SYNC_EXECUTE:

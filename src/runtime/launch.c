@@ -352,7 +352,7 @@ int launch_start(struct runtime_container *c, int socket, struct err *err)
 
         switch (sync_receive(socket, &fd, NULL, err)) {
         case SYNC_END: /* closed by execve(), or by the end of a process that hasn't come so far */
-            if (executes || c->pidfd < 0 || pidfd_wait_exit(c->pidfd, 0) == 0)
+            if (executes || c->pidfd < 0 || pidfd_wait_exit(c->pidfd, SYNC_END_MS) == 0)
                 return 0;
             return err_set(err, ERR_SYSTEM, "the container's process ended before it executed the program");
         case SYNC_EXECUTE:

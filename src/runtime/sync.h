@@ -35,6 +35,10 @@ enum sync_type {
     SYNC_EXECUTE
 };
 
+/* The socket's end without EXECUTE is that of a process that dies, which closes its descriptors a moment before it has
+ * ended: so long its end is waited for. */
+enum { SYNC_END_MS = 1000 };
+
 struct sync_message {
     enum sync_type type;
     int32_t pid;
