@@ -326,7 +326,7 @@ int images_match(struct engine *e, const char *ref, struct images_match *ret, st
     return r > 0 ? images_not_found(ref, err) : r;
 }
 
-static int images_check_platform(const char *ref, const char *wanted, const json_t *row, struct err *err)
+int images_check_platform(const char *ref, const char *wanted, const json_t *row, struct err *err)
 {
     char want_text[PLATFORM_TEXT_SIZE], have_text[PLATFORM_TEXT_SIZE];
     const json_t *p = json_object_get(row, "Platform");

@@ -44,6 +44,10 @@ void images_match_finish(struct images_match *m);
 /* With the lock held. ERR_NOT_FOUND, ERR_INVALID (an ambiguous prefix). */
 int images_match(struct engine *e, const char *ref, struct images_match *ret, struct err *err);
 
+/* An image has one platform here: ERR_NOT_FOUND in Docker's words, naming `ref`, where it doesn't serve
+ * `wanted`; NULL or "" is served by every image. With the lock held. */
+int images_check_platform(const char *ref, const char *wanted, const json_t *row, struct err *err);
+
 /* The names of an image, normalised; with the lock held. strv_free() them. */
 char **images_names(struct engine *e, const char *id);
 /* Those with (digests) or without a digest, in the form that people write. */

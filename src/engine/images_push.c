@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "engine/images_internal.h"
 #include "engine/transfer.h"
-#include "image/platform.h"
 #include "image/push.h"
 #include "image/reference.h"
 
@@ -154,26 +153,14 @@ static int push_one(struct engine *e, const struct push_item *item, const struct
     return 0;
 }
 
-/* An image has one platform here: is it the one that was asked for? */
-static int check_platform(struct engine *e, const struct push_list *l, const char *text, struct err *err)
+/* With the lock held. */
+static int check_platforms(struct engine *e, const struct push_list *l, const char *wanted, struct err *err)
 {
-    struct platform wanted;
-
-    if (!text)
-        return 0;
-    if (platform_parse(text, &wanted, err) < 0)
-        return -1;
     for (size_t i = 0; i < l->n; i++) {
-        const json_t *own = json_at(json_object_get(e->images->rows, l->items[i].id), "Platform");
-        _cleanup_free_ char *found =
-            xasprintf("%s/%s", json_str_or(own, "os", ""), json_str_or(own, "architecture", ""));
-        struct platform have;
+        _cleanup_free_ char *name = reference_familiar(&l->items[i].reference);
 
-        if (platform_parse(found, &have, NULL) < 0 || platform_match(&wanted, &have) == 0)
-            return err_set(err, ERR_NOT_FOUND,
-                           "image with reference %s:%s was found but its platform (%s) does not match the "
-                           "specified platform (%s)",
-                           l->items[i].reference.path, l->items[i].reference.tag, found, text);
+        if (images_check_platform(name, wanted, json_object_get(e->images->rows, l->items[i].id), err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -194,7 +181,7 @@ int engine_image_push(struct engine *e, const char *name, const char *tag, const
     engine_images_lock(e);
     r = push_resolve(e, &ref, &list, err);
     if (r == 0)
-        r = check_platform(e, &list, platform, err);
+        r = check_platforms(e, &list, platform, err);
     engine_images_unlock(e);
     for (size_t i = 0; r == 0 && i < list.n; i++)
         r = push_one(e, &list.items[i], auth ? &credentials : NULL, &t, err);

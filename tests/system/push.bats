@@ -4,16 +4,13 @@
 
 setup_file() {
     load lib
-    require root curl jq docker-registry skopeo openssl
+    require root curl jq docker-registry skopeo python3
     kegd_start
     image_busybox
     registry_start open 5000
     mkdir "$KEG_ROOT/auth"
-    printf 'ann:%s\n' "$(openssl passwd -apr1 unused >/dev/null && python3 - <<'END'
-import crypt
-print(crypt.crypt("sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
-END
-)" >"$KEG_ROOT/auth/htpasswd"
+    python3 -c 'import crypt; print("ann:" + crypt.crypt("sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' \
+        >"$KEG_ROOT/auth/htpasswd"
     registry_start closed 5001 "auth: {htpasswd: {realm: keg, path: $KEG_ROOT/auth/htpasswd}}"
 }
 
@@ -42,6 +39,19 @@ teardown_file() {
 setup() {
     load lib
     export HOME=$KEG_ROOT DOCKER_CONFIG=$KEG_ROOT/docker
+}
+
+# push_to_moody MOOD NAME: into $KEG_ROOT/moody, with status and output as run's; $KEG_ROOT/moody.log has the requests
+push_to_moody() {
+    rm -rf "$KEG_ROOT/moody"
+    python3 "$BATS_TEST_DIRNAME/moody_registry.py" 5002 "$1" "$KEG_ROOT/moody" >"$KEG_ROOT/moody.log" 2>&1 3>&- &
+    local pid=$!
+    eventually curl -sf --max-time 5 127.0.0.1:5002/v2/
+    run keg push "$2"
+    kill "$pid"
+    wait "$pid" || :
+    echo "$output"
+    cat "$KEG_ROOT/moody.log"
 }
 
 remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
@@ -130,15 +140,7 @@ remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
     head -c 3000000 /dev/urandom >"$KEG_ROOT/noise"
     tar -C "$KEG_ROOT" -c noise | keg import - 127.0.0.1:5002/noise
     for mood in break chunks; do
-        rm -rf "$KEG_ROOT/moody"
-        python3 "$BATS_TEST_DIRNAME/moody_registry.py" 5002 "$mood" "$KEG_ROOT/moody" >"$KEG_ROOT/moody.log" 2>&1 3>&- &
-        local pid=$!
-        eventually curl -sf --max-time 5 127.0.0.1:5002/v2/
-        run keg push 127.0.0.1:5002/noise
-        kill "$pid"
-        wait "$pid" || :
-        echo "$output"
-        cat "$KEG_ROOT/moody.log"
+        push_to_moody "$mood" 127.0.0.1:5002/noise
         [ "$status" = 0 ]
         grep -q '^PATCH' "$KEG_ROOT/moody.log"
         for file in "$KEG_ROOT"/moody/*; do
@@ -149,13 +151,7 @@ remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
 }
 
 @test "push: a registry's refusal is told in its own words, and costs the image nothing" {
-    python3 "$BATS_TEST_DIRNAME/moody_registry.py" 5002 deny "$KEG_ROOT/moody2" >"$KEG_ROOT/moody.log" 2>&1 3>&- &
-    local pid=$!
-    eventually curl -sf --max-time 5 127.0.0.1:5002/v2/
-    run keg push 127.0.0.1:5002/noise
-    kill "$pid"
-    wait "$pid" || :
-    echo "$output"
+    push_to_moody deny 127.0.0.1:5002/noise
     [ "$status" = 1 ]
     [[ "$output" == *"denied: requested access to the resource is denied"* ]]
     keg inspect 127.0.0.1:5002/noise >/dev/null
