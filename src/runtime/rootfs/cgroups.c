@@ -62,7 +62,8 @@ static int unified(struct rootfs *r, const struct spec_mount *m, int target, str
                                                       .root = r->root,
                                                       .path = m->destination,
                                                       .log = log});
-    if (!r->spec->namespaces[NAMESPACE_CGROUP].wanted || mounted == -EPERM)
+    /* EBUSY: the host's came with /sys, and mount(2) refuses a filesystem on itself. */
+    if (!r->spec->namespaces[NAMESPACE_CGROUP].wanted || mounted == -EPERM || mounted == -EBUSY)
         mounted = own_or_nothing(r, m, target);
     return mounted < 0
                ? err_errno(err, mounted, "mount cgroup2 on %s%s%s", m->destination, *log ? ": " : "", log)
