@@ -68,6 +68,8 @@ static int spawn_detached(const char *path, const char *host, pid_t *ret_pid, st
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, LOG_PATH, O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    /* the caller's pipes would never end while the daemon lives */
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawn_file_actions_addchdir_np(&actions, "/");
     r = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

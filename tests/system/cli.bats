@@ -161,11 +161,13 @@ setup() {
         unset KEG_HOST
         mkdir -p /run/keg /var/lib/keg
         mount -t tmpfs tmpfs /run/keg && mount -t tmpfs tmpfs /var/lib/keg
-        for i in 1 2 3 4; do keg ps -q & done
+        for i in 1 2 3 4; do keg ps -q 7>/run/keg/callers & done
         wait
         grep -c "API listen" /run/keg/kegd.log
-        kill -KILL "$(cat /run/keg/keg.lock)"
+        daemon=$(cat /run/keg/keg.lock)
+        readlink /proc/"$daemon"/fd/* | grep -c callers
+        kill -KILL "$daemon"
         true'
-    [ "$output" = 1 ]
+    [ "$output" = $'1\n0' ]
     [ -z "$stderr" ]
 }

@@ -4,8 +4,9 @@
 setup_file() {
     load lib
     require root curl jq
-    export KEG_ROOT
+    export KEG_ROOT KEG_HOST
     KEG_ROOT=$(mktemp -d /var/tmp/keg-test.XXXXXX)
+    KEG_HOST=unix://$KEG_ROOT/run/keg.sock
     mkdir "$KEG_ROOT/data"
     mount -t tmpfs -o size=100m none "$KEG_ROOT/data"
 }

@@ -9,6 +9,8 @@ KEG_BUILD=${KEG_BUILD:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build}
 # A shim for python3 that comes earlier in PATH costs five times what python does. (No function: one in the background would be a
 # shell, whose end its python survives.)
 export KEG_BUILD PATH="$KEG_BUILD:/usr/bin:$PATH"
+# Until kegd_start says where it is: never the machine's own kegd, nor one that keg would start at the default place.
+export KEG_HOST=${KEG_HOST:-unix:///run/no-kegd-was-started.sock}
 
 # missing root|cgroup1|cgroup2|NAME … : prints what is missing, if anything is; NAME is a program.
 missing() {
@@ -115,6 +117,11 @@ leftovers() {
     echo "volumes: $(find "$KEG_ROOT/data/volumes" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)"
     echo "monitors: $(for c in /proc/[0-9]*/cwd; do readlink "$c"; done 2>/dev/null | grep -c "^$KEG_ROOT/run/containers/")"
     echo "rows: $(keg ps -aq | wc -l)"
+}
+
+# A command that must fail. (`! command` fails a test only as its last line.)
+refute() {
+    ! "$@" || { echo "succeeded, and must not: $*" >&2; return 1; }
 }
 
 # Tries a command until it succeeds, for 5 s; one that takes longer is tried twice at least.
