@@ -3,14 +3,11 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-runtime.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
+    bundles_begin runtime
     payload=$(find "$KEG_BUILD" -type f -name payload -perm -1 | head -n 1)
     [ -z "$payload" ] || cp "$payload" "$DIR/rootfs/bin/payload"
-    echo 'root:x:0:0::/root:/bin/sh
-web:x:33:33::/var/www:/bin/sh' >"$DIR/rootfs/etc/passwd"
-    export DIR
 }
 
 teardown_file() {
@@ -19,50 +16,17 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-test-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False; n = c["linux"]["namespaces"]
-n += [{"type": "cgroup"}] * ({"type": "cgroup"} not in n)'
+    load bundle
+    bundle_begin
+    config 'n = linux["namespaces"]; n += [{"type": "cgroup"}] * ({"type": "cgroup"} not in n)'
 }
 
 teardown() {
-    rt delete --force "$ID"
-    rm -rf "$BUNDLE"
-    no_leftovers
+    bundle_end
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
-
-# Changes config.json by a line of Python over c.
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-
-# The program: run_sh 'shell commands'
-sh_args() { config "c['process']['args'] = ['/bin/sh', '-c', '''$1''']"; }
 args() { config "c['process']['args'] = '''$1'''.split()"; }
-in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }
 create_start() { rt create --bundle "$BUNDLE" "$ID" >"$BUNDLE/out" 2>&1 && rt start "$ID"; }
-status() { rt state "$ID" | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
-pid() { rt state "$ID" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
-
-# No cgroup, state or process of ours is left.
-no_leftovers() {
-    local left
-    left=$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
-}
-
-must_fail() { # status text
-    [ "$status" = "$1" ] || { echo "status $status, not $1: $output" >&2; return 1; }
-    [[ ${output//\\\"/\"} == *"$2"* ]] || { echo "no \"$2\" in: $output" >&2; return 1; }
-}
 
 @test "run gives the program's output and exit status" {
     in_container 'echo out; exit 7'

@@ -3,10 +3,9 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-cgroup.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
-    export DIR
+    bundles_begin cgroup
 }
 
 teardown_file() {
@@ -15,37 +14,21 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-cgroup-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'p["terminal"] = False; c["root"]["readonly"] = False; p["args"] = ["sleep", "600"]'
+    load bundle
+    bundle_begin
+    config 'p["args"] = ["sleep", "600"]'
     V2=
     [ ! -e /sys/fs/cgroup/cgroup.controllers ] || V2=1
 }
 
 teardown() {
-    rt delete --force "$ID"
-    rm -rf "$BUNDLE"
-    local left
-    left=$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+    bundle_end
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-p, linux, resources = c["process"], c["linux"], c["linux"]["resources"]
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
 limit() { config "resources.update($1)"; }
 start() { rt run -d --bundle "$BUNDLE" "$ID" >"$BUNDLE/out" 2>&1 || { cat "$BUNDLE/out"; return 1; }; }
 update() { rt update "$@" "$ID"; }
 update_from() { "$KEG_BUILD/keg-runtime" --root "$ROOT" update --resources - "$ID" <<<"$1"; }
-status() { rt state "$ID" | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
 failed() { # text
     [ "$status" -ne 0 ] || { echo "did not fail: $output" >&2; return 1; }
     [[ ${output//\\\"/\"} == *"$1"* ]] || { echo "no \"$1\" in: $output" >&2; return 1; }

@@ -3,10 +3,9 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-checkpoint.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
-    export DIR
+    bundles_begin checkpoint
 }
 
 teardown_file() {
@@ -15,42 +14,23 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-checkpoint-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
+    load bundle
+    bundle_begin
     FAKE=$BATS_TEST_DIRNAME/tools/fake_criu.py
     export FAKE_CRIU_LOG=$BUNDLE/asked
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False; c["process"]["args"] = ["/bin/sh", "-c", "i=0; while :; do i=$((i + 1)); echo $i >/count; sleep 0.1; done"]'
+    config 'p["args"] = ["/bin/sh", "-c", "i=0; while :; do i=$((i + 1)); echo $i >/count; sleep 0.1; done"]'
     cd "$BUNDLE"
 }
 
 teardown() {
     cd /
-    rt delete --force "$ID"
-    rm -rf --one-file-system "$BUNDLE"
-    local left
-    left=$(find /sys/fs/cgroup -maxdepth 2 -name "*$ID*"; ls "$DIR/state"; grep "$DIR" /proc/self/mountinfo)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+    bundle_end
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --root "$DIR/state" "$@" </dev/null; }
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
 start() { rt run --detach --bundle "$BUNDLE" "$ID" >/dev/null 2>&1; }
-status() { rt state "$ID" | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
-pid() { rt state "$ID" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
 asked() { python3 -c 'import json, sys
 a = json.loads(open(sys.argv[1]).read().splitlines()[-1])
 assert eval(sys.argv[2]), json.dumps(a, indent=1)' "$FAKE_CRIU_LOG" "$1"; }
-must_fail() { # status text
-    [ "$status" = "$1" ] || { echo "status $status, not $1: $output" >&2; return 1; }
-    [[ ${output//\\\"/\"} == *"$2"* ]] || { echo "no \"$2\" in: $output" >&2; return 1; }
-}
 
 @test "where criu isn't installed, checkpoint and restore say so, and the container goes on" {
     start

@@ -2,13 +2,11 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-command.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
-    printf 'root:x:0:0::/root:/bin/sh\nweb:x:33:33::/var/www:/bin/sh\n' >"$DIR/rootfs/etc/passwd"
+    bundles_begin command
     cp "$KEG_BUILD/keg-runtime" "$DIR/runc"
     ln -s runc "$DIR/crun"
-    export DIR
 }
 
 teardown_file() {
@@ -17,41 +15,17 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-command-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False'
+    load bundle
+    bundle_begin
 }
 
 teardown() {
-    local left id
+    local id
     for id in $(rt list -q); do rt delete --force "$id"; done
-    rm -rf "$BUNDLE"
-    left=$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+    bundle_end
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
-
-# Changes config.json by lines of Python over c.
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-
-sh_args() { config "c['process']['args'] = ['/bin/sh', '-c', '''$1''']"; }
-in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }
 in_background() { sh_args "$1" && rt run --detach --bundle "$BUNDLE" "${@:2}" "$ID" >"$BUNDLE/out" 2>&1 3>&-; }
-status_of() { rt state "${1:-$ID}" | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
-pid() { rt state "$ID" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
-must_fail() { # status text
-    [ "$status" = "$1" ] || { echo "status $status, not $1: $output" >&2; return 1; }
-    [[ ${output//\\\"/\"} == *"$2"* ]] || { echo "no \"$2\" in: $output" >&2; return 1; }
-}
 
 # A unix socket that prints "NAME N": the text it is sent and how many descriptors come along; with a file, what arrives.
 listen() { # stream|datagram PATH [FILE]
@@ -232,7 +206,7 @@ assert "kernel" in e["data"]["cpu"]["usage"]' "$output"
     rt kill --all "$ID" KILL
 }
 nobody_in() { [ -z "$(cat "$1")" ]; }
-is_stopped() { [ "$(status_of)" = stopped ]; }
+is_stopped() { [ "$(status)" = stopped ]; }
 
 @test "without a pid namespace KILL and delete reach everybody, also when init is gone" {
     config 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
@@ -262,7 +236,7 @@ is_stopped() { [ "$(status_of)" = stopped ]; }
     run rt delete "$ID"
     must_fail 1 "cannot delete container $ID that is not stopped: running"
     rt pause "$ID"
-    [ "$(status_of)" = paused ]
+    [ "$(status)" = paused ]
     rt delete --force "$ID"
     run rt delete "$ID"
     must_fail 1 'container does not exist'

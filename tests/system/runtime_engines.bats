@@ -271,11 +271,12 @@ left() {
 
 @test "docker: terminals of run and of exec" {
     needs dockerd docker
+    # docker 20.10 tells the size after the start
     run -7 on_terminal docker "${DOCKER_RUN[@]}" --rm -it busybox sh <<'END'
 expect / #
-send stty size; tty; test -c /dev/console && exit 7\r
+send while [ "$(stty size)" = "0 0" ]; do sleep .1; done; stty size; tty; test -c /dev/console && exit 7\r
 END
-    [[ $output == *"24 80"*"/dev/pts/0"* ]]
+    [[ $output == *"24 80"*"/dev/pts/0"* ]] || { echo "$output"; false; }
     docker "${DOCKER_RUN[@]}" -d --name terminal busybox sleep 1000
     run -8 on_terminal docker exec -it -u 1000 terminal sh <<'END'
 expect $

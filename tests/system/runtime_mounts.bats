@@ -3,10 +3,9 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-mounts.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
-    export DIR
+    bundles_begin mounts
 }
 
 teardown_file() {
@@ -15,14 +14,12 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-mounts-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
+    load bundle
     CALLS=
+    bundle_begin
+    rm "$BUNDLE/rootfs"
     mkdir -p "$BUNDLE/rootfs" "$BUNDLE/data/sub"
     cp -a "$DIR/rootfs/." "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'p["terminal"] = False; c["root"]["readonly"] = False'
 }
 
 teardown() {
@@ -30,32 +27,19 @@ teardown() {
     ! mountpoint -q "$BUNDLE/data/sub" || umount "$BUNDLE/data/sub"
     ! mountpoint -q "$BUNDLE/data" || umount "$BUNDLE/data"
     ! mountpoint -q "$BUNDLE/rootfs" || umount -R "$BUNDLE/rootfs"
-    rm -rf --one-file-system "$BUNDLE"
-    [ -z "$(ls "$ROOT" 2>/dev/null)" ]
+    bundle_end
 }
 
-rt() { $CALLS "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
 older() { CALLS=$KEG_BUILD/tests/older-mount-calls; }
 has_mount_api() { [ "$(uname -r | cut -d. -f1)" -ge 6 ]; }
 
-# Changes config.json by a line of Python over c.
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-bundle = sys.argv[1]
-c = json.load(open(path))
-p, linux, mounts = c["process"], c["linux"], c["mounts"]
+CONFIG_MORE='
 def bind(destination, *options, source=bundle + "/data", **more):
     mounts.append({"destination": destination, "source": source, "options": ["bind"] + list(options), **more})
 def user(first, size=65536):
     linux["namespaces"].append({"type": "user"})
     linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": first, "size": size}]
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-
-in_container() {
-    config "p['args'] = ['/bin/sh', '-c', '''$1''']"
-    run rt run --bundle "$BUNDLE" "$ID"
-}
+'
 
 # The options of the mount at $1, in the container's eyes.
 options_of() { in_container "while read -r _ at _ options _; do [ \$at = $1 ] && o=\$options; done </proc/mounts; echo \$o"; }
@@ -71,7 +55,7 @@ has() { # option…: all of them are in $output, those with ! aren't
     done
 }
 
-must_fail() { # text
+fails_with() { # text
     [ "$status" != 0 ] || { echo "no failure: $output" >&2; return 1; }
     [[ ${output//\\\"/\"} == *"$1"* ]] || { echo "no \"$1\" in: $output" >&2; return 1; }
 }
@@ -114,9 +98,9 @@ flags_of_binds() {
     bind_of ro,nosuid nodev && has ro nosuid nodev
     bind_of nosymfollow,noexec ro && has ro noexec
     bind_of ro rw
-    must_fail 'operation not permitted'
+    fails_with 'operation not permitted'
     bind_of relatime noatime
-    must_fail "can't be taken off"
+    fails_with "can't be taken off"
 }
 
 @test "idmapped binds: the container's mapping, one of their own, crun's notation, without and with a user namespace" {
@@ -142,7 +126,7 @@ bind('/d')"
     [ "$output" = '5:6 5:6 5:13 65534:65534 ' ]
     config "mounts[-2]['options'] = ['bind', 'idmap=uids=0-0']"
     in_container true
-    must_fail 'idmap=uids=0-0: expected'
+    fails_with 'idmap=uids=0-0: expected'
     older
     config "mounts[-2:] = []"
     in_container true
@@ -230,7 +214,7 @@ $4" ]
     config "mounts[-2]['source'] = bundle + '/file'; mounts[-2]['options'] = ['bind', 'dest-nofollow']
 mounts[-2]['destination'] = '/proc/self'"
     in_container true
-    must_fail 'inside /proc'
+    fails_with 'inside /proc'
 }
 
 @test "fifos, sockets and files are bound like files, also read-only all the way down" {
@@ -245,7 +229,7 @@ mounts[-2]['destination'] = '/proc/self'"
     [[ $output == *"Read-only"*fifo ]]
     older
     in_container true
-    must_fail 'need Linux 5.12'
+    fails_with 'need Linux 5.12'
 }
 
 @test "binds are listed in the order in which they are mounted" {
@@ -264,7 +248,7 @@ bind('/back', 'rshared'); bind('/not', 'rslave'); linux['rootfsPropagation'] = '
     in_container 'mount -t tmpfs tmpfs /back/sub && mount -t tmpfs tmpfs /not/other'
     [ "$status" = 0 ]
     mountpoint -q "$BUNDLE/data/sub"
-    ! mountpoint -q "$BUNDLE/data/other"
+    refute mountpoint -q "$BUNDLE/data/other"
 }
 
 @test "devices of a user namespace are made with mode and owner, and no others than asked for" {
@@ -291,7 +275,7 @@ for m in mounts: m['options'] = [o for o in m.get('options', []) if o != 'gid=5'
         config "p['capabilities'] = {k: ['CAP_SYS_ADMIN', 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETFCAP'] for k in ('bounding', 'permitted', 'effective')}
 p['args'] = ['unshare', '-mrpf', 'mount', '-t', 'proc', 'proc', '/proc']"
         run rt run --no-pivot --bundle "$BUNDLE" "$ID"
-        must_fail 'ermission denied'
+        fails_with 'ermission denied'
         in_container 'ls /proc/self/exe /etc >/dev/null && echo fine'
         [ "$output" = fine ]
     done
@@ -307,21 +291,21 @@ linux['maskedPaths'] = linux['readonlyPaths'] = []"
     umount -R "$BUNDLE/rootfs"
     config "linux['maskedPaths'] = ['/proc/kcore']"
     in_container true
-    must_fail 'need a mount namespace'
+    fails_with 'need a mount namespace'
 }
 
 @test "errors name source, destination and cause" {
     config "bind('/x', source=bundle + '/missing')"
     in_container true
-    must_fail "error mounting \"$BUNDLE/missing\" to rootfs at \"/x\": open the source: no such file or directory"
+    fails_with "error mounting \"$BUNDLE/missing\" to rootfs at \"/x\": open the source: no such file or directory"
     config "mounts[-1]['source'] = bundle + '/config.json'; mounts[-1]['destination'] = '/etc'"
     in_container true
-    must_fail 'Are you trying to mount a directory onto a file'
+    fails_with 'Are you trying to mount a directory onto a file'
     config "mounts[-1] = {'destination': '/x', 'type': 'tmpfs', 'source': 't', 'options': ['nonsense=1']}"
     in_container true
-    must_fail 'error mounting "tmpfs" to rootfs at "/x"'
+    fails_with 'error mounting "tmpfs" to rootfs at "/x"'
     rm -rf "$BUNDLE/rootfs/proc"
     ln -s tmp "$BUNDLE/rootfs/proc"
     in_container true
-    must_fail 'must be mounted on ordinary directory'
+    fails_with 'must be mounted on ordinary directory'
 }

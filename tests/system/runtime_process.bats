@@ -3,11 +3,9 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-process.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
-    echo 'root:x:0:0::/root:/bin/sh' >"$DIR/rootfs/etc/passwd"
-    export DIR
+    bundles_begin process
 }
 
 teardown_file() {
@@ -16,41 +14,17 @@ teardown_file() {
 
 setup() {
     load lib
-    ID=keg-process-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["root"]["readonly"] = False'
+    load bundle
+    bundle_begin
 }
 
 teardown() {
-    rt delete --force "$ID"
-    rm -rf "$BUNDLE"
-    local left
-    left=$(find /sys/fs/cgroup -maxdepth 2 -name "*$ID*"; ls "$ROOT" 2>/dev/null)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+    bundle_end
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
-
-# Changes config.json by a line of Python over c.
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-p, linux = c["process"], c["linux"]
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-
-sh_args() { config "p['args'] = ['/bin/sh', '-c', '''$1''']"; }
-in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }
 in_background() { config "p['args'] = ['/bin/sleep', '100']" && rt run -d --bundle "$BUNDLE" "$ID" >"$BUNDLE/out" 2>&1; }
 
-must_be() { # status text
-    [ "$status" = "$1" ] || { echo "status $status, not $1: $output" >&2; return 1; }
-    [[ ${output//\\\"/\"} == *"$2"* ]] || { echo "no \"$2\" in: $output" >&2; return 1; }
-}
+must_be() { must_fail "$@"; } # status text; the status may be 0
 
 deny_all_but() { # python list of names
     config "linux['seccomp'] = {'defaultAction': 'SCMP_ACT_ERRNO', 'defaultErrnoRet': 1, 'syscalls': [{'names': $1, 'action': 'SCMP_ACT_ALLOW'}]}"

@@ -3,14 +3,14 @@
 
 setup_file() {
     load lib
+    load bundle
     require root python3 setpriv unshare
-    DIR=$(mktemp -d /var/tmp/keg-rootless.XXXXXX)
+    bundles_begin rootless
     chmod 711 "$DIR"
-    busybox_rootfs "$DIR/rootfs"
     cp "$KEG_BUILD/keg-runtime" "$DIR/keg-runtime"
     chmod 755 "$DIR/keg-runtime"
     mkdir -m 700 "$DIR/state" "$DIR/runtime-dir"
-    export DIR ID_OF_USER=64321
+    export ID_OF_USER=64321
     chown -R "$ID_OF_USER:$ID_OF_USER" "$DIR/rootfs" "$DIR/state" "$DIR/runtime-dir"
     KEG_SKIP=
     as_user unshare --user true 2>/dev/null || KEG_SKIP="users may make no user namespaces here"
@@ -23,9 +23,12 @@ teardown_file() {
 
 setup() {
     load lib
+    load bundle
+    rt() { rt_of_user "$@"; }
     [ -z "$KEG_SKIP" ] || skip "$KEG_SKIP"
     ID=keg-rootless-$$-$BATS_TEST_NUMBER
     BUNDLE=$DIR/$ID
+    ROOT=$DIR/state
     mkdir "$BUNDLE"
     ln -s ../rootfs "$BUNDLE/rootfs"
     chown -R "$ID_OF_USER:$ID_OF_USER" "$BUNDLE"
@@ -38,28 +41,12 @@ teardown() {
     rt delete --force "$ID"
     rt delete --force "$ID-2"
     leave_cgroup
-    rm -rf --one-file-system "$BUNDLE"
-    local left
-    left=$(find /sys/fs/cgroup -maxdepth 3 -name "*$ID*" 2>/dev/null; ls "$DIR/state"; grep "$DIR" /proc/self/mountinfo)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+    bundle_end
 }
 
 as_user() { setpriv --reuid "$ID_OF_USER" --regid "$ID_OF_USER" --clear-groups --inh-caps=-all -- "$@"; }
-rt() { (cd / && as_user env -u XDG_RUNTIME_DIR "$DIR/keg-runtime" --root "$DIR/state" "$@" </dev/null); }
+rt_of_user() { (cd / && as_user env -u XDG_RUNTIME_DIR "$DIR/keg-runtime" --root "$DIR/state" "$@" </dev/null); }
 
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-sh_args() { config "c['process']['args'] = ['/bin/sh', '-c', '''$1''']"; }
-in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }
-status() { rt state "$1" | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
-pid() { rt state "$1" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
-must_fail() { # status text
-    [ "$status" = "$1" ] || { echo "status $status, not $1: $output" >&2; return 1; }
-    [[ ${output//\\\"/\"} == *"$2"* ]] || { echo "no \"$2\" in: $output" >&2; return 1; }
-}
 
 # Every hierarchy with a cgroup that belongs to the user, and this shell in it: what a session manager delegates.
 own_cgroup() {
@@ -192,7 +179,7 @@ for m in c["mounts"]: m["options"] = [o for o in m.get("options", []) if not o.s
 @test "where the own cgroup is delegated, the container has one below it, with its limits" {
     config 'c["linux"]["resources"] = {"pids": {"limit": 20}}'
     sh_args 'sleep 100'
-    bash -c "$(declare -f own_cgroup cgroup_trees rt as_user); ID=$ID; own_cgroup
+    bash -c "$(declare -f own_cgroup cgroup_trees rt rt_of_user as_user); ID=$ID; own_cgroup
         rt run --detach --bundle '$BUNDLE' '$ID'" >"$BUNDLE/out" 2>&1 || { cat "$BUNDLE/out"; false; }
     local file
     file=$(find /sys/fs/cgroup/ -path "*$ID-user/keg-runtime-$ID/pids.max" | head -n 1)
@@ -215,7 +202,7 @@ for m in c["mounts"]: m["options"] = [o for o in m.get("options", []) if not o.s
         'c["mounts"][[m["destination"] for m in c["mounts"]].index("/sys")] = {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]}; c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "network"]'; do
         config "$how"
         sh_args "$writes"
-        run bash -c "$(declare -f own_cgroup leave_cgroup cgroup_trees rt as_user); ID=$ID; own_cgroup
+        run bash -c "$(declare -f own_cgroup leave_cgroup cgroup_trees rt rt_of_user as_user); ID=$ID; own_cgroup
             rt run --bundle '$BUNDLE' '$ID'"
         leave_cgroup
         [ "$status" = 0 ] && [ "$output" = "done" ] || { echo "with \"$how\": $status $output"; false; }

@@ -30,14 +30,14 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     load lib
+    load bundle
     require root python3
-    DIR=$(mktemp -d /var/tmp/keg-secure.XXXXXX)
-    busybox_rootfs "$DIR/rootfs"
+    bundles_begin secure
     FAULT=$(find "$KEG_BUILD" -type f -name fault -perm -1 | head -n 1)
     payload=$(find "$KEG_BUILD" -type f -name payload -perm -1 | head -n 1)
     [ -z "$payload" ] || cp "$payload" "$DIR/rootfs/bin/payload"
     [ -z "$FAULT" ] || cp "$FAULT" "$DIR/rootfs/bin/fault"
-    export DIR FAULT
+    export FAULT
 }
 
 teardown_file() {
@@ -46,6 +46,8 @@ teardown_file() {
 
 setup() {
     load lib
+    load bundle
+    CALLS='timeout 60'
     ID=keg-secure-$$-$BATS_TEST_NUMBER
     BUNDLE=$DIR/$BATS_TEST_NUMBER
     ROOT=$DIR/state
@@ -66,19 +68,10 @@ teardown() {
     [ -z "$(ls "$ROOT" 2>/dev/null; find /sys/fs/cgroup -maxdepth 2 -name "$ID*")" ]
 }
 
-rt() { timeout 60 "$KEG_BUILD/keg-runtime" --root "$ROOT" "$@" </dev/null; }
-
-# Changes config.json by Python over c.
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
+CONFIG_MORE='
 def without(*destinations):
     c["mounts"] = [m for m in c["mounts"] if m["destination"] not in destinations]
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
-
-sh_args() { config "c['process']['args'] = ['/bin/sh', '-c', '''$1''']"; }
-in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }
+'
 running() {
     config "c['process']['args'] = ['/bin/sleep', '60']"
     rt create --bundle "$BUNDLE" "$ID" >/dev/null 2>&1
@@ -431,7 +424,7 @@ c['mounts'] += [{'destination': '/ro', 'type': 'tmpfs', 'source': 'tmpfs', 'opti
     rt delete --force "$ID"
     [ "$(grep -c . "$BUNDLE/output")" -gt 5 ]
     # /bin/busybox and payload are of the image, on a root that can't be written
-    ! grep -q writable "$BUNDLE/output"
+    refute grep -q writable "$BUNDLE/output"
 }
 
 @test "CVE-2022-24769, -27649, -27650, -27651, -29162: no inheritable capabilities in run and exec, whoever asks for more" {

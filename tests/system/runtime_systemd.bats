@@ -3,10 +3,10 @@
 
 setup_file() {
     load lib
+    load bundle
     require root
-    DIR=$(mktemp -d /var/tmp/keg-systemd.XXXXXX)
-    export DIR DBUS_SYSTEM_BUS_ADDRESS=unix:path=$DIR/bus
-    busybox_rootfs "$DIR/rootfs"
+    bundles_begin systemd
+    export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$DIR/bus
     fake_missing >/dev/null && return
     dbus-daemon --session --nofork --nopidfile --address="$DBUS_SYSTEM_BUS_ADDRESS" >"$DIR/bus.log" 2>&1 3>&- </dev/null &
     BUS_PID=$!
@@ -32,31 +32,21 @@ fake_missing() {
 
 setup() {
     load lib
+    load bundle
     reason=$(fake_missing) && skip "$reason"
-    ID=keg-test-$$-$BATS_TEST_NUMBER
-    BUNDLE=$DIR/$ID
-    ROOT=$DIR/state
-    mkdir -p "$BUNDLE"
-    ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'c["process"]["terminal"] = False; c["process"]["args"] = ["sleep", "600"]'
+    GLOBAL=--systemd-cgroup
+    bundle_begin
+    config 'p["args"] = ["sleep", "600"]'
     : >"$DIR/calls"
 }
 
 teardown() {
     [ -n "${BUNDLE:-}" ] || return 0
-    rt delete --force "$ID"
-    rm -rf "$BUNDLE"
+    bundle_end
     rmdir /sys/fs/cgroup/{,*/}{system,machine}.slice 2>/dev/null || :
     [ -z "$(find /sys/fs/cgroup -maxdepth 4 -name "*$ID*")" ]
 }
 
-rt() { "$KEG_BUILD/keg-runtime" --systemd-cgroup --root "$ROOT" "$@" </dev/null; }
-config() { python3 -c 'import json, sys
-path = sys.argv[1] + "/config.json"
-c = json.load(open(path))
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1"; }
 create() { rt create --bundle "$BUNDLE" "$ID" >"$BUNDLE/out" 2>&1; }
 # The value of a property in the last call of that name, as JSON; "none".
 property() { python3 -c 'import json, sys
