@@ -18,17 +18,29 @@ struct format {
 struct inflate {
     const struct format *format;
     struct inflate_state *gzip;
+    struct isal_gzip_header
+        header; /* kept: isal_inflate's own forgets between calls what a header in pieces had */
+    bool in_header;
     ZSTD_DStream *zstd;
     bool begun;  /* inside a member or frame */
     bool padded; /* only zeros may follow */
 };
 
+/* At the start of a member. */
+static void gzip_begin(struct inflate *z)
+{
+    isal_inflate_reset(z->gzip);
+    z->gzip->crc_flag = ISAL_GZIP_NO_HDR_VER; /* the header is read here; checksum and length are verified */
+    z->header = (struct isal_gzip_header){};
+    isal_gzip_header_init(&z->header);
+    z->begun = z->in_header = true;
+}
+
 static bool gzip_init(struct inflate *z)
 {
     z->gzip = xcalloc(1, sizeof(*z->gzip));
     isal_inflate_init(z->gzip);
-    z->gzip->crc_flag = ISAL_GZIP; /* header read, checksum and length verified */
-    z->begun = true;
+    gzip_begin(z);
     return true;
 }
 
@@ -44,10 +56,26 @@ static int gzip_between(struct inflate *z, struct inflate_step *step, struct err
         return 0;
     if (z->padded || *step->in != 0x1f)
         return err_set(err, ERR_INVALID, "there is garbage behind the gzip stream");
-    isal_inflate_reset(z->gzip);
-    z->gzip->crc_flag = ISAL_GZIP;
-    z->begun = true;
+    gzip_begin(z);
     return 0;
+}
+
+/* What is left of the header: 1, or 0 when more input has to come. */
+static int gzip_header(struct inflate *z, struct inflate_step *step, struct err *err)
+{
+    int r;
+
+    z->gzip->next_in = (uint8_t *)step->in;
+    z->gzip->avail_in = (uint32_t)step->in_len;
+    r = isal_read_gzip_header(z->gzip, &z->header);
+    step->in = z->gzip->next_in;
+    step->in_len = z->gzip->avail_in;
+    if (r == ISAL_END_INPUT)
+        return 0;
+    if (r != ISAL_DECOMP_OK)
+        return err_set(err, ERR_INVALID, "the gzip stream is damaged (header)");
+    z->in_header = false;
+    return 1;
 }
 
 static int gzip_run(struct inflate *z, struct inflate_step *step, struct err *err)
@@ -59,6 +87,8 @@ static int gzip_run(struct inflate *z, struct inflate_step *step, struct err *er
         return -1;
     if (!z->begun)
         return 0;
+    if (z->in_header && (r = gzip_header(z, step, err)) <= 0)
+        return r;
     s->next_in = (uint8_t *)step->in;
     s->avail_in = (uint32_t)step->in_len;
     s->next_out = step->out;
@@ -87,8 +117,11 @@ static int zstd_run(struct inflate *z, struct inflate_step *step, struct err *er
 {
     ZSTD_inBuffer in = {step->in, step->in_len, 0};
     ZSTD_outBuffer out = {step->out, step->out_len, 0};
-    size_t r = ZSTD_decompressStream(z->zstd, &out, &in);
+    size_t r;
 
+    if (!z->begun && step->in_len == 0) /* between frames it would ask for the next one */
+        return 0;
+    r = ZSTD_decompressStream(z->zstd, &out, &in);
     if (ZSTD_isError(r))
         return err_set(err, ERR_INVALID, "the zstd stream is damaged: %s", ZSTD_getErrorName(r));
     z->begun = r != 0; /* 0: a frame has ended and all of it was given out */
