@@ -1,6 +1,7 @@
 /* Names in archives become paths in a layer. */
 #include "storage/worker/layer_path.h"
 
+#include <limits.h>
 #include <string.h>
 
 static void drop_last(struct layer_path *p, size_t *len)
@@ -24,6 +25,9 @@ int layer_path_set(struct layer_path *p, const char *archive_name, struct err *e
                 return err_set(err, ERR_INVALID, "%s: the name leads out of the layer", archive_name);
             drop_last(p, &len);
         } else if (n > 0 && !(n == 1 && *s == '.')) {
+            if (n > NAME_MAX)
+                return err_set(err, ERR_INVALID, "%.100s…: a part of the name is longer than %d bytes",
+                               archive_name, NAME_MAX);
             if (len + 1 + n > TAR_PATH_MAX)
                 return err_set(err, ERR_INVALID, "%.100s…: the name is too long", archive_name);
             if (len > 0)

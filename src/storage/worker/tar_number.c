@@ -33,7 +33,7 @@ int tar_number_parse(const char *field, size_t size, int64_t *ret)
 
     if ((unsigned char)field[0] & 0x80)
         return parse_base256((const unsigned char *)field, size, ret);
-    while (i < size && field[i] == ' ')
+    while (i < size && (field[i] == ' ' || field[i] == '\0'))
         i++;
     for (; i < size && field[i] >= '0' && field[i] <= '7'; i++) {
         if (value > (uint64_t)INT64_MAX >> 3)

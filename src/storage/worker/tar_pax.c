@@ -60,6 +60,13 @@ static int take_number(int64_t *ret, const struct record *rec, struct err *err)
 
 static int on_path(struct tar_pax *pax, const struct record *rec, struct err *err)
 {
+    /* The other name of a sparse file is for programs that don't know of sparse files. */
+    return pax->real_path ? 0 : take_string(&pax->path, rec, err);
+}
+
+static int on_sparse_name(struct tar_pax *pax, const struct record *rec, struct err *err)
+{
+    pax->real_path = true;
     return take_string(&pax->path, rec, err);
 }
 
@@ -166,7 +173,7 @@ static const struct {
     {"uid", on_uid},
     {"gid", on_gid},
     {"mtime", on_mtime},
-    {"GNU.sparse.name", on_path},
+    {"GNU.sparse.name", on_sparse_name},
     {"GNU.sparse.major", on_sparse_major},
     {"GNU.sparse.realsize", on_sparse_size},
     {"GNU.sparse.size", on_sparse_size},

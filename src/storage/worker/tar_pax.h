@@ -7,6 +7,7 @@
 /* Values of pax records and of GNU long-name entries, which replace the header's. */
 struct tar_pax {
     char *path, *link;
+    bool real_path; /* path is GNU.sparse.name, which no other record replaces */
     bool has_size, has_uid, has_gid, has_mtime;
     int64_t size, uid, gid, mtime;
     int32_t mtime_ns;

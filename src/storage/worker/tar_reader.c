@@ -95,6 +95,7 @@ static int skip(struct tar_reader *r, int64_t n, struct err *err)
     return 0;
 }
 
+/* At most TAR_SIZE_MAX. */
 static void set_data(struct tar_reader *r, int64_t size)
 {
     r->left = size;
@@ -169,6 +170,15 @@ static char *read_text(struct tar_reader *r, int64_t size, size_t max, struct er
     return take_ptr(&text);
 }
 
+static int check_size(int64_t size, struct err *err)
+{
+    if (size < 0)
+        return err_set(err, ERR_INVALID, "the size is negative");
+    if (size > TAR_SIZE_MAX)
+        return err_set(err, ERR_INVALID, "a size of %lld bytes is impossible", (long long)size);
+    return 0;
+}
+
 static int take_long_name(struct tar_reader *r, char **where, int64_t size, struct err *err)
 {
     char *text = read_text(r, size, TAR_PATH_MAX + 1, err);
@@ -235,10 +245,10 @@ static enum tar_type entry_type(const struct tar_header *h, const char *path)
     size_t len = strlen(path);
 
     switch (h->type) {
-    case '\0':
-    case '0':
-    case '7': /* contiguous */
+    case '\0': /* from when there was no type for directories */
         return len > 0 && path[len - 1] == '/' ? TAR_DIR : TAR_FILE;
+    case '0': /* with a slash at the end, too: others see a file then, and a digest stands for one tree */
+    case '7': /* contiguous */
     case 'S':
         return TAR_FILE;
     case '1' ... '6':
@@ -385,12 +395,11 @@ static int fill_entry(struct tar_reader *r, const struct tar_header *h, int64_t 
         return -1;
     e->xattrs = pax->xattrs;
     e->n_xattrs = pax->n_xattrs;
-    if (e->type != TAR_FILE) {
-        /* Old writers give hard links the size of their target, without data. */
-        set_data(r, e->type == TAR_HARDLINK || e->type == TAR_SYMLINK ? 0 : size);
+    /* A size that anything else states is of something else: of a link's target, of what a directory may take up. Data
+     * follows files alone. */
+    set_data(r, e->type == TAR_FILE ? size : 0);
+    if (e->type != TAR_FILE)
         return 0;
-    }
-    set_data(r, size);
     e->size = size;
     return read_map(r, h, err);
 }
@@ -412,8 +421,8 @@ static int take_header(struct tar_reader *r, const struct tar_header *h, struct 
         return take_long_name(r, &r->pax.link, size, err);
     case 'g': /* speaks of the whole archive: nothing in it that a layer has */
     case 'V': /* GNU volume label */
-        if (size < 0)
-            return err_set(err, ERR_INVALID, "the size is negative");
+        if (check_size(size, err) < 0)
+            return -1;
         set_data(r, size);
         return skip_data(r, err);
     default:
@@ -422,9 +431,7 @@ static int take_header(struct tar_reader *r, const struct tar_header *h, struct 
     r->entry.path = r->pax.path ? take_ptr(&r->pax.path) : header_path(h);
     if (r->pax.has_size)
         size = r->pax.size;
-    if (size < 0)
-        return err_set(err, ERR_INVALID, "%s: the size is negative", r->entry.path);
-    if (fill_entry(r, h, size, err) < 0)
+    if (check_size(size, err) < 0 || fill_entry(r, h, size, err) < 0)
         return err_wrap(err, "%s", r->entry.path);
     return 1;
 }

@@ -28,6 +28,8 @@ enum {
     TAR_SPARSE_MAX = 1024 * 1024,    /* segments of one file */
 };
 
+#define TAR_SIZE_MAX (INT64_MAX / 2) /* of one file: sums of it and a block don't overflow */
+
 /* Entry types, by their character in the header. */
 enum tar_type {
     TAR_FILE = '0',
