@@ -24,6 +24,9 @@ static int unpack_entries(const struct worker_options *o, struct tree *tree, str
                            (long long)e->size, (long long)o->max_bytes);
         if (tree_add(tree, e, reader, err) < 0)
             return -1;
+        if (tree_size(tree) > o->max_bytes) /* many that are each within it, and holes for the most part */
+            return err_set(err, ERR_INVALID, "%s: the files together are over the limit of %lld bytes",
+                           e->path, (long long)o->max_bytes);
         atomic_store_explicit(&o->shared->entries, ret->entries, memory_order_relaxed);
     }
     return r < 0 ? -1 : tar_reader_drain(reader, err);
