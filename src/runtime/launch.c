@@ -267,13 +267,26 @@ static int run_runtime_hooks(struct runtime_container *c, struct err *err)
                                                : 0;
 }
 
+/* What init may not do in its user namespace. */
+static int map_mount(struct runtime_container *c, const struct rootfs *r, int32_t number, int tree,
+                     struct err *err)
+{
+    int result = tree < 0 || number < 0 ? -EINVAL : rootfs_map_mount(r, (size_t)number, tree);
+
+    if (result < 0)
+        return err_errno(err, result, "map the ids of mounts[%d] of the configuration", number);
+    return sync_send(c->sync, SYNC_GO, -1) < 0 ? err_set(err, ERR_SYSTEM, "the container's process ended")
+                                               : 0;
+}
+
 /* Answers init until it stands ready. */
-static int converse(struct runtime_container *c, struct err *err)
+static int converse(struct runtime_container *c, const struct rootfs *r, struct err *err)
 {
     for (;;) {
-        int fd = -EBADF;
+        int fd = -EBADF, result;
+        int32_t number = 0;
 
-        switch (sync_receive(c->sync, &fd, NULL, err)) {
+        switch (sync_receive(c->sync, &fd, &number, err)) {
         case SYNC_READY:
             if (fd < 0)
                 return 0;
@@ -285,6 +298,12 @@ static int converse(struct runtime_container *c, struct err *err)
                 return -1;
             if (sync_send(c->sync, SYNC_GO, -1) < 0)
                 return err_set(err, ERR_SYSTEM, "the container's process ended");
+            break;
+        case SYNC_MAP:
+            result = map_mount(c, r, number, fd, err);
+            close_fd(&fd);
+            if (result < 0)
+                return -1;
             break;
         case SYNC_HOOKS:
             if (run_runtime_hooks(c, err) < 0)
@@ -323,12 +342,12 @@ int launch_init(struct runtime_container *c, const struct runtime_create_options
     for (int kind = 0; kind < NAMESPACE_COUNT; kind++)
         close_fd(&in.namespaces[kind]);
     close_fd(&in.start_socket);
-    rootfs_finish(&in.rootfs);
     seccomp_filter_free(in.filter);
     if (result == 0)
         result = settle(c, &in, err);
     if (result == 0)
-        result = converse(c, err);
+        result = converse(c, &in.rootfs, err);
+    rootfs_finish(&in.rootfs);
     close_fd(&in.procfs);
     if (result < 0) {
         launch_kill(&c->pidfd);

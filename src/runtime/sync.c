@@ -25,7 +25,12 @@ int sync_send(int socket, enum sync_type type, int fd)
 
 int sync_send_pid(int socket, int32_t pid)
 {
-    return send_message(socket, &(struct sync_message){.type = SYNC_PID, .pid = pid}, -1);
+    return send_message(socket, &(struct sync_message){.type = SYNC_PID, .number = pid}, -1);
+}
+
+int sync_send_map(int socket, int32_t mount, int tree)
+{
+    return send_message(socket, &(struct sync_message){.type = SYNC_MAP, .number = mount}, tree);
 }
 
 int sync_announce(int socket, struct err *err)
@@ -62,7 +67,7 @@ int sync_send_error(int socket, const struct err *error)
     return write(socket, &m, sizeof(m)) == sizeof(m) ? 0 : send_message(socket, &m, -1);
 }
 
-enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct err *err)
+enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_number, struct err *err)
 {
     struct sync_message m = {0};
     size_t count = 0;
@@ -79,8 +84,8 @@ enum sync_type sync_receive(int socket, int *ret_fd, int32_t *ret_pid, struct er
     }
     if (n < (ssize_t)offsetof(struct sync_message, error) || (size_t)n != length_of(&m))
         return SYNC_END;
-    if (ret_pid)
-        *ret_pid = m.pid;
+    if (ret_number)
+        *ret_number = m.number;
     if (m.type == SYNC_ERROR && err) {
         m.error.message[sizeof(m.error.message) - 1] = '\0';
         *err = m.error;

@@ -121,14 +121,15 @@ own = linux['uidMappings']
 bind('/a', 'idmap')
 bind('/b', uidMappings=own, gidMappings=own)
 bind('/c', 'idmap=uids=@0-0-10;gids=@0-7-10')
-bind('/d')"
-    in_container 'stat -c %u:%g /a/file /b/file /c/file /d/file | tr "\n" " "'
-    [ "$output" = '5:6 5:6 5:13 65534:65534 ' ]
-    config "mounts[-2]['options'] = ['bind', 'idmap=uids=0-0']"
+bind('/d')
+bind('/e', 'idmap', source=bundle + '/rootfs/d')"
+    in_container 'stat -c %u:%g /a/file /b/file /c/file /d/file /e/file | tr "\n" " "'
+    [ "$output" = '5:6 5:6 5:13 65534:65534 5:6 ' ]
+    config "mounts[-3]['options'] = ['bind', 'idmap=uids=0-0']"
     in_container true
     fails_with 'idmap=uids=0-0: expected'
     older
-    config "mounts[-2:] = []"
+    config "mounts[-3:] = []"
     in_container true
     [ "$status" != 0 ]
 }

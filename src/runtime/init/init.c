@@ -81,6 +81,7 @@ static int make_time_namespace(const struct init *in, struct err *err)
 /* Waits for the mappings, then is root in the user namespace, which all that is made from here on belongs to. */
 static int step_user(struct init *in, struct err *err)
 {
+    in->rootfs.caller = in->sync;
     if (spec_makes(in->spec, NAMESPACE_USER)) {
         if (sync_expect(in->sync, SYNC_GO, NULL, err) < 0)
             return -1;

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/rootfs/rootfs.h"
+#include "runtime/sync.h"
 #include "sys/mount.h"
 #include "sys/namespace.h"
 
@@ -92,6 +93,32 @@ static char *read_link(const char *path)
     return n > 0 && n < (ssize_t)sizeof(text) ? xstrndup(text, (size_t)n) : NULL;
 }
 
+int rootfs_map_mount(const struct rootfs *r, size_t i, int tree)
+{
+    return i >= r->spec->mount_count
+               ? -EINVAL
+               : mount_tree_map(tree, r->mounts[i].mapping, r->spec->mounts[i].idmap_recursive);
+}
+
+static int map_ids(const struct rootfs *r, size_t i, const char *path, struct err *err)
+{
+    const struct spec_mount *m = &r->spec->mounts[i];
+    int tree = r->mounts[i].source, result = rootfs_map_mount(r, i, tree);
+
+    if (result == -EPERM &&
+        r->caller >= 0) { /* a mount in the root itself, of this user namespace's making */
+        if (sync_send_map(r->caller, (int32_t)i, tree) < 0)
+            return err_set(err, ERR_SYSTEM, "the caller went away");
+        return sync_expect(r->caller, SYNC_GO, NULL, err);
+    }
+    if (result == -EINVAL)
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "error mounting \"%s\" to rootfs at \"%s\": its filesystem can't be idmapped, or is "
+                       "already",
+                       path, m->destination);
+    return result < 0 ? rootfs_mount_error(m, result, "map its ids", err) : 0;
+}
+
 int rootfs_open_source(struct rootfs *r, size_t i, struct err *err)
 {
     const struct spec_mount *m = &r->spec->mounts[i];
@@ -99,7 +126,6 @@ int rootfs_open_source(struct rootfs *r, size_t i, struct err *err)
     _cleanup_free_ char *path = path_is_absolute(m->source) || !r->options->bundle
                                     ? xstrdup(m->source)
                                     : path_join(r->options->bundle, m->source);
-    int result;
 
     if (!path_is_absolute(path))
         return err_set(err, ERR_INVALID, "mount %s: the source \"%s\" is relative and there is no bundle",
@@ -110,16 +136,7 @@ int rootfs_open_source(struct rootfs *r, size_t i, struct err *err)
     if (known->source < 0)
         return err_errno(err, known->source, "error mounting \"%s\" to rootfs at \"%s\": open the source",
                          path, m->destination);
-    result = known->mapping < 0 ? 0 : mount_tree_map(known->source, known->mapping, m->idmap_recursive);
-    if (result == -EINVAL)
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "error mounting \"%s\" to rootfs at \"%s\": its filesystem can't be idmapped, or is "
-                       "already",
-                       path, m->destination);
-    if (result == -EPERM && r->foreign_user)
-        return rootfs_mount_error(
-            m, result, "from its user namespace a container can't map the ids of its own mounts", err);
-    return result < 0 ? rootfs_mount_error(m, result, "map its ids", err) : 0;
+    return known->mapping < 0 ? 0 : map_ids(r, i, path, err);
 }
 
 /* The host's cgroups below a /sys that came with it: hidden by an empty directory, where the kernel can't make a whole tree

@@ -40,7 +40,7 @@ void rootfs_init(struct rootfs *r)
 {
     size_t n = r->spec->mount_count;
 
-    r->tree = r->root = -EBADF;
+    r->tree = r->root = r->caller = -EBADF;
     r->directory = root_directory(r);
     r->mounts = xcalloc(n ? n : 1, sizeof(*r->mounts));
     for (size_t i = 0; i < n; i++)

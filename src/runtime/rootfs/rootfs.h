@@ -29,6 +29,7 @@ struct rootfs {
     struct rootfs_mount *mounts; /* the configuration's, in its order */
     int *nodes;                  /* per linux.devices: made on the host's side, else -EBADF */
     int root;                    /* the root's descriptor, once mounted */
+    int caller;                  /* in init: the socket of who is outside (sync.h); else -EBADF */
 };
 
 /* What is known of a mount besides what the configuration says. */
@@ -38,7 +39,7 @@ struct rootfs_mount {
     int mapping;   /* the user namespace it is mapped by, else -EBADF */
     char *link;    /* copy-symlink: what the source points to, else NULL */
     int read_only; /* becomes so at the end, when nothing needs to be made in it any more; else -EBADF */
-    int guarded;   /* /proc and /sys: the mount itself, as by now their names may lead elsewhere; else -EBADF */
+    int guarded; /* /proc and /sys: the mount itself, as by now their names may lead elsewhere; else -EBADF */
 };
 
 void rootfs_init(struct rootfs *r);
@@ -94,6 +95,8 @@ int rootfs_mount_error(const struct spec_mount *m, int result, const char *log, 
 bool rootfs_opens_early(const struct rootfs *r, size_t i);
 /* Opens (or with copy-symlink, reads) the source of mounts[i], for rootfs_bind(). */
 int rootfs_open_source(struct rootfs *r, size_t i, struct err *err);
+/* Maps the ids of a tree as mount i says; where that may be done. 0 or -errno. */
+int rootfs_map_mount(const struct rootfs *r, size_t i, int tree);
 /* Binds it. */
 int rootfs_bind(struct rootfs *r, size_t i, struct err *err);
 /* Places a tree of the host's; a /sys that is to be read-only is so with everything below. As mount_place(). */
