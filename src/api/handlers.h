@@ -11,6 +11,7 @@ int route_system_version(struct request *r, struct err *err);
 int route_system_info(struct request *r, struct err *err);
 int route_system_events(struct request *r, struct err *err);
 int route_system_disk_usage(struct request *r, struct err *err);
+int route_system_check(struct request *r, struct err *err);
 int route_system_login(struct request *r, struct err *err);
 int route_system_no_build_cache(struct request *r, struct err *err);
 int route_system_no_plugins(struct request *r, struct err *err);

@@ -11,6 +11,7 @@ const struct route routes[] = {
     {"GET",    "/info",                            0, 0, route_system_info},
     {"GET",    "/events",                          0, 0, route_system_events},
     {"GET",    "/system/df",                       1025, 0, route_system_disk_usage},
+    {"POST",   "/keg/system/check",                0, 0, route_system_check}, /* keg's own */
     {"POST",   "/auth",                            0, ROUTE_JSON, route_system_login},
     {"POST",   "/session",                         0, 0, route_system_not_implemented},
 

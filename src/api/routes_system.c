@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/check.h"
 #include "engine/events.h"
 #include "engine/system.h"
 
@@ -63,6 +64,17 @@ int route_system_disk_usage(struct request *r, struct err *err)
     if (engine_disk_usage(r->engine, types, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
+}
+
+int route_system_check(struct request *r, struct err *err)
+{
+    const struct engine_check_options o = {.quick = request_query_bool(r, "quick"),
+                                           .repair = request_query_bool(r, "repair")};
+
+    /* what goes wrong behind the first line is told in the stream */
+    if (engine_check(r->engine, &o, reply_stream(r, "application/json"), err) < 0 && !r->reply.begun)
+        return -1;
+    return 0;
 }
 
 int route_system_login(struct request *r, struct err *err)

@@ -37,6 +37,7 @@ static const struct {
     {"unpack", worker_unpack}, /* report, shared, input, output?, tree, pending */
     {"settle", worker_settle}, /* report, shared, tree, pending, work, lower… */
     {"pack", worker_pack},     /* report, shared, output, tree */
+    {"digest", worker_digest}, /* report, shared, output, tree */
     {"export", worker_export}, /* report, shared, output, lower… */
 };
 

@@ -127,6 +127,9 @@ char *container_log_path(const struct container *c);
 /* Bytes of its writable layer, and of all its layers. Walks a tree: not quick. */
 void container_sizes(struct engine *e, const struct container *c, int64_t *ret_own, int64_t *ret_total);
 
+/* Makes anew, empty, what its layers lack (check_containers.c). The operation is held, and it doesn't run. */
+int container_mend(struct container *c, struct err *err);
+
 /* An event about the container: its labels, image and name, and the pairs given (key, value, …, NULL). */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
 

@@ -316,3 +316,21 @@ int db_each(struct db *db, enum db_table t,
     pthread_mutex_unlock(&db->lock);
     return r;
 }
+
+int db_check(struct db *db, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    int r = -1;
+
+    pthread_mutex_lock(&db->lock);
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check(1)", -1, &st, NULL) != SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW)
+        db_error(db, err, "check");
+    else if (str_eq((const char *)sqlite3_column_text(st, 0), "ok"))
+        r = 0;
+    else
+        err_set(err, ERR_SYSTEM, "%s", (const char *)sqlite3_column_text(st, 0));
+    sqlite3_finalize(st);
+    pthread_mutex_unlock(&db->lock);
+    return r;
+}

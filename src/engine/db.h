@@ -48,6 +48,9 @@ int db_each(struct db *db, enum db_table t,
             int (*row)(void *arg, const char *key, const char *name, json_t *value), void *arg,
             struct err *err);
 
+/* Reads the whole file: ERR_SYSTEM says what is damaged. */
+int db_check(struct db *db, struct err *err);
+
 /* Several changes as one transaction: everything between is seen by this thread only, and kept or dropped
  * together. The database is locked from begin to commit or rollback, so nothing that waits may be done
  * between. */

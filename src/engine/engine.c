@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/check.h"
 #include "engine/container.h"
 #include "engine/exec.h"
 #include "engine/images.h"
@@ -183,7 +184,10 @@ static int open_stores(struct engine *e, struct err *err)
     const struct engine_options *o = &e->options;
     _cleanup_free_ char *path = path_join(o->data_root, "keg.db"),
                         *worker = path_join(e->libexec, "keg-layer");
-    if (!(e->db = db_open(path, err)) || open_identity(e, err) < 0 ||
+    if (!(e->db = db_open(path, err)))
+        return -1;
+    check_note_open(e);
+    if (open_identity(e, err) < 0 ||
         !(e->storage = storage_open(o->data_root, o->storage_driver, worker, err)))
         return -1;
     const struct image_store_options images = {
@@ -230,7 +234,10 @@ static int open_all(struct engine *e, struct err *err)
         engine_networks_open(e, err) < 0 || engine_volumes_open(e, err) < 0 ||
         !(e->watcher = watcher_new(e, err)))
         return -1;
-    return recover_run(e, err) < 0 ? -1 : images_collect_start(e, err);
+    if (recover_run(e, err) < 0 || images_collect_start(e, err) < 0)
+        return -1;
+    check_start(e);
+    return 0;
 }
 
 struct engine *engine_open(const struct engine_options *options, struct err *err)
@@ -258,6 +265,7 @@ struct engine *engine_close(struct engine *e)
     if (e->interrupt_fd >= 0)
         engine_interrupt(e);
     images_collect_stop(e);
+    check_stop(e);
     e->watcher = watcher_free(e->watcher);
     engine_dismantle(e);
     if (e->volumes)

@@ -66,6 +66,11 @@ int images_sweep(struct engine *e,
                  void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size),
                  void *arg, struct err *err);
 
+/* Tells what that would remove. */
+int images_sweep_look(struct engine *e,
+                      void (*found)(void *arg, enum image_object kind, const char *digest, int64_t size),
+                      void *arg, struct err *err);
+
 /* An event of an image: name goes into its attributes. */
 void images_event(struct engine *e, const char *action, const char *id, const char *name);
 

@@ -441,17 +441,30 @@ static void sweep_removed(void *arg, enum image_object kind, const char *digest,
         s->removed(s->arg, kind, digest, size);
 }
 
+static int sweep_run(struct sweep *s, bool look, struct err *err)
+{
+    const struct image_sweep sweep = {
+        .referenced = sweep_referenced, .removed = sweep_removed, .arg = s, .look = look};
+    int r = image_store_sweep(s->e->image_store, &sweep, err);
+
+    json_decref(s->needed);
+    return r;
+}
+
 int images_sweep(struct engine *e,
                  void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size),
                  void *arg, struct err *err)
 {
     struct sweep s = {.e = e, .removed = removed, .arg = arg};
-    const struct image_sweep sweep = {.referenced = sweep_referenced, .removed = sweep_removed, .arg = &s};
-    int r;
 
-    if (sweep_orphans(e, err) < 0)
-        return -1;
-    r = image_store_sweep(e->image_store, &sweep, err);
-    json_decref(s.needed);
-    return r;
+    return sweep_orphans(e, err) < 0 ? -1 : sweep_run(&s, /* look= */ false, err);
+}
+
+int images_sweep_look(struct engine *e,
+                      void (*found)(void *arg, enum image_object kind, const char *digest, int64_t size),
+                      void *arg, struct err *err)
+{
+    struct sweep s = {.e = e, .removed = found, .arg = arg};
+
+    return sweep_run(&s, /* look= */ true, err);
 }

@@ -116,6 +116,20 @@ static void remove_now(struct container *c)
     pthread_mutex_unlock(&c->operation);
 }
 
+/* Its record is on the disk when its creation is acknowledged, its directory some time later: a power cut in between takes
+ * an empty one. */
+static void mend(struct container *c)
+{
+    struct err missing = {0}, err = {0};
+    if (storage_container_probe(c->engine->storage, c->id, &missing) == 0)
+        return;
+    if (container_mend(c, &err) < 0)
+        log_warn("container %s lacks its layers: %s; they can't be made anew: %s", c->name, missing.message,
+                 err.message);
+    else
+        log_warn("container %s: its writable layer never reached the disk: it has an empty one", c->name);
+}
+
 static void recover_container(struct container *c)
 {
     bool ran = container_status_runs(c->state.status), there = has_run_directory(c), removing = c->removing;
@@ -128,7 +142,7 @@ static void recover_container(struct container *c)
         return;
     }
     if (c->state.status == CONTAINER_RESTARTING && !there)
-        return; /* it waits for its next start: see start_wanted() */
+        return mend(c); /* it waits for its next start: see start_wanted() */
     if (ran || there) {
         _cleanup_json_ json_t *result = read_result(c);
         if (ran || result)
@@ -141,6 +155,8 @@ static void recover_container(struct container *c)
     }
     if (removing || (c->auto_remove && (ran || c->state.finished_at)))
         remove_now(c);
+    else
+        mend(c);
 }
 
 /* ---- what has no record ---- */

@@ -140,7 +140,7 @@ static int sweep_blob(void *arg, const char *digest, int64_t size)
 
     if (garbage <= 0)
         return garbage;
-    if (blobs_remove(run->store->blobs, digest, run->err) < 0)
+    if (!run->sweep->look && blobs_remove(run->store->blobs, digest, run->err) < 0)
         return -1;
     if (run->sweep->removed)
         run->sweep->removed(run->sweep->arg, IMAGE_OBJECT_BLOB, digest, size);
@@ -165,7 +165,7 @@ static int sweep_layers_once(struct sweep_run *run)
             return -1;
         if (!garbage)
             continue;
-        if (storage_layer_remove(run->store->layers, layers[i].chain_id, &err) < 0) {
+        if (!run->sweep->look && storage_layer_remove(run->store->layers, layers[i].chain_id, &err) < 0) {
             if (err.kind == ERR_CONFLICT || err.kind == ERR_NOT_FOUND)
                 continue;
             *run->err = err;
@@ -187,8 +187,8 @@ int image_store_sweep(struct image_store *store, const struct image_sweep *sweep
     pthread_mutex_lock(&store->lock);
     do
         r = sweep_layers_once(&run);
-    while (r > 0);
-    if (r == 0)
+    while (r > 0 && !sweep->look);
+    if (r >= 0)
         r = blobs_each(store->blobs, sweep_blob, &run, run.err);
     pthread_mutex_unlock(&store->lock);
     return r;

@@ -56,6 +56,7 @@ struct image_sweep {
     /* Called after each removal; may be NULL. */
     void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size);
     void *arg;
+    bool look; /* tell, don't remove: one pass, so a layer that garbage stands on is told as well */
 };
 /* Removes every blob and layer that is neither referenced nor leased. For the engine's image removal, prune,
  * and once at start-up for what a crash left behind. */

@@ -108,6 +108,24 @@ static int settle(struct storage *s, struct storage_commit *rows, size_t i, stru
                : 0;
 }
 
+int stage_settle(struct storage *s, struct storage_stage *stage, const char *parent, struct err *err)
+{
+    struct storage_commit row = {.stage = stage, .parent = parent};
+
+    return settle(s, &row, 0, err);
+}
+
+int stage_finish(struct storage *s, struct storage_stage *stage, const struct storage_layer *layer,
+                 struct err *err)
+{
+    _cleanup_close_ int dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = dir < 0 ? -errno : layer_json_write(dir, layer);
+
+    if (r < 0)
+        return err_errno(err, r, "cannot describe layer %s", layer->chain_id);
+    return syncfs(s->layers_fd) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
+}
+
 static void describe(const struct storage_commit *row, struct storage_layer *ret)
 {
     const struct storage_unpack_result *result = &row->stage->result;

@@ -180,6 +180,29 @@ int storage_container_create(struct storage *s, const char *id, const char *top,
     return 0;
 }
 
+int storage_container_mend(struct storage *s, const char *id, const char *top, struct err *err)
+{
+    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, base_name(top));
+    _cleanup_close_ int dir = -EBADF;
+
+    if (check_id(id, err) < 0 || ensure_init(s, top, err) < 0)
+        return -1;
+    if (mkdirat(s->containers_fd, id, 0710) < 0 && errno != EEXIST)
+        return err_errno(err, errno, "cannot make %s/%s", s->containers, id);
+    dir = open_container(s, id, err);
+    if (dir < 0)
+        return -1;
+    if (symlinkat(base, dir, "base") < 0 && errno != EEXIST)
+        return err_errno(err, errno, "cannot make the layers of %s", id);
+    if (faccessat(dir, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        (void)tree_remove(dir, "work");
+        return make_upper(s, dir, top, err);
+    }
+    if (mkdirat(dir, "work", WORK_MODE) < 0 && errno != EEXIST)
+        return err_errno(err, errno, "cannot make overlay's work directory");
+    return 0;
+}
+
 int storage_container_renew(struct storage *s, const char *id, struct err *err)
 {
     _cleanup_close_ int dir = open_container(s, id, err);

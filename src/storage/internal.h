@@ -36,6 +36,7 @@ struct storage {
     pthread_mutex_t lock; /* over the index, and over names appearing in and vanishing from `layers` */
     struct storage_layer *index;
     size_t n_layers;
+    struct storage_stage *stages; /* those there are: the list of what .staging- names are in use */
 };
 
 #define STAGING_PREFIX ".staging-"
@@ -93,14 +94,23 @@ int worker_run(struct storage *s, const struct worker_spec *spec, struct worker_
 int open_dirs(char *const *paths, int **ret, size_t *ret_n, struct err *err);
 void close_dirs(int *fds, size_t n);
 
-/* ---- Stages (stage.c) ---- */
+/* ---- Stages (unpack.c, commit.c) ---- */
 
 struct storage_stage {
     struct storage *storage;
+    struct storage_stage *next; /* storage->stages, under its lock */
     char name[NAME_SIZE];
     struct storage_unpack_result result;
     int64_t pending, pending_links; /* rows in the file "pending" */
     bool root_described;
 };
+
+/* Does for a stage what it needs of the layer below, before anybody may look into it. */
+int stage_settle(struct storage *s, struct storage_stage *stage, const char *parent, struct err *err);
+/* Writes layer.json and brings everything to the disk. */
+int stage_finish(struct storage *s, struct storage_stage *stage, const struct storage_layer *layer,
+                 struct err *err);
+/* Whether a name below DATA/layers is a stage's that somebody works on. The lock is held. */
+bool stage_is_live(const struct storage *s, const char *name);
 
 #endif

@@ -203,6 +203,36 @@ int storage_container_size(struct storage *s, const char *id, int64_t *ret, stru
 /* The ids that have layers here: for the engine's comparison with its database. */
 int storage_container_list(struct storage *s, char ***ret, struct err *err);
 
+/* ---- Checking ---- */
+
+/* Whether everything that makes a layer is where it has to be, without reading it: quick. ERR_NOT_FOUND: there is no such
+ * layer; ERR_SYSTEM says what is missing. */
+int storage_layer_probe(struct storage *s, const char *chain_id, struct err *err);
+
+struct storage_verdict {
+    bool same;                   /* the layer is what its archive says */
+    struct err why;              /* why not */
+    struct storage_stage *stage; /* when not: a good tree for storage_layer_replace(), else discard it */
+};
+/* Unpacks `archive` (the layer's own, from its beginning; stays the caller's) beside the layer and compares the two trees:
+ * names, types, contents, modes, owners, times of files, attributes, links. Takes as long, and as much room, as unpacking.
+ * ERR_NOT_FOUND: no such layer; ERR_INVALID: the archive isn't the layer's; ERR_SYSTEM: it can't be told (no room, …). */
+int storage_layer_verify(struct storage *s, const char *chain_id, int archive, struct storage_verdict *ret,
+                         struct err *err);
+/* The stage that storage_layer_verify() gave takes the place of the layer's tree, which goes. No container that runs may
+ * stand on it: the caller's to know. *stage is owned by the call, whatever it returns. */
+int storage_layer_replace(struct storage *s, const char *chain_id, struct storage_stage **stage,
+                          struct err *err);
+/* Whether the layers of a container are where they have to be. As storage_layer_probe(). */
+int storage_container_probe(struct storage *s, const char *id, struct err *err);
+/* Makes what is missing of the layers of a container that is at rest, empty: what never reached the disk. */
+int storage_container_mend(struct storage *s, const char *id, const char *top, struct err *err);
+/* Names, relative to the data root, of what is in the way of nothing and belongs to nothing: "layers/.staging-…". What is
+ * being made or removed right now isn't among them; waits for the latter. strv_free() it. */
+int storage_strays(struct storage *s, char ***ret, struct err *err);
+/* Removes one of them. */
+int storage_stray_remove(struct storage *s, const char *name, struct err *err);
+
 /* ---- Looking into a stack without mounting it ----
  * Paths are the container's. Symlinks are followed inside the stack only, whiteouts and opaque directories
  * hold, and nothing is opened but a regular file (with O_NONBLOCK) at the end. Content is hostile: for

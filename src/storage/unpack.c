@@ -33,8 +33,23 @@ void storage_stage_discard(struct storage_stage *stage)
 {
     if (!stage)
         return;
+    pthread_mutex_lock(&stage->storage->lock);
+    for (struct storage_stage **link = &stage->storage->stages; *link; link = &(*link)->next)
+        if (*link == stage) {
+            *link = stage->next;
+            break;
+        }
+    pthread_mutex_unlock(&stage->storage->lock);
     tree_remove(stage->storage->layers_fd, stage->name); /* at once: the disk may be full because of it */
     free(stage);
+}
+
+bool stage_is_live(const struct storage *s, const char *name)
+{
+    for (const struct storage_stage *stage = s->stages; stage; stage = stage->next)
+        if (str_eq(stage->name, name))
+            return true;
+    return false;
 }
 
 /* Makes the staging directory; *ret_tree and *ret_pending are opened in it. */
@@ -45,6 +60,10 @@ static struct storage_stage *new_stage(struct storage *s, int *ret_tree, int *re
 
     stage->storage = s;
     storage_random_name(stage->name, STAGING_PREFIX);
+    pthread_mutex_lock(&s->lock);
+    stage->next = s->stages;
+    s->stages = stage;
+    pthread_mutex_unlock(&s->lock);
     if (mkdirat(s->layers_fd, stage->name, 0700) == 0)
         dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0 && mkdirat(dir, "diff", 0755) == 0)

@@ -1,7 +1,9 @@
 /* keg-layer pack and export: a tree becomes a tar stream, sorted by name.
  *
  * pack writes one layer: what overlay keeps as device 0:0 and opaque attributes goes out as .wh. files.
- * export writes the merged tree, in which overlay has dealt with both. */
+ * export writes the merged tree, in which overlay has dealt with both.
+ * digest is a pack without what differs each time that the same archive is unpacked: the times of directories that no
+ * entry describes, and of whiteouts. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct packer {
     struct sink sink;
     struct link_map links;
     bool merged; /* no whiteouts here */
+    bool undated; /* directories and whiteouts have no times */
     struct worker_shared *shared;
     struct worker_report *report;
     char path[TAR_PATH_MAX + 2]; /* of the entry being written; a directory's ends with a slash */
@@ -224,6 +227,8 @@ static int pack_marker(struct packer *p, size_t dir_len, const char *marker, con
         .type = TAR_FILE, .mtime = st->st_mtim.tv_sec, .mtime_ns = (int32_t)st->st_mtim.tv_nsec};
     int r;
 
+    if (p->undated)
+        e.mtime = e.mtime_ns = 0;
     e.path = xasprintf("%.*s%s%s", (int)dir_len, p->path, marker, name);
     r = write_header(p, &e, err);
     free(e.path);
@@ -243,6 +248,8 @@ static int pack_subdir(struct packer *p, int dir, const char *name, struct err *
     p->path[p->path_len++] = '/';
     p->path[p->path_len] = '\0';
     entry_from_stat(&e, &st);
+    if (p->undated)
+        e.mtime = e.mtime_ns = 0;
     r = read_xattrs(p, fd, name, &e, &opaque, err);
     if (r == 0)
         r = write_header(p, &e, err);
@@ -327,8 +334,10 @@ static int pack_dir(struct packer *p, int fd, struct err *err)
     return r;
 }
 
-static int pack_tree(const struct worker_options *o, const char *root, bool merged, struct worker_report *ret,
-                     struct err *err)
+enum pack_form { PACK_LAYER, PACK_UNDATED, PACK_MERGED };
+
+static int pack_tree(const struct worker_options *o, const char *root, enum pack_form form,
+                     struct worker_report *ret, struct err *err)
 {
     struct packer *p = xcalloc(1, sizeof(*p)); /* lives as long as the process */
     _cleanup_close_ int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -336,7 +345,8 @@ static int pack_tree(const struct worker_options *o, const char *root, bool merg
     if (fd < 0)
         return err_errno(err, errno, "cannot open the tree");
     sink_init(&p->sink, WORKER_FD_OUTPUT);
-    p->merged = merged;
+    p->merged = form == PACK_MERGED;
+    p->undated = form == PACK_UNDATED;
     p->shared = o->shared;
     p->report = ret;
     if (pack_dir(p, fd, err) < 0 || tar_write_end(&p->sink, err) < 0 || sink_flush(&p->sink, err) < 0)
@@ -346,13 +356,24 @@ static int pack_tree(const struct worker_options *o, const char *root, bool merg
     return 0;
 }
 
-int worker_pack(const struct worker_options *o, struct worker_report *ret, struct err *err)
+static int pack_layer(const struct worker_options *o, enum pack_form form, struct worker_report *ret,
+                      struct err *err)
 {
     const struct sandbox_root root = {.tree = WORKER_FD_TREE, .read_only = true, .work = -EBADF};
 
     if (sandbox_enter(&root, WORKER_FD_TREE, err) < 0 || sandbox_seal(err) < 0)
         return -1;
-    return pack_tree(o, "/", /* merged= */ false, ret, err);
+    return pack_tree(o, "/", form, ret, err);
+}
+
+int worker_pack(const struct worker_options *o, struct worker_report *ret, struct err *err)
+{
+    return pack_layer(o, PACK_LAYER, ret, err);
+}
+
+int worker_digest(const struct worker_options *o, struct worker_report *ret, struct err *err)
+{
+    return pack_layer(o, PACK_UNDATED, ret, err);
 }
 
 int worker_export(const struct worker_options *o, struct worker_report *ret, struct err *err)
@@ -365,5 +386,5 @@ int worker_export(const struct worker_options *o, struct worker_report *ret, str
         lower[i] = WORKER_FD_LOWER + (int)i;
     if (sandbox_enter(&root, WORKER_FD_OUTPUT, err) < 0 || sandbox_seal(err) < 0)
         return -1;
-    return pack_tree(o, "/merged", /* merged= */ true, ret, err);
+    return pack_tree(o, "/merged", PACK_MERGED, ret, err);
 }

@@ -20,6 +20,9 @@ int worker_unpack(const struct worker_options *o, struct worker_report *ret, str
 int worker_settle(const struct worker_options *o, struct worker_report *ret, struct err *err);
 /* WORKER_FD_TREE, one layer, as an OCI tar stream to WORKER_FD_OUTPUT. */
 int worker_pack(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* The same without the times of directories and whiteouts, which an archive may leave open: two trees that came from one
+ * archive give the same bytes. */
+int worker_digest(const struct worker_options *o, struct worker_report *ret, struct err *err);
 /* The merged tree of all lower as a plain tar stream to WORKER_FD_OUTPUT. */
 int worker_export(const struct worker_options *o, struct worker_report *ret, struct err *err);
 
