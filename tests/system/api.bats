@@ -130,6 +130,7 @@ GET /_ping
 POST /commit
 GET /events?until=1
 GET /system/df
+POST /keg/system/check
 GET /images/a/b:c/get
 GET /images/get
 POST /images/load
