@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
-#include "cli/config.h"
+#include "cli/credentials.h"
 #include "cli/progress.h"
 #include "cli/pull.h"
 #include "cli/reference.h"
@@ -34,7 +34,7 @@ static int pull_reference(struct cli *cli, const struct pull_wish *wish, const s
                           struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
-    _cleanup_free_ char *name = reference_name(ref), *header = config_registry_header(cli, ref->domain);
+    _cleanup_free_ char *name = reference_name(ref), *header = credentials_header(cli, ref->domain);
     struct client_request request = {.method = "POST", .url = &url, .headers = header};
     struct http *http;
     int r;
@@ -142,7 +142,7 @@ static int push_run(struct cli *cli, const struct args *args, struct err *err)
             puts("Using default tag: latest");
     }
     name = reference_name(&ref);
-    request.headers = header = config_registry_header(cli, ref.domain);
+    request.headers = header = credentials_header(cli, ref.domain);
     url_path(&url, "/images/", name, "/push", NULL);
     url_add(&url, "tag", ref.tag);
     url_add(&url, "platform", args_str(args, "platform"));

@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
-#include "cli/config.h"
+#include "cli/credentials.h"
 #include "cli/format.h"
 #include "cli/output.h"
 
@@ -74,7 +74,7 @@ static char *search_header(struct cli *cli, const char *term)
     const char *slash = strchr(term, '/');
     _cleanup_free_ char *host = slash ? xstrndup(term, (size_t)(slash - term)) : NULL;
 
-    return config_registry_header(cli, host && strpbrk(host, ".:") ? host : "docker.io");
+    return credentials_header(cli, host && strpbrk(host, ".:") ? host : "docker.io");
 }
 
 static int take_answer(const json_t *value, void *arg, _unused_ struct err *err)

@@ -146,11 +146,11 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
 @test "auth: wrong and missing credentials" {
     run pull auth/basic
     [ "$status" -eq 1 ]
-    [[ "$output" == *"unauthorized: no basic auth credentials"* ]]
+    [[ "$output" == *'unauthorized: Get "http://'*'": no basic auth credentials'* ]]
     run pull auth/token
     [[ "$output" == *"not found: pull access denied for $REGISTRY/auth/token, repository does not exist or may require 'docker login'"* ]]
     run pull auth/token user:wrong
-    [[ "$output" == *"unauthorized: unauthorized: incorrect username or password"* ]]
+    [[ "$output" == *'unauthorized: Get "http://'*'": unauthorized: incorrect username or password'* ]]
     run pull bad/denied
     [[ "$output" == *"pull access denied for $REGISTRY/bad/denied"*"denied: requested access to the resource is denied"* ]]
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "image/worker/challenge.h"
 
 enum { RETRY_AFTER_MAX = 10 };
 
@@ -86,12 +87,30 @@ static char *tame(const char *text)
     return copy;
 }
 
+/* What a bearer token lacks (RFC 6750 section 3.1) says more than the body does. */
+static const struct {
+    const char *error, *code, *message;
+} token_errors[] = {
+    {"insufficient_scope", "DENIED", "requested access to the resource is denied"},
+    {"invalid_token", "UNAUTHORIZED", "authentication required"},
+};
+
 /* Code and message, by the answer's own words or by its status; both the caller's, "" when there are none. */
 static void take_words(const struct http_response *r, char **ret_code, char **ret_message)
 {
     _cleanup_json_ json_t *json = json_loadb(buf_str(&r->error_body), r->error_body.len, 0, NULL);
     const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
     const char *code = json_str_or(first, "code", ""), *message = json_str_or(first, "message", "");
+    struct challenge c = {0};
+
+    if (r->challenge)
+        challenge_parse(r->challenge, &c);
+    for (size_t i = 0; i < ARRAY_SIZE(token_errors); i++)
+        if (str_eq(c.error, token_errors[i].error)) {
+            code = token_errors[i].code;
+            message = token_errors[i].message;
+        }
+    challenge_finish(&c);
 
     for (size_t i = 0; i < ARRAY_SIZE(status_codes); i++)
         if (r->status == status_codes[i].status) {
@@ -134,4 +153,27 @@ int answer_push_error(const struct http_response *r, struct err *err)
     for (char *c = code; *c; c++)
         *c = *c == '_' ? ' ' : (char)tolower((unsigned char)*c);
     return err_set(err, kind, "%s: %s", code, message);
+}
+
+/* Where token servers say what is wrong: as registries do, as Docker Hub does, as OAuth2 has it (RFC 6749
+ * section 5.2). */
+static const char *const token_words[] = {"message", "details", "error_description", "error"};
+
+int answer_token_error(const struct http_response *r, const char *url, struct err *err)
+{
+    _cleanup_json_ json_t *json = json_loadb(buf_str(&r->error_body), r->error_body.len, 0, NULL);
+    const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
+    const char *words = NULL;
+    _cleanup_free_ char *tamed = NULL;
+
+    for (size_t i = 0; !words && i < ARRAY_SIZE(token_words); i++)
+        words = json_str(first ? first : json, token_words[i]);
+    tamed = words ? tame(words) : NULL;
+    if (r->status == 429)
+        return err_set(err, ERR_UNAVAILABLE, "toomanyrequests: %s", tamed ? tamed : "too many requests");
+    if (r->status == 400 || r->status == 401 || r->status == 403)
+        return err_set(err, ERR_UNAUTHORIZED, "%s: %s", r->status == 403 ? "denied" : "unauthorized",
+                       tamed ? tamed : "incorrect username or password");
+    return err_set(err, ERR_UNAVAILABLE, "the token server at %.*s answered with status %ld%s%s",
+                   (int)strcspn(url, "?"), url, r->status, tamed ? ": " : "", tamed ? tamed : "");
 }

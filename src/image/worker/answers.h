@@ -20,5 +20,7 @@ bool answer_wait(int attempt, int retry_after, const struct client_watch *watch)
 int answer_error(const struct http_response *r, const char *name, const char *display, struct err *err);
 /* Likewise to a push: "denied: requested access to the resource is denied". */
 int answer_push_error(const struct http_response *r, struct err *err);
+/* Likewise to the request for a token: "unauthorized: incorrect username or password". */
+int answer_token_error(const struct http_response *r, const char *url, struct err *err);
 
 #endif

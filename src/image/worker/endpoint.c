@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "image/worker/answers.h"
 #include "image/worker/challenge.h"
 
 /* "host:port" or "[v6]:port" without its port and brackets. The caller frees. */
@@ -176,13 +177,8 @@ static int fetch_token(const struct endpoint *e, const char *url, const char *au
     q.certificates = &authority;
     if (http_perform(&q, &r, err) < 0)
         goto out;
-    if (r.status == 401 || r.status == 403) {
-        err_set(err, ERR_UNAUTHORIZED, "unauthorized: incorrect username or password");
-        goto out;
-    }
     if (r.status / 100 != 2) {
-        err_set(err, ERR_UNAVAILABLE, "the token server at %.*s answered with status %ld",
-                (int)strcspn(url, "?"), url, r.status);
+        answer_token_error(&r, url, err);
         goto out;
     }
     json = json_parse(buf_str(&body), body.len, "the token server's answer", err);
@@ -334,7 +330,7 @@ int endpoint_perform_url(struct endpoint *e, const char *url, struct http_reques
         if (r < 0 || ret->status != 401 || attempt > 0 || !ours)
             return r;
         if (renew_authorization(e, authorization, ret->challenge, &fresh, err) < 0)
-            return -1;
+            return err_wrap(err, "%s \"%.*s\"", http_method_word(q), (int)strcspn(url, "?"), url);
         free(authorization);
         authorization = fresh;
     }
@@ -354,15 +350,17 @@ int endpoint_login(struct endpoint *e, char **ret_token, struct err *err)
     if (http_perform(&q, &r, err) < 0)
         goto out;
     if (r.status == 401) {
-        if (answer_challenge(e, r.challenge, NULL, ret_token, &authorization, err) < 0)
+        if (answer_challenge(e, r.challenge, NULL, ret_token, &authorization, err) < 0) {
+            err_wrap(err, "Get \"%s\"", url);
             goto out;
+        }
         q.authorization = authorization;
         if (http_perform(&q, &r, err) < 0)
             goto out;
     }
     if (r.status == 401 || r.status == 403)
-        err_set(err, ERR_UNAUTHORIZED, "login attempt to %s failed with status: %ld Unauthorized", url,
-                r.status);
+        err_set(err, ERR_UNAUTHORIZED, "login attempt to %s failed with status: %ld %s", url, r.status,
+                r.status == 401 ? "Unauthorized" : "Forbidden");
     else if (r.status / 100 != 2)
         err_set(err, ERR_UNAVAILABLE, "login attempt to %s failed with status: %ld", url, r.status);
     else

@@ -298,8 +298,7 @@ static const struct {
     {CURLE_UNSUPPORTED_PROTOCOL, false, false},
 };
 
-/* As Go's programs begin such messages: Get "https://…": … */
-static const char *method_word(const struct http_request *q)
+const char *http_method_word(const struct http_request *q)
 {
     static const char *const words[][2] = {
         {"HEAD", "Head"}, {"POST", "Post"}, {"PUT", "Put"}, {"PATCH", "Patch"}};
@@ -324,11 +323,11 @@ static int curl_failed(struct exchange *x, CURLcode code, const char *url, const
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, ERR_CANCELLED, "cancelled");
     if (x->header_bytes > HTTP_HEADERS_MAX)
-        return err_set(err, ERR_INVALID, "%s \"%s\": more than %d bytes of headers", method_word(q), shown,
-                       HTTP_HEADERS_MAX);
+        return err_set(err, ERR_INVALID, "%s \"%s\": more than %d bytes of headers", http_method_word(q),
+                       shown, HTTP_HEADERS_MAX);
     if (x->body_refused)
-        return err_set(err, ERR_INVALID, "%s \"%s\": the body can't be taken", method_word(q), shown);
-    return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": %s", method_word(q), shown,
+        return err_set(err, ERR_INVALID, "%s \"%s\": the body can't be taken", http_method_word(q), shown);
+    return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": %s", http_method_word(q), shown,
                    *detail ? detail : curl_easy_strerror(code));
 }
 
@@ -439,10 +438,10 @@ int http_perform(const struct http_request *q, struct http_response *ret, struct
         next = http_resolve(url, ret->location);
         if (!next || (http_is_secure(url) && !http_is_secure(next) && !q->insecure))
             return err_set(err, ERR_INVALID, "%s \"%s\": a redirect to an unusable or insecure place: %.200s",
-                           method_word(q), q->url, ret->location);
+                           http_method_word(q), q->url, ret->location);
         free(url);
         url = take_ptr(&next);
     }
-    return err_set(err, ERR_INVALID, "%s \"%s\": more than %d redirects", method_word(q), q->url,
+    return err_set(err, ERR_INVALID, "%s \"%s\": more than %d redirects", http_method_word(q), q->url,
                    HTTP_REDIRECTS_MAX);
 }

@@ -61,6 +61,8 @@ struct http_response {
 void http_response_finish(struct http_response *r);
 /* 0 when an answer came, whatever its status; -1 with ERR_UNAVAILABLE, ERR_CANCELLED, ERR_INVALID. */
 int http_perform(const struct http_request *request, struct http_response *ret, struct err *err);
+/* The method as Go's programs begin their messages with it: Get "https://…": … */
+const char *http_method_word(const struct http_request *request);
 /* True for a URL that starts with https://. */
 bool http_is_secure(const char *url);
 /* Scheme, host and port are the same. */
