@@ -54,6 +54,7 @@ int overlay_mount(const int *lower, size_t n, int upper, int work, struct err *e
     if (r == 0 && upper >= 0) {
         r = set_path(fs, "upperdir", upper);
         r = r < 0 ? r : set_path(fs, "workdir", work);
+        fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0); /* Linux 5.10; without it unmounting syncs */
     }
     for (size_t i = 0; i < ARRAY_SIZE(options) && r == 0; i++)
         r = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0) < 0 ? -errno : 0;

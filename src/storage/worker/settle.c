@@ -52,15 +52,25 @@ static int copy_xattrs(int from, int to)
     return len < 0 ? -errno : 0;
 }
 
-static int settle_dir(const struct settle *s, const char *path, struct err *err)
+/* *missing: the directory that the layers below lacked last, in the list: they have nothing in it either. */
+static int settle_dir(const struct settle *s, const char *path, const char **missing, struct err *err)
 {
     const uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-    _cleanup_close_ int below = open_dir(s->below, path, plain), ours = open_dir(s->layer, path, plain);
+    const char *inside = *missing ? str_after(path, *missing) : NULL;
+    _cleanup_close_ int below = -EBADF, ours = -EBADF;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
     struct stat st;
     int r;
 
-    if (below < 0 || ours < 0) /* not there, or something else: nothing to take over */
+    if (inside && *inside == '/')
+        return 0;
+    below = open_dir(s->below, path, plain);
+    if (below < 0) { /* not there, or something else: nothing to take over */
+        *missing = path;
+        return 0;
+    }
+    ours = open_dir(s->layer, path, plain);
+    if (ours < 0)
         return 0;
     r = fstat(below, &st) < 0 ? -errno : 0;
     if (r == 0 && (fchown(ours, st.st_uid, st.st_gid) < 0 || fchmod(ours, st.st_mode & 07777) < 0))
@@ -107,11 +117,12 @@ static int settle_all(const struct settle *s, const struct buf *list, struct err
     for (int links = 1; links >= 0; links--) {
         const char *text = buf_str(list);
         size_t len = list->len;
+        const char *missing = NULL;
         struct pending_row row;
         int r;
 
         while ((r = pending_next(&text, &len, &row)) > 0) {
-            if (!links && !row.target && settle_dir(s, row.path, err) < 0)
+            if (!links && !row.target && settle_dir(s, row.path, &missing, err) < 0)
                 return -1;
             if (links && row.target && settle_link(s, &row, err) < 0)
                 return -1;

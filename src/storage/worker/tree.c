@@ -19,7 +19,6 @@ struct tree *tree_new(int root)
     struct tree *t = xcalloc(1, sizeof(*t));
 
     t->root = root;
-    t->parent = -EBADF;
     t->times = (struct buf)BUF_INIT(TIMES_MAX);
     t->links = (struct buf)BUF_INIT(PENDING_MAX);
     t->pending = (struct pending)PENDING_INIT;
@@ -30,7 +29,7 @@ void tree_free(struct tree *t)
 {
     if (!t)
         return;
-    close_fd(&t->parent);
+    tree_close_all(t);
     buf_finish(&t->times);
     buf_finish(&t->links);
     buf_finish(&t->pending.text);
@@ -87,6 +86,7 @@ static int add_dir(struct tree *t, const struct tar_entry *e, int parent, const 
         return err_errno(err, r, "%s: cannot make it opaque", e->path);
     if (attributes_set(&(struct attributes_target){.fd = fd}, e, err) < 0)
         return -1;
+    tree_keep_open(t, path, &fd);
     return defer_time(t, e, path->text, err);
 }
 

@@ -18,12 +18,24 @@ struct dir_time {
     uint32_t path_len;
 };
 
+/* Directories that are open, each below the one before it: those on the way to the last entry. Archives go through trees
+ * depth first, so the next entry's is not far. It stays right whatever the archive replaces: an entry in a directory's
+ * place has that directory's parent as its own, and going there closes what was open below. Where a symbolic link is on
+ * the way, nothing but the place it leads to stays open: two names may mean one directory there. */
+enum { TREE_OPEN_MAX = 64 };
+
+struct tree_level {
+    int fd;
+    size_t len; /* of open_path, up to this directory */
+};
+
 struct tree {
     int root;
     bool root_described;
     int64_t size;
-    char parent_path[TAR_PATH_MAX + 1]; /* the directory opened last… */
-    int parent;                         /* …O_PATH; -EBADF: none */
+    char open_path[TAR_PATH_MAX + 1];
+    struct tree_level open[TREE_OPEN_MAX];
+    size_t n_open;
     struct buf times;
     struct buf links; /* hard links whose target wasn't there: path, NUL, target, NUL */
     struct pending pending;
@@ -34,9 +46,13 @@ int tree_refused(struct err *err, const char *path, const char *what);
 
 /* openat2, close-on-exec; "" is `dir` itself. A descriptor or -errno. */
 int tree_open_below(int dir, const char *path, int flags, uint64_t resolve);
-/* The directory that holds an entry, made if it is missing: O_PATH, stays the tree's, good until the next call. -1 with
- * err set. */
+/* The directory that holds an entry, made if it is missing: stays the tree's, good until the next call. -1 with err
+ * set. */
 int tree_open_parent(struct tree *t, const struct layer_path *path, struct err *err);
+/* `path`, a directory now in the one that tree_open_parent() gave last, is open as *fd, which is taken: what comes next
+ * will often be in it. */
+void tree_keep_open(struct tree *t, const struct layer_path *path, int *fd);
+void tree_close_all(struct tree *t);
 
 bool tree_is_whiteout(const struct stat *st);
 /* Marks an open directory as hiding what the layers below have in it. 0 or -errno. */

@@ -61,75 +61,139 @@ static int make_implied(struct tree *t, int dir, const char *name, const char *p
     return buf_failed(&t->pending.text) ? -E2BIG : 0; /* now, not when the disk is full of them */
 }
 
-/* Opens the longest part of `path` that exists; *ret_len is its length. Looked for from the end: what costs is what is
- * missing, not how deep it lies. */
-static int open_longest(struct tree *t, const char *path, size_t *ret_len)
+/* ---- What is open ---- */
+
+static size_t top_len(const struct tree *t)
 {
-    const uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+    return t->n_open > 0 ? t->open[t->n_open - 1].len : 0;
+}
+
+static int top_fd(const struct tree *t)
+{
+    return t->n_open > 0 ? t->open[t->n_open - 1].fd : t->root;
+}
+
+static void close_top(struct tree *t)
+{
+    close_fd(&t->open[--t->n_open].fd);
+}
+
+static void push(struct tree *t, int fd, size_t len)
+{
+    if (t->n_open == TREE_OPEN_MAX)
+        close_top(t);
+    t->open[t->n_open++] = (struct tree_level){fd, len};
+}
+
+void tree_close_all(struct tree *t)
+{
+    while (t->n_open > 0)
+        close_top(t);
+}
+
+/* Closes what isn't on the way to `dir`, which is where it goes from here. */
+static void turn_to(struct tree *t, const char *dir)
+{
+    size_t len;
+
+    while ((len = top_len(t)) > 0 &&
+           (strncmp(t->open_path, dir, len) != 0 || (dir[len] != '/' && dir[len] != '\0')))
+        close_top(t);
+    strcpy(t->open_path, dir);
+}
+
+void tree_keep_open(struct tree *t, const struct layer_path *path, int *fd)
+{
+    strcpy(t->open_path, path->text);
+    push(t, take_fd(fd), strlen(path->text));
+}
+
+/* ---- The way down ---- */
+
+/* Opens the longest part of `path` that exists below `dir`, which is the first `from` bytes of it; *ret_len is its
+ * length. Looked for from the end: what costs is what is missing, not how deep it lies. */
+static int open_longest(int dir, const char *path, size_t from, uint64_t resolve, size_t *ret_len)
+{
     _cleanup_free_ char *prefix = xstrdup(path);
     size_t len = strlen(path);
 
     for (;;) {
-        int fd = tree_open_below(t->root, prefix, O_PATH | O_DIRECTORY, resolve);
+        const char *rest = prefix + from;
+        int fd = tree_open_below(dir, rest + (*rest == '/'), O_PATH | O_DIRECTORY, resolve);
 
-        if ((fd != -ENOENT && fd != -ENOTDIR) || len == 0) {
+        if ((fd != -ENOENT && fd != -ENOTDIR) || len == from) {
             *ret_len = len;
             return fd;
         }
-        while (len > 0 && prefix[--len] != '/')
+        while (len > from && prefix[--len] != '/')
             ;
         prefix[len] = '\0';
     }
 }
 
-/* Goes to `path`, making what is missing. */
-static int walk_parents(struct tree *t, const char *path)
+/* From the open directory down to open_path, making what is missing. -ELOOP: a symbolic link is on the way. */
+static int descend(struct tree *t, uint64_t resolve)
 {
     size_t len;
-    _cleanup_close_ int dir = open_longest(t, path, &len);
-    _cleanup_free_ char *prefix = xstrdup(path);
+    int fd = open_longest(top_fd(t), t->open_path, top_len(t), resolve, &len);
 
-    for (char *start = prefix + len, *end; dir >= 0 && *start; start = end) {
-        char kept;
-        int next;
+    if (fd < 0)
+        return fd;
+    if (len > top_len(t))
+        push(t, fd, len);
+    else
+        close(fd); /* nothing was there */
+    while (t->open_path[len]) {
+        char *name = t->open_path + len + (t->open_path[len] == '/'), *end = name + strcspn(name, "/"),
+             kept = *end;
 
-        start += *start == '/';
-        end = start + strcspn(start, "/");
-        kept = *end;
         *end = '\0';
-        next = make_implied(t, dir, start, prefix);
-        if (next == 0)
-            next = tree_open_below(dir, start, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+        fd = make_implied(t, top_fd(t), name, t->open_path);
+        if (fd == 0)
+            fd =
+                tree_open_below(top_fd(t), name, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
         *end = kept;
-        close_fd(&dir);
-        dir = next;
+        if (fd < 0)
+            return fd;
+        len = (size_t)(end - t->open_path);
+        push(t, fd, len);
     }
-    return take_fd(&dir);
+    return 0;
+}
+
+static int through_links(struct tree *t)
+{
+    int fd, r;
+
+    tree_close_all(t);
+    r = descend(t, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+    if (r < 0)
+        return r;
+    fd = take_fd(&t->open[t->n_open - 1].fd);
+    tree_close_all(t);
+    push(t, fd, strlen(t->open_path));
+    return 0;
 }
 
 int tree_open_parent(struct tree *t, const struct layer_path *path, struct err *err)
 {
     char parent[TAR_PATH_MAX + 1];
-    int fd;
+    int r;
 
     layer_path_parent(path, parent);
-    if (t->parent >= 0 && str_eq(parent, t->parent_path))
-        return t->parent;
+    turn_to(t, parent);
+    if (top_len(t) == strlen(parent))
+        return top_fd(t);
     if (str_starts(parent, WHITEOUT) || strstr(parent, "/" WHITEOUT))
         return err_set(err, ERR_INVALID, "%s: a part of the path is named like a whiteout", path->text);
-    fd = tree_open_below(t->root, parent, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-    if (fd < 0)
-        fd = walk_parents(t, parent);
-    if (fd == -ENOTDIR || fd == -ELOOP)
+    r = descend(t, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    if (r == -ELOOP)
+        r = through_links(t);
+    if (r == -ENOTDIR || r == -ELOOP)
         return err_set(err, ERR_INVALID, "%s: a part of the path is no directory", path->text);
-    if (fd == -E2BIG)
+    if (r == -E2BIG)
         return err_set(err, ERR_INVALID, "the archive uses too many directories that it doesn't describe");
-    if (fd < 0)
-        return err_errno(err, fd, "%s: cannot open %s", path->text, parent);
-    close_fd(&t->parent);
-    t->parent = fd;
-    strcpy(t->parent_path, parent);
-    return fd;
+    return r < 0 ? err_errno(err, r, "%s: cannot open %s", path->text, parent) : top_fd(t);
 }
 
 int tree_clear_name(int parent, const char *name, bool for_dir, bool *ret_whiteout)
