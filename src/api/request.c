@@ -35,6 +35,20 @@ int request_query_int(const struct request *r, const char *key, int64_t otherwis
     return 0;
 }
 
+int request_query_size(const struct request *r, unsigned *ret_height, unsigned *ret_width, struct err *err)
+{
+    int64_t height, width;
+
+    if (request_query_int(r, "h", 0, &height, err) < 0 || request_query_int(r, "w", 0, &width, err) < 0)
+        return -1;
+    if (height < 0 || height > UINT16_MAX || width < 0 || width > UINT16_MAX)
+        return err_set(err, ERR_INVALID, "invalid terminal size %lldx%lld", (long long)height,
+                       (long long)width);
+    *ret_height = (unsigned)height;
+    *ret_width = (unsigned)width;
+    return 0;
+}
+
 struct collect {
     const char *key;
     char **values;

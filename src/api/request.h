@@ -70,6 +70,8 @@ bool request_query_bool(const struct request *r, const char *key);
 /* An absent parameter gives `otherwise`. ERR_INVALID when it is no number. */
 int request_query_int(const struct request *r, const char *key, int64_t otherwise, int64_t *ret,
                       struct err *err);
+/* A terminal's size, "h" and "w", which are 0 when absent. ERR_INVALID. */
+int request_query_size(const struct request *r, unsigned *ret_height, unsigned *ret_width, struct err *err);
 /* Every value of a repeated parameter, as a vector the caller frees with strv_free. */
 char **request_query_all(const struct request *r, const char *key);
 /* A parameter that holds JSON. *ret is NULL when it is absent or empty, else a new reference. ERR_INVALID. */

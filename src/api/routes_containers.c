@@ -128,14 +128,10 @@ int route_containers_rename(struct request *r, struct err *err)
 
 int route_containers_resize(struct request *r, struct err *err)
 {
-    int64_t height, width;
+    unsigned height, width;
 
-    if (request_query_int(r, "h", 0, &height, err) < 0 || request_query_int(r, "w", 0, &width, err) < 0)
-        return -1;
-    if (height < 0 || height > UINT16_MAX || width < 0 || width > UINT16_MAX)
-        return err_set(err, ERR_INVALID, "invalid terminal size %lldx%lld", (long long)height,
-                       (long long)width);
-    if (engine_container_resize(r->engine, r->wildcard, (unsigned)height, (unsigned)width, err) < 0)
+    if (request_query_size(r, &height, &width, err) < 0 ||
+        engine_container_resize(r->engine, r->wildcard, height, width, err) < 0)
         return -1;
     return reply_status(r, 200);
 }

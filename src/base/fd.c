@@ -248,17 +248,24 @@ static int unix_address(const char *path, struct sockaddr_un *ret_address, int *
     return 0;
 }
 
+/* A socket, and the address of `path` for it. */
+static int unix_socket(const char *path, int type, struct sockaddr_un *ret_address, int *ret_dirfd)
+{
+    int result = unix_address(path, ret_address, ret_dirfd), fd;
+
+    if (result < 0)
+        return result;
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
 int unix_listen(const char *path, int type, mode_t mode)
 {
-    _cleanup_close_ int fd = -EBADF, dirfd = -EBADF;
     struct sockaddr_un address;
-    int r = unix_address(path, &address, &dirfd);
+    _cleanup_close_ int dirfd = -EBADF, fd = unix_socket(path, type, &address, &dirfd);
 
-    if (r < 0)
-        return r;
-    fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (unlink(path) < 0 && errno != ENOENT)
         return -errno;
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, mode) < 0 ||
@@ -269,15 +276,11 @@ int unix_listen(const char *path, int type, mode_t mode)
 
 int unix_connect(const char *path, int type)
 {
-    _cleanup_close_ int fd = -EBADF, dirfd = -EBADF;
     struct sockaddr_un address;
-    int r = unix_address(path, &address, &dirfd);
+    _cleanup_close_ int dirfd = -EBADF, fd = unix_socket(path, type, &address, &dirfd);
 
-    if (r < 0)
-        return r;
-    fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return -errno;
+        return fd;
     while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         if (errno != EINTR)
             return -errno;

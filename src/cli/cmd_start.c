@@ -17,6 +17,27 @@ static const char *choose_keys(struct cli *cli, const struct args *args)
     return args_given(args, "detach-keys") || !configured ? args_str(args, "detach-keys") : configured;
 }
 
+static enum session_end run_attached(struct session *s, struct err *err)
+{
+    enum session_end end;
+
+    session_resize(s);
+    end = session_run(s, err);
+    if (end == SESSION_DETACHED)
+        fputs("read escape sequence\n", stderr);
+    return end;
+}
+
+/* The container's exit code; 0 when the user detached. */
+static int run_to_the_end(struct session *s, struct http *wait, struct err *err)
+{
+    enum session_end end = run_attached(s, err);
+
+    if (end != SESSION_CLOSED)
+        return end == SESSION_FAILED ? -1 : 0;
+    return session_wait(s, wait, err);
+}
+
 /* ---- start ---- */
 
 static const struct option_row start_options[] = {
@@ -31,7 +52,6 @@ static int start_attached(struct cli *cli, const struct args *args, struct err *
     _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     _cleanup_(http_free_p) struct http *stream = NULL, *wait = NULL;
     struct session s = {.cli = cli, .kind = "containers", .output = true, .errors = true};
-    enum session_end end;
 
     if (!container)
         return -1;
@@ -48,13 +68,7 @@ static int start_attached(struct cli *cli, const struct args *args, struct err *
         cli, s.id, json_is_true(json_at(container, "HostConfig.AutoRemove")) ? "removed" : "next-exit", err);
     if (!wait || container_start(cli, s.id, err) < 0)
         return -1;
-    session_resize(&s);
-    end = session_run(&s, err);
-    if (end == SESSION_DETACHED)
-        fputs("read escape sequence\n", stderr);
-    if (end != SESSION_CLOSED)
-        return end == SESSION_FAILED ? -1 : 0;
-    return session_wait(&s, wait, err);
+    return run_to_the_end(&s, wait, err);
 }
 
 static int start_run(struct cli *cli, const struct args *args, struct err *err)
@@ -119,7 +133,6 @@ static int attach_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_json_ json_t *container = container_inspect(cli, args->rest[0], err);
     _cleanup_(http_free_p) struct http *stream = NULL, *wait = NULL;
     struct session s = {.cli = cli, .kind = "containers", .output = true, .errors = true};
-    enum session_end end;
 
     if (!container || check_attachable(container, err) < 0)
         return -1;
@@ -135,13 +148,7 @@ static int attach_run(struct cli *cli, const struct args *args, struct err *err)
     s.stream = stream = wait ? container_attach(&s, err) : NULL;
     if (!stream)
         return -1;
-    session_resize(&s);
-    end = session_run(&s, err);
-    if (end == SESSION_DETACHED)
-        fputs("read escape sequence\n", stderr);
-    if (end != SESSION_CLOSED)
-        return end == SESSION_FAILED ? -1 : 0;
-    return session_wait(&s, wait, err);
+    return run_to_the_end(&s, wait, err);
 }
 
 const struct command cmd_attach = {
@@ -205,6 +212,7 @@ static struct http *open_exec(const struct session *s, struct err *err)
 static int exec_attached(struct cli *cli, const struct args *args, const char *id, const char *keys,
                          struct err *err)
 {
+    enum session_end end;
     struct session s = {.cli = cli,
                         .kind = "exec",
                         .id = id,
@@ -216,15 +224,11 @@ static int exec_attached(struct cli *cli, const struct args *args, const char *i
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_(http_free_p) struct http *stream = NULL;
     _cleanup_json_ json_t *state = NULL;
-    enum session_end end;
 
     s.stream = stream = open_exec(&s, err);
     if (!stream)
         return -1;
-    session_resize(&s);
-    end = session_run(&s, err);
-    if (end == SESSION_DETACHED)
-        fputs("read escape sequence\n", stderr);
+    end = run_attached(&s, err);
     if (end != SESSION_CLOSED)
         return end == SESSION_FAILED ? -1 : 0;
     url_path(&url, "/exec/", id, "/json", NULL);
