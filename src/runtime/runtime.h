@@ -53,9 +53,9 @@ struct runtime_create_options {
     bool own_network; /* the network namespace the caller stands in was made for this container: its
                                       sysctls may be set though the configuration lists no such namespace */
     enum runtime_cgroups cgroups;
-    bool rootless;    /* the caller isn't root, or only in a user namespace: cgroups are had where they are
+    bool rootless; /* the caller isn't root, or only in a user namespace: cgroups are had where they are
                          allowed, and device rules passed over */
-    bool detached;    /* the caller goes away: another process starts it (runtime_open). Else init dies
+    bool detached; /* the caller goes away: another process starts it (runtime_open). Else init dies
                       with the handle if it was never started. Needs state_dir */
 };
 
@@ -90,7 +90,8 @@ char **runtime_process_warnings(const struct runtime_container *c, const json_t 
 struct runtime_exec_options {
     const json_t *process; /* OCI process object, complete */
     int stdio[3];
-    char *const *cgroups; /* groups below the container's own, as cgroup_open_below() has them; NULL: its own */
+    char *const
+        *cgroups; /* groups below the container's own, as cgroup_open_below() has them; NULL: its own */
     unsigned preserve_fds;
     bool plain_lines; /* its terminal leaves line feeds as they are: pty_leave_line_ends() */
     bool privileged;  /* under no seccomp filter; the capabilities are the process's own */

@@ -52,11 +52,11 @@ struct spec_mount {
     const char **json_options;
     bool bind, recursive, remount, copy_up, copy_symlink, source_nofollow, target_nofollow;
     uint64_t set, cleared; /* MOUNT_ATTR_… named as on, and as off */
-    bool has_flags;        /* any of them was named: a bind then has what `set` says, not what its source has … */
-    bool sets_atime;       /* … but for access times, unless one of theirs was named */
+    bool has_flags;  /* any of them was named: a bind then has what `set` says, not what its source has … */
+    bool sets_atime; /* … but for access times, unless one of theirs was named */
     uint64_t recursive_set, recursive_clear;
-    unsigned long propagation;                    /* MS_… with MS_REC, 0: none asked for */
-    char **options;                               /* for the filesystem: "key=value" */
+    unsigned long propagation; /* MS_… with MS_REC, 0: none asked for */
+    char **options;            /* for the filesystem: "key=value" */
     bool idmap, idmap_recursive;
     const char *idmap_ranges; /* of the option "idmap=…"; NULL without */
     struct id_mapping *uids, *gids;

@@ -27,9 +27,9 @@ enum spec_type {
     SPEC_U32,     /* uint32_t */
     SPEC_U16,     /* uint16_t */
     SPEC_I64,     /* int64_t */
-    SPEC_U64, /* uint64_t: negative ones are those from 2^63 on, see json_load_wide() */
-    SPEC_OBJECT, /* const json_t *, borrowed */
-    SPEC_ARRAY,  /* const json_t *, borrowed */
+    SPEC_U64,     /* uint64_t: negative ones are those from 2^63 on, see json_load_wide() */
+    SPEC_OBJECT,  /* const json_t *, borrowed */
+    SPEC_ARRAY,   /* const json_t *, borrowed */
 };
 
 enum spec_flags {

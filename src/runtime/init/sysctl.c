@@ -11,12 +11,12 @@ static const struct {
     const char *name;
     enum namespace_kind needs;
 } namespaced[] = {
-    {"net.", NAMESPACE_NETWORK},        {"fs.mqueue.", NAMESPACE_IPC},
-    {"kernel.msgmax", NAMESPACE_IPC},   {"kernel.msgmnb", NAMESPACE_IPC},
-    {"kernel.msgmni", NAMESPACE_IPC},   {"kernel.sem", NAMESPACE_IPC},
-    {"kernel.shmall", NAMESPACE_IPC},   {"kernel.shmmax", NAMESPACE_IPC},
-    {"kernel.shmmni", NAMESPACE_IPC},   {"kernel.shm_rmid_forced", NAMESPACE_IPC},
-    {"user.", NAMESPACE_USER},          {"kernel.domainname", NAMESPACE_UTS},
+    {"net.", NAMESPACE_NETWORK},      {"fs.mqueue.", NAMESPACE_IPC},
+    {"kernel.msgmax", NAMESPACE_IPC}, {"kernel.msgmnb", NAMESPACE_IPC},
+    {"kernel.msgmni", NAMESPACE_IPC}, {"kernel.sem", NAMESPACE_IPC},
+    {"kernel.shmall", NAMESPACE_IPC}, {"kernel.shmmax", NAMESPACE_IPC},
+    {"kernel.shmmni", NAMESPACE_IPC}, {"kernel.shm_rmid_forced", NAMESPACE_IPC},
+    {"user.", NAMESPACE_USER},        {"kernel.domainname", NAMESPACE_UTS},
 };
 
 /* "net.ipv4.conf.eth0/1.forwarding" to "sys/net/ipv4/conf/eth0.1/forwarding": dots and slashes trade places;
