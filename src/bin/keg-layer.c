@@ -34,11 +34,13 @@ static const struct {
     const char *name;
     int (*run)(const struct worker_options *o, struct worker_report *ret, struct err *err);
 } verbs[] = {
-    {"unpack", worker_unpack}, /* report, shared, input, output?, tree, pending */
-    {"settle", worker_settle}, /* report, shared, tree, pending, work, lower… */
-    {"pack", worker_pack},     /* report, shared, output, tree */
-    {"digest", worker_digest}, /* report, shared, output, tree */
-    {"export", worker_export}, /* report, shared, output, lower… */
+    {"unpack", worker_unpack},   /* report, shared, input, output?, tree, pending */
+    {"settle", worker_settle},   /* report, shared, tree, pending, work, lower… */
+    {"pack", worker_pack},       /* report, shared, output, tree */
+    {"digest", worker_digest},   /* report, shared, output, tree */
+    {"export", worker_export},   /* report, shared, output, lower… */
+    {"apply", worker_apply},     /* report, shared, tree, lower… */
+    {"compare", worker_compare}, /* report, shared, output, tree, lower… */
 };
 
 /* Arguments in this order behind the verb, all of them numbers. */

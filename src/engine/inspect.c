@@ -95,17 +95,26 @@ static void add_merged(json_t *data, const struct container_state *s)
     json_set_str(data, "MergedDir", path);
 }
 
+static void add_layers(json_t *data, const struct storage_rootfs *rootfs, const struct container_state *s)
+{
+    _cleanup_free_ char *lower = strv_join(rootfs->lower, ":");
+
+    json_set_str(data, "LowerDir", lower);
+    add_merged(data, s);
+    json_set_str(data, "UpperDir", rootfs->upper);
+    json_set_str(data, "WorkDir", rootfs->work);
+}
+
 static json_t *driver_json(struct container *c, const struct container_state *s)
 {
     struct storage_rootfs rootfs = {0};
     json_t *driver = json_object(), *data = json_object();
     if (storage_container_rootfs(c->engine->storage, c->id, &rootfs, NULL) == 0) {
-        _cleanup_free_ char *lower = strv_join(rootfs.lower, ":");
         json_set_str(data, "ID", c->id);
-        json_set_str(data, "LowerDir", lower);
-        add_merged(data, s);
-        json_set_str(data, "UpperDir", rootfs.upper);
-        json_set_str(data, "WorkDir", rootfs.work ? rootfs.work : "");
+        if (rootfs.root)
+            json_set_str(data, "dir", rootfs.root);
+        else
+            add_layers(data, &rootfs, s);
     }
     storage_rootfs_finish(&rootfs);
     json_object_set_new(driver, "Data", data);

@@ -87,11 +87,17 @@ static json_t *compose(struct start *s)
         .init_program = s->init,
     };
     memcpy(s->input.namespaces, s->names.choices, sizeof(s->input.namespaces));
-    return oci_compose(&s->input, s->err);
+    json_t *config = oci_compose(&s->input, s->err);
+    if (config && s->rootfs.root)
+        json_set_str(json_object_get(config, "root"), "path", s->rootfs.root);
+    return config;
 }
 
+/* NULL: the root filesystem is one directory. */
 static json_t *overlay_part(struct start *s)
 {
+    if (s->rootfs.root)
+        return NULL;
     json_t *overlay = json_object();
     json_object_set_new(overlay, "lower", json_from_strv(s->rootfs.lower));
     json_set_str(overlay, "upper", s->rootfs.upper);
@@ -158,7 +164,9 @@ static json_t *start_request(struct start *s)
     json_set_bool(request, "open_stdin", c->open_stdin);
     json_set_bool(request, "stdin_once", c->stdin_once);
     json_set_str(request, "network", namespaces_network_word(&s->names));
-    json_object_set_new(request, "overlay", overlay_part(s));
+    json_t *overlay = overlay_part(s);
+    if (overlay)
+        json_object_set_new(request, "overlay", overlay);
     json_set_str(request, "seccomp_cache", cache);
     if (c->tty && json_array_size(size) == 2)
         json_object_set(request, "console_size", size);

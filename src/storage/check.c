@@ -14,7 +14,6 @@
 #include "storage/init_layer.h"
 #include "storage/internal.h"
 #include "storage/layer_json.h"
-#include "storage/tree_remove.h"
 
 enum { SECOND_LOOK_US = 20000 };
 
@@ -51,6 +50,8 @@ int storage_container_probe(struct storage *s, const char *id, struct err *err)
 
     if (storage_container_rootfs(s, id, &r, err) < 0)
         return -1;
+    if (r.root)
+        return probe_dir(AT_FDCWD, r.root, err);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         _cleanup_free_ char *path = xasprintf("%s/%s", id, parts[i]);
 
@@ -82,12 +83,10 @@ static int tree_digest(struct storage *s, const char *path, char ret[SHA256_HEX_
 static int layer_digest(struct storage *s, const char *chain_id, char ret[SHA256_HEX_SIZE], struct err *err)
 {
     _cleanup_strv_ char **paths = NULL;
-    int r;
 
-    pthread_mutex_lock(&s->lock);
-    r = layer_stack_paths(s, chain_id, &paths, err);
-    pthread_mutex_unlock(&s->lock);
-    return r < 0 ? -1 : tree_digest(s, paths[0], ret, err);
+    if (layer_stack_paths(s, chain_id, &paths, err) < 0)
+        return -1;
+    return tree_digest(s, paths[0], ret, err);
 }
 
 static int stage_digest(struct storage *s, const struct storage_stage *stage, char ret[SHA256_HEX_SIZE],
@@ -141,15 +140,11 @@ static int make_init(struct storage *s, const struct storage_stage *stage, const
     _cleanup_free_ char *init = xasprintf("%s/init", storage_digest_hex(layer->chain_id, NULL));
     _cleanup_(storage_rootfs_finish) struct storage_rootfs image = {};
     _cleanup_close_ int dir = -EBADF;
-    int r;
 
     if (faccessat(s->layers_fd, init, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     strv_push_take(&image.lower, xasprintf("%s/%s/diff", s->layers, stage->name));
-    pthread_mutex_lock(&s->lock);
-    r = layer_stack_paths(s, layer->parent, &image.lower, err);
-    pthread_mutex_unlock(&s->lock);
-    if (r < 0)
+    if (layer_stack_paths(s, layer->parent, &image.lower, err) < 0)
         return -1;
     dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name) : init_layer_make(dir, &image, err);
@@ -246,6 +241,6 @@ int storage_stray_remove(struct storage *s, const char *name, struct err *err)
 
     if (str_empty(entry) || strchr(entry, '/') || str_starts(entry, ".."))
         return err_set(err, ERR_INVALID, "%s is nothing of the layer store's", name);
-    r = tree_remove(s->layers_fd, entry);
+    r = driver_remove(s->driver, s->layers_fd, entry, NULL);
     return r < 0 ? err_errno(err, r, "cannot remove %s", name) : 0;
 }

@@ -1,6 +1,7 @@
 /* Staged layers → layers.
  *
- * In this order: what a stage still needs from the layers below it is settled; each is described; one syncfs
+ * In this order: what a stage still needs from the layers below it is settled; each gets the form in which the driver
+ * keeps layers, and is described; one syncfs
  * brings everything to the disk, for all of them (thousands of fsyncs would write the journal thousands of
  * times; that other files of the file system are written as well is the price); and only then are they given
  * their names. */
@@ -27,7 +28,6 @@ static int paths_below(struct storage *s, const struct storage_commit *rows, siz
                        struct err *err)
 {
     const char *parent = rows[i].parent;
-    int r;
 
     while (i-- > 0) {
         if (!str_eq(rows[i].chain_id, parent))
@@ -37,10 +37,7 @@ static int paths_below(struct storage *s, const struct storage_commit *rows, siz
         strv_push_take(paths, xasprintf("%s/%s/diff", s->layers, rows[i].stage->name));
         parent = rows[i].parent;
     }
-    pthread_mutex_lock(&s->lock);
-    r = layer_stack_paths(s, parent, paths, err);
-    pthread_mutex_unlock(&s->lock);
-    return r;
+    return layer_stack_paths(s, parent, paths, err);
 }
 
 /* A layer whose archive says nothing of its root directory has it as the layer below does. */
@@ -115,17 +112,6 @@ int stage_settle(struct storage *s, struct storage_stage *stage, const char *par
     return settle(s, &row, 0, err);
 }
 
-int stage_finish(struct storage *s, struct storage_stage *stage, const struct storage_layer *layer,
-                 struct err *err)
-{
-    _cleanup_close_ int dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = dir < 0 ? -errno : layer_json_write(dir, layer);
-
-    if (r < 0)
-        return err_errno(err, r, "cannot describe layer %s", layer->chain_id);
-    return syncfs(s->layers_fd) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
-}
-
 static void describe(const struct storage_commit *row, struct storage_layer *ret)
 {
     const struct storage_unpack_result *result = &row->stage->result;
@@ -143,13 +129,11 @@ static void describe(const struct storage_commit *row, struct storage_layer *ret
     snprintf(ret->media_type, sizeof(ret->media_type), "%s", row->media_type ? row->media_type : "");
 }
 
-/* Makes a row ready for the sync; one whose layer exists by now loses its stage. */
+/* Settles and describes a row; one whose layer exists by now loses its stage. */
 static int prepare(struct storage *s, struct storage_commit *rows, size_t i, struct storage_layer *ret,
                    struct err *err)
 {
     struct storage_commit *row = &rows[i];
-    _cleanup_close_ int dir = -EBADF;
-    int r;
 
     if (storage_chain_id(row->parent, row->stage->result.diff_id, row->chain_id, err) < 0)
         return -1;
@@ -160,9 +144,28 @@ static int prepare(struct storage *s, struct storage_commit *rows, size_t i, str
     if (settle(s, rows, i, err) < 0)
         return err_wrap(err, "layer %s", row->chain_id);
     describe(row, ret);
-    dir = openat(s->layers_fd, row->stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    r = dir < 0 ? -errno : layer_json_write(dir, ret);
-    return r < 0 ? err_errno(err, r, "cannot describe layer %s", row->chain_id) : 0;
+    return 0;
+}
+
+/* Gives a settled stage the driver's form and its description: ready for the sync. */
+static int seal(struct storage *s, const struct storage_stage *stage, struct storage_layer *layer,
+                struct err *err)
+{
+    _cleanup_close_ int dir = -EBADF;
+    int r;
+
+    if (s->driver->layer_seal && s->driver->layer_seal(s, stage->name, layer, err) < 0)
+        return err_wrap(err, "layer %s", layer->chain_id);
+    dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    r = dir < 0 ? -errno : layer_json_write(dir, layer);
+    return r < 0 ? err_errno(err, r, "cannot describe layer %s", layer->chain_id) : 0;
+}
+
+int stage_finish(struct storage *s, struct storage_stage *stage, struct storage_layer *layer, struct err *err)
+{
+    if (seal(s, stage, layer, err) < 0)
+        return -1;
+    return syncfs(s->layers_fd) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
 }
 
 /* Gives a stage its name; the lock is held. */
@@ -185,10 +188,15 @@ static int name_layer(struct storage *s, struct storage_commit *row, const struc
     return 0;
 }
 
-static int commit_prepared(struct storage *s, struct storage_commit *rows, const struct storage_layer *layers,
+static int commit_prepared(struct storage *s, struct storage_commit *rows, struct storage_layer *layers,
                            size_t n, struct err *err)
 {
-    int r = syncfs(s->layers_fd) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = rows[i].stage ? seal(s, rows[i].stage, &layers[i], err) : 0;
+    if (r == 0 && syncfs(s->layers_fd) < 0)
+        r = err_errno(err, errno, "cannot sync %s", s->layers);
 
     for (size_t i = 0; i < n && r == 0; i++) {
         if (!rows[i].stage)

@@ -12,6 +12,7 @@
 #include "storage/init_layer.h"
 #include "storage/internal.h"
 #include "storage/tree_remove.h"
+#include "storage/whole.h"
 
 /* "base" is a symlink, since a symlink is metadata: it is on the disk when the directory is, without an fsync
  * of its own. Its target also tells people where to look. */
@@ -39,13 +40,8 @@ void storage_rootfs_finish(struct storage_rootfs *r)
     strv_free(r->lower);
     free(r->upper);
     free(r->work);
+    free(r->root);
     *r = (struct storage_rootfs){};
-}
-
-/* The name below DATA/layers of what the container stands on. */
-static const char *base_name(const char *top)
-{
-    return str_empty(top) ? SCRATCH_DIR : storage_digest_hex(top, NULL);
 }
 
 /* ---- Where the layers are ---- */
@@ -73,13 +69,13 @@ static int fill_rootfs(struct storage *s, const char *id, const char *top, struc
                        struct err *err)
 {
     _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
-    int error;
 
-    strv_push_take(&r.lower, xasprintf("%s/%s/init", s->layers, base_name(top)));
-    pthread_mutex_lock(&s->lock);
-    error = layer_stack_paths(s, top, &r.lower, err);
-    pthread_mutex_unlock(&s->lock);
-    if (error < 0)
+    if (s->driver->root_make) {
+        *ret = (struct storage_rootfs){.root = xasprintf("%s/%s/root", s->containers, id)};
+        return 0;
+    }
+    strv_push_take(&r.lower, xasprintf("%s/%s/init", s->layers, storage_base_name(top)));
+    if (layer_stack_paths(s, top, &r.lower, err) < 0)
         return err_wrap(err, "container %s", id);
     r.upper = xasprintf("%s/%s/upper", s->containers, id);
     r.work = xasprintf("%s/%s/work", s->containers, id);
@@ -120,7 +116,7 @@ static int ensure_init(struct storage *s, const char *top, struct err *err)
 
     if (storage_layer_rootfs(s, top, &image, err) < 0)
         return -1;
-    dir = openat(s->layers_fd, base_name(top), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = openat(s->layers_fd, storage_base_name(top), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_errno(err, errno, "cannot open layer %s", top);
     return init_layer_make(dir, &image, err);
@@ -129,7 +125,7 @@ static int ensure_init(struct storage *s, const char *top, struct err *err)
 /* The merged root has the attributes of the writable layer's: they are the image's. */
 static int make_upper(struct storage *s, int dir, const char *top, struct err *err)
 {
-    _cleanup_free_ char *init = xasprintf("%s/init", base_name(top));
+    _cleanup_free_ char *init = xasprintf("%s/init", storage_base_name(top));
     _cleanup_close_ int upper = -EBADF;
     struct stat st;
 
@@ -145,13 +141,13 @@ static int make_upper(struct storage *s, int dir, const char *top, struct err *e
 
 static int make_layers(struct storage *s, int dir, const char *id, const char *top, struct err *err)
 {
-    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, base_name(top));
+    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, storage_base_name(top));
 
     /* The symlink comes first: who makes it owns the place. */
     if (symlinkat(base, dir, "base") < 0)
         return errno == EEXIST ? err_set(err, ERR_CONFLICT, "container %s has layers already", id)
                                : err_errno(err, errno, "cannot make the layers of %s", id);
-    if (make_upper(s, dir, top, err) < 0) {
+    if ((s->driver->root_make ? s->driver->root_make(s, dir, top, err) : make_upper(s, dir, top, err)) < 0) {
         storage_container_remove(s, id, NULL);
         return err_wrap(err, "container %s", id);
     }
@@ -182,7 +178,7 @@ int storage_container_create(struct storage *s, const char *id, const char *top,
 
 int storage_container_mend(struct storage *s, const char *id, const char *top, struct err *err)
 {
-    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, base_name(top));
+    _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, storage_base_name(top));
     _cleanup_close_ int dir = -EBADF;
 
     if (check_id(id, err) < 0 || ensure_init(s, top, err) < 0)
@@ -194,6 +190,10 @@ int storage_container_mend(struct storage *s, const char *id, const char *top, s
         return -1;
     if (symlinkat(base, dir, "base") < 0 && errno != EEXIST)
         return err_errno(err, errno, "cannot make the layers of %s", id);
+    if (s->driver->root_make)
+        return faccessat(dir, "root", F_OK, AT_SYMLINK_NOFOLLOW) == 0
+                   ? 0
+                   : s->driver->root_make(s, dir, top, err);
     if (faccessat(dir, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
         (void)tree_remove(dir, "work");
         return make_upper(s, dir, top, err);
@@ -210,7 +210,7 @@ int storage_container_renew(struct storage *s, const char *id, struct err *err)
 
     if (dir < 0)
         return -1;
-    if (faccessat(dir, "work/work/incompat", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (s->driver->root_make || faccessat(dir, "work/work/incompat", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     r = tree_remove(dir, "work");
     if (r == 0 && mkdirat(dir, "work", WORK_MODE) < 0)
@@ -220,8 +220,8 @@ int storage_container_renew(struct storage *s, const char *id, struct err *err)
 
 int storage_container_remove(struct storage *s, const char *id, struct err *err)
 {
-    static const char *const names[] = {"work", "upper",
-                                        "base"}; /* base last: until then it is known to be ours */
+    /* base last: until then it is known to be ours */
+    static const char *const names[] = {"work", "upper", "root", "base"};
     _cleanup_close_ int dir = -EBADF;
     struct err open_err;
 
@@ -234,7 +234,7 @@ int storage_container_remove(struct storage *s, const char *id, struct err *err)
         return -1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        int r = tree_remove(dir, names[i]);
+        int r = driver_remove(s->driver, dir, names[i], NULL);
 
         if (r < 0)
             return err_errno(err, r, "cannot remove %s/%s/%s", s->containers, id, names[i]);
@@ -300,9 +300,27 @@ static int64_t dir_size(int parent, const char *name, int depth)
 int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err)
 {
     _cleanup_close_ int dir = open_container(s, id, err);
+    char top[STORAGE_DIGEST_SIZE];
 
     if (dir < 0)
         return -1;
+    if (s->driver->root_make)
+        return read_base(dir, id, top, err) < 0 ? -1 : whole_diff(s, id, top, -EBADF, NULL, ret, err);
     *ret = dir_size(dir, "upper", 0);
     return 0;
+}
+
+/* ---- What it has written, going out ---- */
+
+int storage_container_pack(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
+                           struct err *err)
+{
+    _cleanup_close_ int dir = open_container(s, id, err);
+    char top[STORAGE_DIGEST_SIZE];
+
+    if (dir < 0 || read_base(dir, id, top, err) < 0)
+        return -1;
+    if (s->driver->root_make)
+        return whole_diff(s, id, top, out, ret, NULL, err);
+    return pack_directory(s, dir, "upper", out, ret, err);
 }

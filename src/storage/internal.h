@@ -5,30 +5,17 @@
 #include <pthread.h>
 
 #include "base/hash.h"
+#include "storage/driver.h"
 #include "storage/storage.h"
 #include "storage/trash.h"
 #include "storage/worker/protocol.h"
-
-/* ---- Drivers: how layers become one tree. To add one: a struct, a row in storage.c. ---- */
-
-struct storage_driver {
-    const char *name;
-    const char *docker_name;  /* what docker info shows */
-    const char *const *names; /* what --storage-driver takes; NULL-ended */
-    /* Whether it works on the directory. */
-    int (*probe)(int layers_fd, struct err *err);
-    /* Appends docker info's rows to *status. */
-    void (*status)(int layers_fd, char ***status);
-};
-
-extern const struct storage_driver overlay_driver;
 
 /* ---- The store ---- */
 
 struct storage {
     char *layers, *containers; /* absolute paths */
     int layers_fd, containers_fd;
-    char *worker; /* keg-layer */
+    char *worker;        /* keg-layer */
     struct trash *trash; /* of `layers` */
     const struct storage_driver *driver;
     char **status;
@@ -48,6 +35,8 @@ enum { NAME_SIZE = 80 };
 
 /* A new name with that prefix. */
 void storage_random_name(char ret[NAME_SIZE], const char *prefix);
+/* Removes the entry `name` of DATA/layers in the background. */
+void storage_trash_add(struct storage *s, const char *name);
 /* The hexadecimal part of a digest; NULL with ERR_INVALID when it isn't one. */
 const char *storage_digest_hex(const char *digest, struct err *err);
 
@@ -59,6 +48,11 @@ void layer_index_add(struct storage *s, const struct storage_layer *layer);
 int layer_load_all(struct storage *s, struct err *err);
 /* Appends two empty trees to a stack, so that it can be mounted read-only whatever is in it. */
 void layer_add_empty(struct storage *s, char ***paths);
+
+/* ---- Trees of layers (layer.c); the lock isn't held ---- */
+
+/* The name below DATA/layers of what containers on the image layer `top` ("" or NULL: none) stand on. */
+const char *storage_base_name(const char *top);
 /* The directories of a stack's trees, topmost first, appended to *paths; chain_id "" is no layer. */
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err);
 
@@ -94,6 +88,12 @@ int worker_run(struct storage *s, const struct worker_spec *spec, struct worker_
 int open_dirs(char *const *paths, int **ret, size_t *ret_n, struct err *err);
 void close_dirs(int *fds, size_t n);
 
+/* What a packing worker says, for the caller (NULL: nothing). */
+void pack_take_result(const struct worker_report *report, struct storage_pack_result *ret);
+/* Writes the tree `name` in `dir`, in overlay's form, as an OCI layer tar. */
+int pack_directory(struct storage *s, int dir, const char *name, int out, struct storage_pack_result *ret,
+                   struct err *err);
+
 /* ---- Stages (unpack.c, commit.c) ---- */
 
 struct storage_stage {
@@ -107,8 +107,8 @@ struct storage_stage {
 
 /* Does for a stage what it needs of the layer below, before anybody may look into it. */
 int stage_settle(struct storage *s, struct storage_stage *stage, const char *parent, struct err *err);
-/* Writes layer.json and brings everything to the disk. */
-int stage_finish(struct storage *s, struct storage_stage *stage, const struct storage_layer *layer,
+/* Gives it the driver's form, writes layer.json and brings everything to the disk. */
+int stage_finish(struct storage *s, struct storage_stage *stage, struct storage_layer *layer,
                  struct err *err);
 /* Whether a name below DATA/layers is a stage's that somebody works on. The lock is held. */
 bool stage_is_live(const struct storage *s, const char *name);

@@ -136,28 +136,49 @@ void layer_add_empty(struct storage *s, char ***paths)
     strv_push_take(paths, xasprintf("%s/%s/2", s->layers, EMPTY_DIRS));
 }
 
-int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err)
+/* Copies the layers from chain_id down, topmost first, to *ret. */
+static int stack_layers(struct storage *s, const char *chain_id, struct storage_layer **ret, size_t *ret_n,
+                        struct err *err)
 {
     while (!str_empty(chain_id)) {
         const struct storage_layer *layer = layer_find(s, chain_id);
 
         if (!layer)
             return no_such_layer(chain_id, err);
-        strv_push_take(paths, xasprintf("%s/%s/diff", s->layers, storage_digest_hex(chain_id, NULL)));
+        *ret = xreallocarray(*ret, *ret_n + 1, sizeof(**ret));
+        (*ret)[(*ret_n)++] = *layer;
         chain_id = layer->parent;
     }
     return 0;
 }
 
-int storage_layer_rootfs(struct storage *s, const char *chain_id, struct storage_rootfs *ret, struct err *err)
+const char *storage_base_name(const char *top)
 {
-    _cleanup_strv_ char **lower = NULL;
+    return str_empty(top) ? SCRATCH_DIR : storage_digest_hex(top, NULL);
+}
+
+int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err)
+{
+    _cleanup_free_ struct storage_layer *layers = NULL;
+    size_t n = 0;
     int r;
 
     pthread_mutex_lock(&s->lock);
-    r = layer_stack_paths(s, chain_id, &lower, err);
+    r = stack_layers(s, chain_id, &layers, &n, err);
     pthread_mutex_unlock(&s->lock);
-    if (r < 0)
+    for (size_t i = 0; i < n && r == 0; i++) {
+        strv_push_take(paths,
+                       xasprintf("%s/%s/diff", s->layers, storage_digest_hex(layers[i].chain_id, NULL)));
+        r = s->driver->layer_show ? s->driver->layer_show(s, &layers[i], err) : 0;
+    }
+    return r;
+}
+
+int storage_layer_rootfs(struct storage *s, const char *chain_id, struct storage_rootfs *ret, struct err *err)
+{
+    _cleanup_strv_ char **lower = NULL;
+
+    if (layer_stack_paths(s, chain_id, &lower, err) < 0)
         return -1;
     *ret = (struct storage_rootfs){.lower = take_ptr(&lower)};
     return 0;
@@ -201,6 +222,6 @@ int storage_layer_remove(struct storage *s, const char *chain_id, struct err *er
     pthread_mutex_unlock(&s->lock);
     if (r < 0)
         return -1;
-    trash_add(s->trash, trash);
+    storage_trash_add(s, trash);
     return 0;
 }

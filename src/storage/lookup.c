@@ -50,8 +50,8 @@ static int merged_open_root(const struct storage_rootfs *r, struct merged_dir *r
     int fd;
 
     *ret = (struct merged_dir){};
-    if (r->upper) {
-        fd = open(r->upper, flags);
+    if (r->upper || r->root) {
+        fd = open(r->root ? r->root : r->upper, flags);
         if (fd < 0)
             return -errno;
         merged_add(ret, fd);

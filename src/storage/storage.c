@@ -12,8 +12,6 @@
 #include "storage/internal.h"
 #include "storage/tree_remove.h"
 
-static const struct storage_driver *const drivers[] = {&overlay_driver};
-
 void storage_random_name(char ret[NAME_SIZE], const char *prefix)
 {
     char hex[33];
@@ -29,18 +27,6 @@ const char *storage_digest_hex(const char *digest, struct err *err)
     if (hex && strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64)
         return hex;
     err_set(err, ERR_INVALID, "invalid checksum digest format: %.100s", digest ? digest : "");
-    return NULL;
-}
-
-static const struct storage_driver *find_driver(const char *name, struct err *err)
-{
-    if (str_empty(name))
-        return drivers[0];
-    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
-        for (const char *const *n = drivers[i]->names; *n; n++)
-            if (str_eq(*n, name))
-                return drivers[i];
-    err_set(err, ERR_INVALID, "driver not supported: %s (overlay2 is)", name);
     return NULL;
 }
 
@@ -85,7 +71,7 @@ static int open_dir(const char *data, const char *name, char **ret_path, struct 
 }
 
 /* Removes what an earlier run was unpacking or removing when it ended; with `trash`, in the background. */
-static int sweep(int dir, const char *path, struct trash *trash, struct err *err)
+static int sweep(struct storage *s, int dir, const char *path, struct trash *trash, struct err *err)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
@@ -100,9 +86,10 @@ static int sweep(int dir, const char *path, struct trash *trash, struct err *err
         if (!str_starts(entry->d_name, STAGING_PREFIX) && !str_starts(entry->d_name, TRASH_PREFIX))
             continue;
         else if (trash)
-            trash_add(trash, entry->d_name);
+            storage_trash_add(s, entry->d_name);
         else
-            tree_remove(dir, entry->d_name); /* what can't be removed now is tried again next time */
+            driver_remove(s->driver, dir, entry->d_name,
+                          NULL); /* what can't be removed now is tried again next time */
     closedir(d);
     return 0;
 }
@@ -115,9 +102,6 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
 
     s->layers_fd = s->containers_fd = -EBADF;
     pthread_mutex_init(&s->lock, NULL);
-    s->driver = find_driver(driver, err);
-    if (!s->driver)
-        return NULL;
     s->worker = worker ? xstrdup(worker) : find_worker(err);
     if (!s->worker)
         return NULL;
@@ -128,19 +112,30 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
     s->layers_fd = open_dir(absolute, "layers", &s->layers, err);
     if (s->layers_fd < 0)
         return NULL;
-    s->trash = trash_new(s->layers_fd);
     s->containers_fd = open_dir(absolute, "containers", &s->containers, err);
-    if (s->containers_fd < 0 || s->driver->probe(s->layers_fd, err) < 0 ||
-        sweep(s->layers_fd, s->layers, s->trash, err) < 0 ||
-        sweep(s->containers_fd, s->containers, NULL, err) < 0 || layer_load_all(s, err) < 0)
+    if (s->containers_fd < 0)
+        return NULL;
+    s->driver = driver_choose(s, driver, err);
+    if (!s->driver)
+        return NULL;
+    s->trash = trash_new(s->layers_fd, s->driver);
+    if (sweep(s, s->layers_fd, s->layers, s->trash, err) < 0 ||
+        sweep(s, s->containers_fd, s->containers, NULL, err) < 0 || layer_load_all(s, err) < 0)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
         if (mkdirat(s->layers_fd, fixed[i], 0755) < 0 && errno != EEXIST) {
             err_errno(err, errno, "cannot write to %s", s->layers);
             return NULL;
         }
-    s->driver->status(s->layers_fd, &s->status);
+    s->driver->status(s, &s->status);
     return take_ptr(&s);
+}
+
+void storage_trash_add(struct storage *s, const char *name)
+{
+    if (s->driver->layer_hide)
+        s->driver->layer_hide(s, name);
+    trash_add(s->trash, name);
 }
 
 void storage_settle(struct storage *s)
@@ -166,7 +161,7 @@ void storage_free(struct storage *s)
 
 const char *storage_driver_name(const struct storage *s)
 {
-    return s->driver->docker_name;
+    return s->driver->name;
 }
 
 char *const *storage_driver_status(const struct storage *s)

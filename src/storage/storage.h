@@ -4,11 +4,12 @@
  * specification, "Layer ChainID"), which names the whole stack up to it, so a layer is stored once however
  * many images share it:
  *
- *     DATA/layers/<chain id, hex>/diff/         the tree, in the driver's own form (overlay: char 0:0, opaque
- * xattrs) DATA/layers/<chain id, hex>/layer.json    what struct storage_layer says
+ *     DATA/layers/.driver                       a symlink to the name of the driver the store is used with
+ *     DATA/layers/<chain id, hex>/diff/         the tree, in overlay's form: char 0:0, opaque xattrs (driver.h)
+ *     DATA/layers/<chain id, hex>/layer.json    what struct storage_layer says
  *     DATA/layers/.staging-<random>/            being unpacked; removed at the next open
  *     DATA/layers/.trash-<random>/              being removed; likewise
- *     DATA/containers/<id>/{init,upper,work}    a container's own layers; other parts of that directory are
+ *     DATA/containers/<id>/{base,upper,work,root}   a container's own layers; other parts of that directory are
  * the engine's
  *
  * A layer becomes visible only by the rename of a complete, verified and synced staging directory. Archives
@@ -37,9 +38,9 @@ enum { STORAGE_DIGEST_SIZE = 72 }; /* "sha256:" + 64 + NUL */
 /* ---- The store ---- */
 
 /* Opens (making what is missing, sweeping what an earlier run left half-made) the store on the directory
- * `data`. `driver` is a name ("overlay", "overlay2" and NULL mean overlay). `worker` is the path of
- * keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver;
- * ERR_SYSTEM. */
+ * `data`. `driver` is a name (driver.h); NULL: the one the store is used with, overlay for a new one. `worker` is the path
+ * of keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver, or it doesn't
+ * work there; ERR_CONFLICT: the store is used with another one; ERR_SYSTEM. */
 struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err);
 /* Waits until what was removed has given its room back. */
 void storage_settle(struct storage *s);
@@ -175,10 +176,13 @@ int storage_layer_export(struct storage *s, const char *chain_id, int out, struc
 
 /* ---- Containers ---- */
 
+/* Where a root filesystem is. All paths are absolute. Either layers that are to be mounted as an overlay, or one
+ * directory that is the whole of it (the driver decides: driver.h). */
 struct storage_rootfs {
-    char **lower; /* absolute paths, topmost first: the init layer, then the image's; NULL-ended */
-    char *upper;  /* absolute path of the writable tree */
-    char *work;   /* overlay's work directory; NULL for drivers without one */
+    char **lower; /* topmost first: the init layer, then the image's; NULL-ended. NULL: there is `root` */
+    char *upper;  /* the writable tree; NULL for an image's own layers */
+    char *work;   /* overlay's work directory; goes with `upper` */
+    char *root;   /* the whole, writable tree; NULL: there is `lower` */
 };
 /* Frees the content. Accepts a zeroed struct. */
 void storage_rootfs_finish(struct storage_rootfs *r);

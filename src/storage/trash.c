@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "storage/tree_remove.h"
+#include "storage/driver.h"
 
 enum { THREAD_STACK = 256 * 1024 };
 
 struct trash {
     int dir;
+    const struct storage_driver *driver;
     pthread_mutex_t lock; /* over names and running */
     pthread_cond_t ended; /* running became false */
     char **names;
@@ -22,11 +23,12 @@ struct trash {
     atomic_bool stop;
 };
 
-struct trash *trash_new(int dirfd)
+struct trash *trash_new(int dirfd, const struct storage_driver *driver)
 {
     struct trash *t = xcalloc(1, sizeof(*t));
 
     t->dir = dirfd;
+    t->driver = driver;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->ended, NULL);
     return t;
@@ -58,7 +60,7 @@ static void *empty_thread(void *arg)
     /* only when the disk has nothing else to do, where its scheduler knows the difference */
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
     while ((name = take_name(t))) {
-        (void)tree_remove_until(t->dir, name, &t->stop);
+        (void)driver_remove(t->driver, t->dir, name, &t->stop);
         free(name);
     }
     return NULL;

@@ -5,10 +5,11 @@
 
 #include "base/cleanup.h"
 
+struct storage_driver;
 struct trash;
 
-/* For entries of the directory dirfd, which stays the caller's and has to stay open. */
-struct trash *trash_new(int dirfd);
+/* For entries of the directory dirfd, which stays the caller's and has to stay open, removed as the driver has to. */
+struct trash *trash_new(int dirfd, const struct storage_driver *driver);
 /* The entry `name` goes, soon. What a failure or the end of the process leaves stays under that name, for the
  * sweep at the next start. From any thread. */
 void trash_add(struct trash *t, const char *name);

@@ -10,7 +10,6 @@
 
 #include "base/str.h"
 #include "storage/internal.h"
-#include "storage/tree_remove.h"
 
 #define ROOM_ENOUGH (4LL << 30)
 
@@ -40,7 +39,10 @@ void storage_stage_discard(struct storage_stage *stage)
             break;
         }
     pthread_mutex_unlock(&stage->storage->lock);
-    tree_remove(stage->storage->layers_fd, stage->name); /* at once: the disk may be full because of it */
+    if (stage->storage->driver->layer_hide)
+        stage->storage->driver->layer_hide(stage->storage, stage->name);
+    driver_remove(stage->storage->driver, stage->storage->layers_fd, stage->name,
+                  NULL); /* at once: the disk may be full because of it */
     free(stage);
 }
 

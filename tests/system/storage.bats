@@ -30,7 +30,7 @@ teardown() {
 tool() { "$BUILD_DIR/tests/storage-tool" "$D/data" "$BUILD_DIR/keg-layer" "$@"; }
 value() { sed -n "s/^$1 //p" <<<"$output" | tail -n 1; }
 diff_dir() { echo "$D/data/layers/${1#sha256:}/diff"; }
-layers() { find "$D/data/layers" -mindepth 1 -maxdepth 1 ! -name '.empty' ! -name '.scratch' | wc -l; }
+layers() { find "$D/data/layers" -mindepth 1 -maxdepth 1 ! -name .empty ! -name .scratch ! -name .driver | wc -l; }
 
 tree() { python3 "$BATS_TEST_DIRNAME/tools/tree.py" "$@"; }
 describe() { tree describe "$1"; }

@@ -40,6 +40,11 @@ const char *link_map_put(struct link_map *m, dev_t dev, ino_t ino, const char *p
     return NULL;
 }
 
+bool link_map_has(const struct link_map *m, dev_t dev, ino_t ino)
+{
+    return m->size > 0 && find(m, dev, ino)->path;
+}
+
 void link_map_finish(struct link_map *m)
 {
     for (size_t i = 0; i < m->size; i++)

@@ -14,31 +14,17 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "storage/worker/link_map.h"
+#include "storage/worker/packer.h"
 #include "storage/worker/sandbox.h"
 #include "storage/worker/tar_writer.h"
 #include "storage/worker/worker.h"
 #include "storage/worker/xattr_policy.h"
 
-enum { XATTR_LIST_SIZE = 64 * 1024 };
-
-struct packer {
-    struct sink sink;
-    struct link_map links;
-    bool merged; /* no whiteouts here */
-    bool undated; /* directories and whiteouts have no times */
-    struct worker_shared *shared;
-    struct worker_report *report;
-    char path[TAR_PATH_MAX + 2]; /* of the entry being written; a directory's ends with a slash */
-    size_t path_len;
-    char names[XATTR_LIST_SIZE];
-};
-
 static int pack_dir(struct packer *p, int fd, struct err *err);
 
 /* ---- Attributes ---- */
 
-static void free_xattrs(struct tar_entry *e)
+void packer_free_xattrs(struct tar_entry *e)
 {
     for (size_t i = 0; i < e->n_xattrs; i++) {
         free(e->xattrs[i].name);
@@ -77,7 +63,7 @@ static int read_xattr(int fd, const char *name, struct tar_entry *e, const char 
     return 0;
 }
 
-static int read_xattrs(struct packer *p, int fd, const char *name, struct tar_entry *e, bool *ret_opaque,
+int packer_read_xattrs(struct packer *p, int fd, const char *name, struct tar_entry *e, bool *ret_opaque,
                        struct err *err)
 {
     ssize_t len =
@@ -179,10 +165,10 @@ static int pack_file(struct packer *p, int dir, const char *name, struct err *er
         return r < 0 ? -1 : 0;
     e.size = st.st_size;
     p->report->unpacked_size += st.st_size;
-    r = read_xattrs(p, fd, name, &e, &opaque, err);
+    r = packer_read_xattrs(p, fd, name, &e, &opaque, err);
     if (r == 0)
         r = write_header(p, &e, err);
-    free_xattrs(&e);
+    packer_free_xattrs(&e);
     return r < 0 ? -1 : copy_data(p, fd, e.size, err);
 }
 
@@ -206,70 +192,101 @@ static int pack_special(struct packer *p, int dir, const char *name, const struc
         target[n] = '\0';
         e.link = target;
         e.mode = 0777;
+        p->report->unpacked_size += n;
     }
     r = pack_link(p, &e, st, err);
     if (r != 0)
         return r < 0 ? -1 : 0;
     if (fchdir(dir) < 0)
         return err_errno(err, errno, "%s: cannot enter its directory", p->path);
-    r = read_xattrs(p, -EBADF, name, &e, &opaque, err);
+    r = packer_read_xattrs(p, -EBADF, name, &e, &opaque, err);
     if (r == 0)
         r = write_header(p, &e, err);
-    free_xattrs(&e);
+    packer_free_xattrs(&e);
     return r;
 }
 
-/* Writes an empty file `prefix` + `name` where the current entry is. */
-static int pack_marker(struct packer *p, size_t dir_len, const char *marker, const char *name,
-                       const struct stat *st, struct err *err)
+int packer_marker(struct packer *p, int dir, size_t dir_len, const char *marker, const char *name,
+                  struct err *err)
 {
-    struct tar_entry e = {
-        .type = TAR_FILE, .mtime = st->st_mtim.tv_sec, .mtime_ns = (int32_t)st->st_mtim.tv_nsec};
+    struct tar_entry e = {.type = TAR_FILE};
+    struct stat st;
     int r;
 
-    if (p->undated)
-        e.mtime = e.mtime_ns = 0;
+    if (fstat(dir, &st) < 0)
+        return err_errno(err, errno, "%s: cannot look at its directory", p->path);
+    if (!p->undated) {
+        e.mtime = st.st_mtim.tv_sec;
+        e.mtime_ns = (int32_t)st.st_mtim.tv_nsec;
+    }
     e.path = xasprintf("%.*s%s%s", (int)dir_len, p->path, marker, name);
     r = write_header(p, &e, err);
     free(e.path);
     return r;
 }
 
-static int pack_subdir(struct packer *p, int dir, const char *name, struct err *err)
+static int write_directory(struct packer *p, int fd, bool *ret_opaque, struct err *err)
 {
-    _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct tar_entry e = {.type = TAR_DIR, .path = p->path};
     struct stat st;
-    bool opaque;
     int r;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return errno == ENOENT ? 0 : err_errno(err, errno, "%s: cannot open", p->path);
+    if (fstat(fd, &st) < 0)
+        return err_errno(err, errno, "%s: cannot look at it", p->path);
     p->path[p->path_len++] = '/';
     p->path[p->path_len] = '\0';
     entry_from_stat(&e, &st);
     if (p->undated)
         e.mtime = e.mtime_ns = 0;
-    r = read_xattrs(p, fd, name, &e, &opaque, err);
+    r = packer_read_xattrs(p, fd, NULL, &e, ret_opaque, err);
     if (r == 0)
         r = write_header(p, &e, err);
-    free_xattrs(&e);
-    if (r == 0 && opaque && !p->merged)
-        r = pack_marker(p, p->path_len, ".wh.", ".wh..opq", &st, err);
+    packer_free_xattrs(&e);
+    return r;
+}
+
+int packer_directory(struct packer *p, int fd, struct err *err)
+{
+    bool opaque;
+
+    return write_directory(p, fd, &opaque, err);
+}
+
+static int pack_subdir(struct packer *p, int dir, const char *name, struct err *err)
+{
+    _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool opaque = false;
+    int r;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, errno, "%s: cannot open", p->path);
+    r = write_directory(p, fd, &opaque, err);
+    if (r == 0 && opaque && p->overlay_form)
+        r = packer_marker(p, fd, p->path_len, ".wh.", ".wh..opq", err);
     return r < 0 ? -1 : pack_dir(p, fd, err);
 }
 
-static int pack_entry(struct packer *p, int dir, const char *name, size_t dir_len, struct err *err)
+static int refuse_whiteouts(struct packer *p, const char *name, const struct stat *st, struct err *err)
+{
+    if (str_starts(name, ".wh."))
+        return err_set(err, ERR_INVALID,
+                       "%s: a layer can't hold a file of that name: it would remove another one", p->path);
+    if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0))
+        return err_set(err, ERR_INVALID,
+                       "%s: a layer can't hold a device 0:0: it would hide what is below it", p->path);
+    return 0;
+}
+
+int packer_entry(struct packer *p, int dir, const char *name, size_t dir_len, struct err *err)
 {
     struct stat st;
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_errno(err, errno, "%s: cannot look at it", p->path);
-    if (!p->merged && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
-        return pack_marker(p, dir_len, ".wh.", name, &st, err);
-    if (str_starts(name, ".wh.") && !p->merged)
-        return err_set(err, ERR_INVALID,
-                       "%s: a layer can't hold a file of that name: it would remove another one", p->path);
+    if (p->overlay_form && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
+        return packer_marker(p, dir, dir_len, ".wh.", name, err);
+    if (p->layer && refuse_whiteouts(p, name, &st, err) < 0)
+        return -1;
     if (S_ISDIR(st.st_mode))
         return pack_subdir(p, dir, name, err);
     if (S_ISREG(st.st_mode))
@@ -286,7 +303,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static char **list_names(int fd, struct err *err)
+char **packer_list(int fd, struct err *err)
 {
     int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = again < 0 ? NULL : fdopendir(again);
@@ -313,25 +330,51 @@ static char **list_names(int fd, struct err *err)
     return names;
 }
 
+int packer_set_path(struct packer *p, size_t dir_len, const char *name, struct err *err)
+{
+    size_t len = strlen(name);
+
+    if (dir_len + len > TAR_PATH_MAX)
+        return err_set(err, ERR_INVALID, "%.100s…: the path is too long for an archive", p->path);
+    memcpy(p->path + dir_len, name, len + 1);
+    p->path_len = dir_len + len;
+    return 0;
+}
+
 /* Everything below the directory p->path ("" or ending with a slash). */
 static int pack_dir(struct packer *p, int fd, struct err *err)
 {
-    _cleanup_strv_ char **names = list_names(fd, err);
+    _cleanup_strv_ char **names = packer_list(fd, err);
     size_t dir_len = p->path_len;
     int r = names ? 0 : err_wrap(err, "%s", p->path);
 
     for (char **name = names; r == 0 && *name; name++) {
-        size_t len = strlen(*name);
-
-        if (dir_len + len > TAR_PATH_MAX)
-            return err_set(err, ERR_INVALID, "%.100s…: the path is too long for an archive", p->path);
-        memcpy(p->path + dir_len, *name, len + 1);
-        p->path_len = dir_len + len;
-        r = pack_entry(p, fd, *name, dir_len, err);
+        r = packer_set_path(p, dir_len, *name, err);
+        if (r == 0)
+            r = packer_entry(p, fd, *name, dir_len, err);
     }
     p->path_len = dir_len;
     p->path[dir_len] = '\0';
     return r;
+}
+
+struct packer *packer_new(const struct worker_options *o, struct worker_report *report)
+{
+    struct packer *p = xcalloc(1, sizeof(*p));
+
+    sink_init(&p->sink, WORKER_FD_OUTPUT);
+    p->shared = o->shared;
+    p->report = report;
+    return p;
+}
+
+int packer_end(struct packer *p, struct err *err)
+{
+    if (tar_write_end(&p->sink, err) < 0 || sink_flush(&p->sink, err) < 0)
+        return -1;
+    p->report->tar_size = p->sink.written;
+    sha256_hex(p->sink.hash, p->report->diff_hex);
+    return 0;
 }
 
 enum pack_form { PACK_LAYER, PACK_UNDATED, PACK_MERGED };
@@ -339,21 +382,14 @@ enum pack_form { PACK_LAYER, PACK_UNDATED, PACK_MERGED };
 static int pack_tree(const struct worker_options *o, const char *root, enum pack_form form,
                      struct worker_report *ret, struct err *err)
 {
-    struct packer *p = xcalloc(1, sizeof(*p)); /* lives as long as the process */
+    struct packer *p = packer_new(o, ret);
     _cleanup_close_ int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return err_errno(err, errno, "cannot open the tree");
-    sink_init(&p->sink, WORKER_FD_OUTPUT);
-    p->merged = form == PACK_MERGED;
+    p->overlay_form = p->layer = form != PACK_MERGED;
     p->undated = form == PACK_UNDATED;
-    p->shared = o->shared;
-    p->report = ret;
-    if (pack_dir(p, fd, err) < 0 || tar_write_end(&p->sink, err) < 0 || sink_flush(&p->sink, err) < 0)
-        return -1;
-    ret->tar_size = p->sink.written;
-    sha256_hex(p->sink.hash, ret->diff_hex);
-    return 0;
+    return pack_dir(p, fd, err) < 0 ? -1 : packer_end(p, err);
 }
 
 static int pack_layer(const struct worker_options *o, enum pack_form form, struct worker_report *ret,
@@ -379,11 +415,9 @@ int worker_digest(const struct worker_options *o, struct worker_report *ret, str
 int worker_export(const struct worker_options *o, struct worker_report *ret, struct err *err)
 {
     int lower[WORKER_LOWER_MAX];
-    struct sandbox_root root = {
-        .tree = -EBADF, .work = -EBADF, .lower = lower, .n_lower = (size_t)o->n_lower};
+    struct sandbox_root root = {.tree = -EBADF, .work = -EBADF};
 
-    for (int64_t i = 0; i < o->n_lower; i++)
-        lower[i] = WORKER_FD_LOWER + (int)i;
+    worker_lower(o, &root, lower);
     if (sandbox_enter(&root, WORKER_FD_OUTPUT, err) < 0 || sandbox_seal(err) < 0)
         return -1;
     return pack_tree(o, "/merged", PACK_MERGED, ret, err);

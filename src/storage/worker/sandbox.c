@@ -19,6 +19,7 @@
 
 #include "storage/overlay.h"
 #include "storage/worker/protocol.h"
+#include "storage/worker/worker.h"
 
 enum { FD_LIMIT = 4096, ADDRESS_SPACE_GIB = 2 };
 
@@ -150,8 +151,11 @@ static int make_mounts(const struct sandbox_root *root, struct mounts *m, struct
 
     if (root->tree >= 0 && (m->tree = clone_tree(root->tree, root->read_only, err)) < 0)
         return -1;
-    if (root->n_lower > 0 &&
-        (m->merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err)) < 0)
+    if (root->n_lower == 1 && root->work < 0)
+        m->merged = clone_tree(root->lower[0], /* read_only= */ true, err);
+    else if (root->n_lower > 0)
+        m->merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err);
+    if (root->n_lower > 0 && m->merged < 0)
         return -1;
     if (root->below && (m->below = overlay_mount(root->lower, root->n_lower, -EBADF, -EBADF, err)) < 0)
         return -1;
@@ -243,6 +247,14 @@ int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err)
     return drop_privileges(err);
 }
 
+void worker_lower(const struct worker_options *o, struct sandbox_root *root, int *lower)
+{
+    for (int64_t i = 0; i < o->n_lower; i++)
+        lower[i] = WORKER_FD_LOWER + (int)i;
+    root->lower = lower;
+    root->n_lower = (size_t)o->n_lower;
+}
+
 /* ---- System calls ---- */
 
 /* What reading a stream, writing a tree, threads and malloc need. Everything else ends the process with
@@ -277,6 +289,7 @@ static const int allowed[] = {
     SCMP_SYS(fchmod),
     SCMP_SYS(fchmodat),
     SCMP_SYS(utimensat),
+    SCMP_SYS(fremovexattr),
     SCMP_SYS(fsetxattr),
     SCMP_SYS(lsetxattr),
     SCMP_SYS(fgetxattr),

@@ -25,7 +25,7 @@ struct sandbox_root {
     const char *at; /* "layer": where tree is; NULL: it is the root */
 
     /* "merged": these layers, topmost first, as one tree: read-only, or with work >= 0 writable, changes
-     * going into tree. "below": the same without tree, read-only. */
+     * going into tree. One alone, without work, is shown as it is. "below": the same without tree, read-only. */
     const int *lower;
     size_t n_lower;
     int work;   /* overlay's work directory; -EBADF: none */

@@ -141,10 +141,7 @@ int worker_settle(const struct worker_options *o, struct worker_report *ret _unu
     struct settle s;
     int r;
 
-    for (int64_t i = 0; i < o->n_lower; i++)
-        lower[i] = WORKER_FD_LOWER + (int)i;
-    root.lower = lower;
-    root.n_lower = (size_t)o->n_lower;
+    worker_lower(o, &root, lower);
     r = fd_read_all(WORKER_FD_PENDING, &list);
     if (r < 0)
         return err_errno(err, r, "cannot read the list of things to settle");

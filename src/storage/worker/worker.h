@@ -14,6 +14,10 @@ struct worker_options {
     struct worker_shared *shared;
 };
 
+struct sandbox_root;
+/* Sets root's lower layers from the options. `lower` has room for WORKER_LOWER_MAX and outlives root. */
+void worker_lower(const struct worker_options *o, struct sandbox_root *root, int *lower);
+
 /* Tar stream (WORKER_FD_INPUT) into WORKER_FD_TREE. */
 int worker_unpack(const struct worker_options *o, struct worker_report *ret, struct err *err);
 /* What WORKER_FD_PENDING lists is done in WORKER_FD_TREE with the layers below (lower, WORKER_FD_WORK). */
@@ -23,7 +27,12 @@ int worker_pack(const struct worker_options *o, struct worker_report *ret, struc
 /* The same without the times of directories and whiteouts, which an archive may leave open: two trees that came from one
  * archive give the same bytes. */
 int worker_digest(const struct worker_options *o, struct worker_report *ret, struct err *err);
-/* The merged tree of all lower as a plain tar stream to WORKER_FD_OUTPUT. */
+/* The merged tree of all lower (of one alone: that tree as it is) as a plain tar stream to WORKER_FD_OUTPUT. */
 int worker_export(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* The merged tree of all lower, or one alone in overlay's form, put over WORKER_FD_TREE. */
+int worker_apply(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* What WORKER_FD_TREE has that the merged tree of all lower hasn't, and the other way round, as an OCI tar stream to
+ * WORKER_FD_OUTPUT. */
+int worker_compare(const struct worker_options *o, struct worker_report *ret, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  *     storage-tool DATA WORKER VERB ARGUMENTS…
  *
- * Results go to stdout as "key value" lines; an error as one line on stderr, with the exit status 1. */
+ * DRIVER in the environment names the storage driver. Results go to stdout as "key value" lines; an error as one line on stderr, with the exit status 1. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -151,9 +151,12 @@ static int verb_create(struct storage *s, char **args, struct err *err)
 
     if (storage_container_create(s, args[0], or_null(args[1]), &r, err) < 0)
         return -1;
-    for (char **lower = r.lower; *lower; lower++)
+    for (char **lower = r.lower; lower && *lower; lower++)
         printf("lower %s\n", *lower);
-    printf("upper %s\nwork %s\n", r.upper, r.work);
+    if (r.root)
+        printf("root %s\n", r.root);
+    else
+        printf("upper %s\nwork %s\n", r.upper, r.work);
     storage_rootfs_finish(&r);
     return 0;
 }
@@ -242,7 +245,7 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     signal(SIGPIPE, SIG_IGN);
-    s = storage_open(argv[1], NULL, argv[2], &err);
+    s = storage_open(argv[1], getenv("DRIVER"), argv[2], &err);
     for (size_t i = 0; s && i < ARRAY_SIZE(verbs); i++)
         if (str_eq(argv[3], verbs[i].name) && argc - 4 >= verbs[i].arguments)
             r = verbs[i].run(s, argv + 4, &err);
