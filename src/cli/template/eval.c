@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "cli/template/internal.h"
 
-enum { OUTPUT_DEPTH_MAX = 500, VARIABLES_MAX = 256 };
+enum { OUTPUT_DEPTH_MAX = 500, VARIABLES_MAX = 256, TURNS_MAX = 1000000 };
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
 
@@ -24,6 +24,7 @@ struct run {
     struct variable variables[VARIABLES_MAX];
     size_t variable_count;
     int depth;
+    int turns; /* of all ranges together */
     struct err *err;
 };
 
@@ -330,6 +331,10 @@ static enum flow range_turn(struct run *r, const struct node *n, json_t *key, js
     size_t scope = r->variable_count, names = strv_len(n->pipe->names);
     enum flow flow;
 
+    if (++r->turns > TURNS_MAX) {
+        fail(r, n->pipe, "the template goes round more than %d times", TURNS_MAX);
+        return FLOW_FAILED;
+    }
     if (names > 1 && set_variable(r, n->pipe, n->pipe->names[0], key, n->pipe->assign) < 0)
         return FLOW_FAILED;
     if (names > 0 && set_variable(r, n->pipe, n->pipe->names[names - 1], value, n->pipe->assign) < 0)
