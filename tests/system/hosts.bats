@@ -80,45 +80,81 @@ END
     keg rmi -f registry.test/box:1 busybox
     keg pull -q registry.test/box:1
     cat "$KEG_ROOT/proxy.log"
-    grep -q '^GET /api/box/manifests/1 200' "$KEG_ROOT/proxy.log"
-    grep -q '^GET /api/box/blobs/sha256:.* 200' "$KEG_ROOT/proxy.log"
+    # told, as containerd does, which registry it stands for
+    grep -q '^GET /api/box/manifests/1?ns=registry.test 200' "$KEG_ROOT/proxy.log"
+    grep -q '^GET /api/box/blobs/sha256:.*?ns=registry.test 200' "$KEG_ROOT/proxy.log"
     keg tag registry.test/box:1 busybox
 }
 
 @test "hosts: a mirror that may only be asked for digests, or doesn't answer, is passed over" {
     hosts <<'END'
-server = "https://127.0.0.1:5000"
+server = "https://127.0.0.1:5000/v2"
 ca = "mirror.pem"
 [host."http://127.0.0.1:9"]
 [host."http://127.0.0.1:5004/api"]
   capabilities = ["pull"]
   override_path = true
-  header = {}
+  header = {x-word = ["sesame"]}
 END
-    run keg pull registry.test/box:1
-    [ "$status" = 1 ]
-    [[ "$output" == *"/etc/docker/certs.d/registry.test/hosts.toml:7:"* ]]
-    sed -i '/header/d' /etc/docker/certs.d/registry.test/hosts.toml
     : >"$KEG_ROOT/proxy.log"
     keg tag busybox keep
-    keg rmi registry.test/box:1
+    keg rmi -f registry.test/box:1
     keg pull -q registry.test/box:1
+    cat "$KEG_ROOT/proxy.log"
     if grep 'manifests/1 ' "$KEG_ROOT/proxy.log"; then false; fi # it is no judge of tags
 }
 
-@test "hosts: what can't be used is named with its line" {
+@test "hosts: a mirror that takes no connections is given up after its dial_timeout" {
+    # a queue that is full: further connections are never answered
+    python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", 5006), backlog=0)
+full = [socket.socket() for _ in range(4)]
+for c in full:
+    c.setblocking(False)
+    c.connect_ex(("127.0.0.1", 5006))
+print("full", flush=True)
+time.sleep(100)' >"$KEG_ROOT/full" 3>&- </dev/null &
+    local pid=$!
+    eventually grep -q full "$KEG_ROOT/full"
+    hosts <<'END'
+server = "https://127.0.0.1:5000"
+ca = "mirror.pem"
+[host."http://127.0.0.1:5006"]
+  dial_timeout = "300ms"
+END
+    keg rmi -f registry.test/box:1
+    SECONDS=0
+    run keg pull -q registry.test/box:1
+    kill "$pid"
+    wait "$pid" || :
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "$SECONDS" -lt 12 ] # less than the 15 s that connections have otherwise
+}
+
+@test "hosts: what can't be used is named with its file, line and key" {
+    local file=/etc/docker/certs.d/registry.test/hosts.toml
     hosts <<<'server = 5'
     run keg pull registry.test/box:1
     [ "$status" = 1 ]
+    [[ "$output" == *"$file:1: server must be an address in quotes"* ]]
     hosts <<<$'[host."ftp://x"]\n'
     run keg pull registry.test/box:1
-    [[ "$output" == *'the host "ftp://x" has to begin with https:// or http://'* ]]
+    [[ "$output" == *"$file:1: the host \"ftp://x\" has to begin with https:// or http://"* ]]
     hosts <<<$'[host."https://x"]\ncapabilities = ["fly"]'
     run keg pull registry.test/box:1
-    [[ "$output" == *'capability "fly"'* ]]
+    [[ "$output" == *"$file:2: "*'capability "fly"'* ]]
+    hosts <<<$'[host."https://x"]\n# comment\ncapabilites = ["pull"]'
+    run keg pull registry.test/box:1
+    [[ "$output" == *"$file:3: capabilites is not known here"* ]]
     hosts <<<$'[host."https://x"]\nca = "nowhere.pem"'
     run keg pull registry.test/box:1
     [[ "$output" == *"read nowhere.pem"* ]]
+    # a certificate without its key, as docker says it
+    rm "$file"
+    cp "$KEG_ROOT/cert" /etc/docker/certs.d/registry.test/client.cert
+    run keg pull registry.test/box:1
+    [[ "$output" == *"missing key client.key for client certificate client.cert. CA certificates must use the extension .crt"* ]]
 }
 
 @test "hosts: _default is for all that have none of their own" {
@@ -128,4 +164,8 @@ END
     printf '[host."https://127.0.0.1:5000"]\nca = "mirror.pem"\n' >/etc/docker/certs.d/_default/hosts.toml
     keg pull -q elsewhere.test/box:1
     keg rmi elsewhere.test/box:1
+    # a host with a port may be named as containerd does it where colons are not wanted
+    mv /etc/docker/certs.d/_default /etc/docker/certs.d/elsewhere.test_5000_
+    keg pull -q elsewhere.test:5000/box:1
+    keg rmi elsewhere.test:5000/box:1
 }

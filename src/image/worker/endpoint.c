@@ -90,6 +90,7 @@ void endpoint_init_mirror(struct endpoint *e, const char *url, const char *scope
 void endpoint_finish(struct endpoint *e)
 {
     free(e->base);
+    free(e->namespace);
     strv_free(e->headers);
     free(e->scope);
     free(e->authorization);
@@ -101,13 +102,28 @@ static void request_fill(const struct endpoint *e, struct http_request *q)
     q->insecure = e->insecure;
     q->no_proxy = e->loopback;
     q->stall_seconds = e->stall_seconds;
+    q->connect_ms = e->connect_ms;
     q->certificates = e->certificates;
+}
+
+char *endpoint_url(const struct endpoint *e, const char *path)
+{
+    const char *rest = e->own_path && str_starts(path, "/v2/") ? path + strlen("/v2") : path;
+    char *escaped = e->namespace ? curl_easy_escape(NULL, e->namespace, 0) : NULL;
+    char *url = xasprintf("%s%s%s%s", e->base, rest,
+                          !escaped            ? ""
+                          : strchr(rest, '?') ? "&ns="
+                                              : "?ns=",
+                          escaped ? escaped : "");
+
+    curl_free(escaped);
+    return url;
 }
 
 /* Settles between https and http where both are allowed. With the lock held. */
 static void probe(struct endpoint *e)
 {
-    _cleanup_free_ char *url = xasprintf("%s/v2/", e->base);
+    _cleanup_free_ char *url = endpoint_url(e, "/v2/");
     struct http_request q = {.url = url};
     struct http_response r = {0};
     struct err err = {0};
@@ -303,7 +319,7 @@ int endpoint_perform(struct endpoint *e, const char *path, struct http_request *
     _cleanup_free_ char *url = NULL;
 
     free(current_authorization(e)); /* settles the scheme */
-    url = xasprintf("%s%s", e->base, e->own_path && str_starts(path, "/v2/") ? path + strlen("/v2") : path);
+    url = endpoint_url(e, path);
     return endpoint_perform_url(e, url, q, ret, err);
 }
 
@@ -344,8 +360,9 @@ int endpoint_login(struct endpoint *e, char **ret_token, struct err *err)
     int result = -1;
 
     free(current_authorization(e)); /* settles the scheme */
-    url = xasprintf("%s/v2/", e->base);
+    url = endpoint_url(e, "/v2/");
     q.url = url;
+    q.headers = e->headers;
     request_fill(e, &q);
     if (http_perform(&q, &r, err) < 0)
         goto out;

@@ -24,12 +24,14 @@ enum endpoint_ability {
 };
 
 struct endpoint {
-    unsigned can;   /* enum endpoint_ability */
-    char **headers; /* further ones, "Name: value" */
-    bool own_path;  /* base holds what stands for "/v2" as well */
-    char *base;     /* "https://registry-1.docker.io", no slash at the end */
-    char *scope;    /* "repository:library/busybox:pull", several divided by spaces */
-    bool insecure;  /* certificates aren't verified, http will do */
+    unsigned can;    /* enum endpoint_ability */
+    char **headers;  /* further ones, "Name: value" */
+    bool own_path;   /* base holds what stands for "/v2" as well */
+    char *namespace; /* of a mirror of many: the registry it stands for, told with every request. NULL: not */
+    unsigned connect_ms; /* how long a connection may take; 0: the usual time */
+    char *base;          /* "https://registry-1.docker.io", no slash at the end */
+    char *scope;         /* "repository:library/busybox:pull", several divided by spaces */
+    bool insecure;       /* certificates aren't verified, http will do */
     bool loopback;
     bool probed;                           /* https or http is settled */
     const struct credentials *credentials; /* NULL for mirrors */
@@ -49,6 +51,8 @@ bool endpoint_host_insecure(const char *host, char *const *insecure_list);
 /* True for localhost, 127.0.0.0/8, ::1. */
 bool endpoint_host_loopback(const char *host);
 
+/* The URL of a path of the registry's interface ("/v2/…"); the caller frees. Only once the scheme is settled. */
+char *endpoint_url(const struct endpoint *e, const char *path);
 /* One exchange at the endpoint: `path` behind its base ("/v2/…"), the rest as in request (url, authorization,
  * insecure, certificates… are filled in here). Answers a 401 once. Result as http_perform(). */
 int endpoint_perform(struct endpoint *e, const char *path, struct http_request *request,

@@ -225,7 +225,8 @@ static void set_options(struct exchange *x, const char *url, struct curl_slist *
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                     q->connect_ms ? (long)q->connect_ms : CONNECT_SECONDS * 1000L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)q->stall_seconds);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);

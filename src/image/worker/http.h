@@ -36,6 +36,7 @@ struct http_request {
     bool insecure;                    /* don't verify certificates, allow a redirect from https to http */
     bool no_proxy;
     unsigned stall_seconds;
+    unsigned connect_ms; /* to connect, TLS included; 0: the usual time */
     const struct http_certificates *certificates;
     /* The body of a 2xx answer; -1 ends the exchange. start tells the answer's first byte's offset. */
     int (*body)(void *arg, int64_t start, const void *data, size_t len);

@@ -9,6 +9,12 @@
 
 enum { TEXT_MAX = 64 * 1024 };
 
+/* A table and the lines of its names: one object each. What is no table has an integer there, a table an object
+ * whose own line stands under the empty name. */
+struct table {
+    json_t *values, *lines;
+};
+
 struct toml {
     const char *at, *end;
     const char *what;
@@ -141,7 +147,8 @@ static int parse_string(struct toml *t, struct buf *b)
 
 /* ---- values ---- */
 
-static json_t *parse_value(struct toml *t, int depth);
+static json_t *parse_value(struct toml *t, json_t **ret_lines, int depth);
+static int parse_pair(struct toml *t, struct table table, int depth);
 
 static json_t *parse_array(struct toml *t, int depth)
 {
@@ -149,7 +156,8 @@ static json_t *parse_array(struct toml *t, int depth)
 
     take(t, '[');
     for (skip_all(t); !take(t, ']'); skip_all(t)) {
-        json_t *value = parse_value(t, depth + 1);
+        _cleanup_json_ json_t *lines = NULL; /* of tables in arrays, whose places nobody asks for */
+        json_t *value = parse_value(t, &lines, depth + 1);
 
         if (!value)
             return NULL;
@@ -161,6 +169,27 @@ static json_t *parse_array(struct toml *t, int depth)
         }
     }
     return take_ptr(&array);
+}
+
+/* {a = 1, b = 2}, on one line. */
+static json_t *parse_inline_table(struct toml *t, json_t **ret_lines, int depth)
+{
+    _cleanup_json_ json_t *values = json_object(), *lines = json_pack("{s:i}", "", t->line);
+
+    take(t, '{');
+    skip_blanks(t);
+    for (bool first = true; !take(t, '}'); first = false) {
+        if (!first && !take(t, ',')) {
+            fail(t, "the pairs of an inline table are divided by commas, on one line");
+            return NULL;
+        }
+        skip_blanks(t);
+        if (parse_pair(t, (struct table){values, lines}, depth + 1) < 0)
+            return NULL;
+        skip_blanks(t);
+    }
+    *ret_lines = take_ptr(&lines);
+    return take_ptr(&values);
 }
 
 /* true, false, 42, 1_000. */
@@ -180,19 +209,23 @@ static json_t *parse_bare(struct toml *t)
     digits = buf_str(&word) + (*buf_str(&word) == '-' || *buf_str(&word) == '+');
     if (str_to_u64(digits, &n) == 0 && n <= INT64_MAX)
         return json_integer(*buf_str(&word) == '-' ? -(json_int_t)n : (json_int_t)n);
-    fail(t, "a value is a string in quotes, true, false, an integer or an array");
+    fail(t, "a value is a string in quotes, true, false, an integer, an array or an inline table");
     return NULL;
 }
 
-static json_t *parse_value(struct toml *t, int depth)
+/* *ret_lines: what stands for it among the lines. */
+static json_t *parse_value(struct toml *t, json_t **ret_lines, int depth)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     json_t *string;
 
     if (depth > TOML_DEPTH_MAX) {
-        fail(t, "too many arrays in each other");
+        fail(t, "too many arrays or tables in each other");
         return NULL;
     }
+    if (peek(t) == '{')
+        return parse_inline_table(t, ret_lines, depth);
+    *ret_lines = json_integer(t->line);
     if (peek(t) == '[')
         return parse_array(t, depth);
     if (peek(t) != '"' && peek(t) != '\'')
@@ -209,103 +242,109 @@ static json_t *parse_value(struct toml *t, int depth)
 
 static int parse_key(struct toml *t, struct buf *key)
 {
-    if (peek(t) == '"' || peek(t) == '\'')
-        return parse_string(t, key);
+    if (peek(t) == '"' || peek(t) == '\'') {
+        if (parse_string(t, key) < 0)
+            return -1;
+        return key->len ? 0 : fail(t, "an empty name is not supported here");
+    }
     while (t->at < t->end && (isalnum((unsigned char)*t->at) || *t->at == '_' || *t->at == '-'))
         buf_putc(key, *t->at++);
     return key->len ? 0 : fail(t, "a name is expected here");
 }
 
-/* Goes down "a.b.c" from `table`, making tables; the last name stays in *last. */
-static json_t *parse_path(struct toml *t, json_t *table, struct buf *last)
+/* The table of that name inside `above`, made if there is none. False: something else has the name. */
+static bool enter_table(const struct toml *t, struct table *above, const char *name)
+{
+    struct table inside;
+
+    if (!json_object_get(above->values, name) &&
+        (json_object_set_new(above->values, name, json_object()) < 0 ||
+         json_object_set_new(above->lines, name, json_pack("{s:i}", "", t->line)) < 0))
+        return false;
+    inside = (struct table){json_object_get(above->values, name), json_object_get(above->lines, name)};
+    if (!json_is_object(inside.values))
+        return false;
+    *above = inside;
+    return true;
+}
+
+/* Goes down "a.b.c" from *table, making tables; the last name stays in *last. */
+static int parse_path(struct toml *t, struct table *table, struct buf *last)
 {
     for (int depth = 0;; depth++) {
-        json_t *next;
-
         skip_blanks(t);
         buf_reset(last);
         if (parse_key(t, last) < 0)
-            return NULL;
+            return -1;
         skip_blanks(t);
         if (!take(t, '.'))
-            return table;
-        next = json_object_get(table, buf_str(last));
-        if (!next) {
-            next = json_object();
-            if (json_object_set_new(table, buf_str(last), next) < 0)
-                next = NULL;
-        }
-        if (!json_is_object(next) || depth == TOML_DEPTH_MAX) {
-            fail(t, "this name can't be a table");
-            return NULL;
-        }
-        table = next;
+            return 0;
+        if (depth == TOML_DEPTH_MAX || !enter_table(t, table, buf_str(last)))
+            return fail(t, "this name can't be a table");
     }
 }
 
 /* [a."b c"] */
-static json_t *parse_header(struct toml *t, json_t *root)
+static int parse_header(struct toml *t, struct table root, struct table *ret)
 {
     _cleanup_(buf_finish) struct buf name = BUF_INIT(TEXT_MAX);
-    json_t *above, *table;
 
+    *ret = root;
     take(t, '[');
-    if (peek(t) == '[') {
-        fail(t, "arrays of tables are not supported here");
-        return NULL;
-    }
-    above = parse_path(t, root, &name);
-    if (!above)
-        return NULL;
-    table = json_object_get(above, buf_str(&name));
-    if (!table) {
-        table = json_object();
-        if (json_object_set_new(above, buf_str(&name), table) < 0)
-            table = NULL;
-    }
-    if (!take(t, ']') || !json_is_object(table)) {
-        fail(t, "a table's header is a name in brackets that nothing else has");
-        return NULL;
-    }
-    return end_line(t) < 0 ? NULL : table;
+    if (peek(t) == '[')
+        return fail(t, "arrays of tables are not supported here");
+    if (parse_path(t, ret, &name) < 0)
+        return -1;
+    if (!take(t, ']') || !enter_table(t, ret, buf_str(&name)))
+        return fail(t, "a table's header is a name in brackets that nothing else has");
+    return end_line(t);
 }
 
-static int parse_pair(struct toml *t, json_t *table)
+static int parse_pair(struct toml *t, struct table table, int depth)
 {
     _cleanup_(buf_finish) struct buf name = BUF_INIT(TEXT_MAX);
-    json_t *value;
+    _cleanup_json_ json_t *value = NULL, *lines = NULL;
 
-    table = parse_path(t, table, &name);
-    if (!table)
+    if (parse_path(t, &table, &name) < 0)
         return -1;
     if (!take(t, '='))
         return fail(t, "a name is followed by = and its value");
     skip_blanks(t);
-    value = parse_value(t, 0);
+    value = parse_value(t, &lines, depth);
     if (!value)
         return -1;
-    if (json_object_get(table, buf_str(&name))) {
-        json_decref(value);
+    if (json_object_get(table.values, buf_str(&name)))
         return fail(t, "this name has a value already");
-    }
-    if (json_object_set_new(table, buf_str(&name), value) < 0)
+    if (json_object_set(table.values, buf_str(&name), value) < 0 ||
+        json_object_set(table.lines, buf_str(&name), lines) < 0)
         return fail(t, "a name that is no UTF-8");
-    return end_line(t);
+    return 0;
 }
 
-json_t *toml_parse(const char *text, size_t len, const char *what, struct err *err)
+json_t *toml_parse(const char *text, size_t len, const char *what, json_t **ret_lines, struct err *err)
 {
     struct toml t = {.at = text, .end = text + len, .what = what, .line = 1, .err = err};
-    _cleanup_json_ json_t *root = json_object();
-    json_t *table = root;
+    _cleanup_json_ json_t *values = json_object(), *lines = json_object();
+    const struct table root = {values, lines};
+    struct table table = root;
 
     for (skip_all(&t); t.at < t.end; skip_all(&t)) {
-        if (peek(&t) == '[')
-            table = parse_header(&t, root);
-        else if (parse_pair(&t, table) < 0)
-            table = NULL;
-        if (!table)
+        if (peek(&t) == '[') {
+            if (parse_header(&t, root, &table) < 0)
+                return NULL;
+        } else if (parse_pair(&t, table, 0) < 0 || end_line(&t) < 0) {
             return NULL;
+        }
     }
-    return take_ptr(&root);
+    *ret_lines = take_ptr(&lines);
+    return take_ptr(&values);
+}
+
+int toml_line(const json_t *lines, const char *key)
+{
+    const json_t *line = json_object_get(lines, key);
+
+    if (json_is_object(line))
+        line = json_object_get(line, "");
+    return (int)json_integer_value(line);
 }

@@ -122,7 +122,7 @@ static int upload_begin(struct upload *u, const char *digest, const char *from, 
     *ret_mounted = from && result == 0 && r.status == 201;
     u->done = 0;
     if (result == 0 && r.status == 202) {
-        base = xasprintf("%s%s", u->endpoint->base, path);
+        base = endpoint_url(u->endpoint, path);
         result = take_location(u, &r, base, err);
     } else if (result == 0 && !*ret_mounted) {
         result = answer_push_error(&r, err);
