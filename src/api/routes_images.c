@@ -1,4 +1,6 @@
 /* Routes of images. */
+#include <string.h>
+
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -27,10 +29,10 @@ int route_images_list(struct request *r, struct err *err)
 
 /* Newer clients send {"os":…,"architecture":…,"variant":…}, older ones "os/architecture/variant". *ret: NULL
  * when there is none; the caller frees. */
-static int images_query_platform(const struct request *r, char **ret, struct err *err)
+static int images_parse_platform(const char *text, char **ret, struct err *err)
 {
-    const char *text = request_query(r, "platform"), *variant;
     _cleanup_json_ json_t *platform = NULL;
+    const char *variant;
 
     *ret = NULL;
     if (str_empty(text))
@@ -39,12 +41,18 @@ static int images_query_platform(const struct request *r, char **ret, struct err
         *ret = xstrdup(text);
         return 0;
     }
-    if (request_query_json(r, "platform", &platform, err) < 0)
+    platform = json_parse(text, strlen(text), "platform", err);
+    if (!platform)
         return -1;
     variant = json_str_or(platform, "variant", "");
     *ret = xasprintf("%s/%s%s%s", json_str_or(platform, "os", "linux"),
                      json_str_or(platform, "architecture", ""), *variant ? "/" : "", variant);
     return 0;
+}
+
+static int images_query_platform(const struct request *r, char **ret, struct err *err)
+{
+    return images_parse_platform(request_query(r, "platform"), ret, err);
 }
 
 static int images_import(struct request *r, const char *platform, struct err *err)
@@ -146,36 +154,55 @@ int route_images_load(struct request *r, struct err *err)
     return 0;
 }
 
+static int images_save(struct request *r, char *const *names, struct err *err)
+{
+    _cleanup_free_ char *platform = NULL;
+
+    if (images_query_platform(r, &platform, err) < 0)
+        return -1;
+    return engine_image_save(r->engine, names, platform, reply_stream(r, TYPE_TAR), err);
+}
+
 int route_images_save(struct request *r, struct err *err)
 {
     _cleanup_strv_ char **names = request_query_all(r, "names");
 
     if (!names)
         return err_set(err, ERR_INVALID, "no image names given: say which in the parameter \"names\"");
-    return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
+    return images_save(r, names, err);
 }
 
 int route_images_save_one(struct request *r, struct err *err)
 {
     char *names[] = {r->wildcard, NULL};
 
-    return engine_image_save(r->engine, names, reply_stream(r, TYPE_TAR), err);
+    return images_save(r, names, err);
 }
 
 int route_images_inspect(struct request *r, struct err *err)
 {
+    struct engine_image_inspect_options o = {.manifests = request_query_bool(r, "manifests")};
+    _cleanup_free_ char *platform = NULL;
     json_t *ret = NULL;
 
-    if (engine_image_inspect(r->engine, r->wildcard, &ret, err) < 0)
+    if (images_query_platform(r, &platform, err) < 0)
+        return -1;
+    if (platform && o.manifests)
+        return err_set(err, ERR_INVALID,
+                       "conflicting options: manifests and platform options cannot both be set");
+    o.platform = platform;
+    if (engine_image_inspect(r->engine, r->wildcard, &o, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }
 
 int route_images_history(struct request *r, struct err *err)
 {
+    _cleanup_free_ char *platform = NULL;
     json_t *ret = NULL;
 
-    if (engine_image_history(r->engine, r->wildcard, &ret, err) < 0)
+    if (images_query_platform(r, &platform, err) < 0 ||
+        engine_image_history(r->engine, r->wildcard, platform, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }
@@ -191,10 +218,17 @@ int route_images_tag(struct request *r, struct err *err)
 
 int route_images_remove(struct request *r, struct err *err)
 {
-    const struct engine_image_remove_options o = {.force = request_query_bool(r, "force"),
-                                                  .no_prune = request_query_bool(r, "noprune")};
+    struct engine_image_remove_options o = {.force = request_query_bool(r, "force"),
+                                            .no_prune = request_query_bool(r, "noprune")};
+    _cleanup_strv_ char **platforms = request_query_all(r, "platforms");
+    _cleanup_free_ char *platform = NULL;
     json_t *ret = NULL;
 
+    if (strv_len(platforms) > 1)
+        return err_set(err, ERR_INVALID, "multiple platforms are not supported");
+    if (platforms && images_parse_platform(platforms[0], &platform, err) < 0)
+        return -1;
+    o.platform = platform;
     if (engine_image_remove(r->engine, r->wildcard, &o, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);

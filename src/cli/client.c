@@ -77,6 +77,25 @@ void url_add_bool(struct buf *url, const char *key, bool value)
     url_add(url, key, value ? "1" : NULL);
 }
 
+int url_add_platform(struct buf *url, const char *key, const char *platform, struct err *err)
+{
+    _cleanup_strv_ char **parts = str_empty(platform) ? NULL : strv_split(platform, '/');
+    size_t n = strv_len(parts);
+    _cleanup_json_ json_t *json = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    if (n == 0)
+        return 0;
+    if (n > 3 || !*parts[0] || !*parts[n - 1])
+        return err_set(err, ERR_INVALID, "invalid platform: \"%s\": it should look like linux/arm64/v8",
+                       platform);
+    json = json_pack("{s:s, s:s, s:s*}", "architecture", parts[n > 1], "os", n > 1 ? parts[0] : "linux",
+                     "variant", n > 2 ? parts[2] : NULL);
+    text = json ? json_text(json) : NULL;
+    url_add(url, key, text);
+    return text ? 0 : err_set(err, ERR_INVALID, "invalid platform: it is no valid UTF-8");
+}
+
 void url_add_filters(struct buf *url, char *const *filters)
 {
     _cleanup_json_ json_t *all = json_object();

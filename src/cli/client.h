@@ -23,6 +23,8 @@ void url_path(struct buf *url, ...) __attribute__((sentinel));
 /* Adds a parameter; NULL or "" values are left out. */
 void url_add(struct buf *url, const char *key, const char *value);
 void url_add_bool(struct buf *url, const char *key, bool value); /* "1", or nothing */
+/* A platform ("linux/arm64/v8") in the form that the API takes it, JSON. "": left out. ERR_INVALID. */
+int url_add_platform(struct buf *url, const char *key, const char *platform, struct err *err);
 /* filters={"name":{"value":true}} of --filter values ("name=value"). */
 void url_add_filters(struct buf *url, char *const *filters);
 

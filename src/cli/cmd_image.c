@@ -107,6 +107,8 @@ static int load_run(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "requested load from stdin, but stdin is empty");
     url_path(&url, "/images/load", NULL);
     url_add(&url, "quiet", quiet ? "1" : "0");
+    if (url_add_platform(&url, "platform", args_str(args, "platform"), err) < 0)
+        return -1;
     return upload(cli, &url, input, /* quiet= */ false, err);
 }
 
@@ -170,6 +172,8 @@ static int save_run(struct cli *cli, const struct args *args, struct err *err)
     url_path(&url, "/images/get", NULL);
     for (size_t i = 0; i < args->rest_count; i++)
         url_add(&url, "names", args->rest[i]);
+    if (url_add_platform(&url, "platform", args_str(args, "platform"), err) < 0)
+        return -1;
     return download(cli, &url, args_str(args, "output"), err);
 }
 
@@ -236,7 +240,7 @@ static const struct option_row rmi_options[] = {
     {NULL},
 };
 
-static int rmi_run(struct cli *cli, const struct args *args, _unused_ struct err *err)
+static int rmi_run(struct cli *cli, const struct args *args, struct err *err)
 {
     int code = 0;
 
@@ -250,6 +254,9 @@ static int rmi_run(struct cli *cli, const struct args *args, _unused_ struct err
         url_path(&url, "/images/", args->rest[i], NULL);
         url_add_bool(&url, "force", args_bool(args, "force"));
         url_add_bool(&url, "noprune", args_bool(args, "no-prune"));
+        for (char **p = args_list(args, "platform"); p && *p; p++)
+            if (url_add_platform(&url, "platforms", *p, err) < 0)
+                return -1;
         if (client_call(cli, "DELETE", &url, NULL, &removed, &why) < 0) {
             bool forgiven = args_bool(args, "force") && why.kind == ERR_NOT_FOUND;
 

@@ -306,6 +306,8 @@ static int history_run(struct cli *cli, const struct args *args, struct err *err
                                .extra = human};
 
     url_path(&url, "/images/", args->rest[0], "/history", NULL);
+    if (url_add_platform(&url, "platform", args_str(args, "platform"), err) < 0)
+        return -1;
     rows = client_get(cli, &url, err);
     return rows ? format_print(json_is_true(human) ? &history_view : &history_view_plain, &wish, rows, err)
                 : -1;

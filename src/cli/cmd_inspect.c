@@ -198,10 +198,15 @@ static int fetch_container(struct cli *cli, const struct args *args, const char 
                        err);
 }
 
-static int fetch_image(struct cli *cli, _unused_ const struct args *args, const char *name, struct buf *out,
+static int fetch_image(struct cli *cli, const struct args *args, const char *name, struct buf *out,
                        struct err *err)
 {
-    return inspect_get(cli, "/images/", name, "/json", out, err);
+    _cleanup_(buf_finish) struct buf suffix = URL_INIT;
+
+    buf_puts(&suffix, "/json");
+    if (url_add_platform(&suffix, "platform", args_str(args, "platform"), err) < 0)
+        return -1;
+    return inspect_get(cli, "/images/", name, buf_str(&suffix), out, err);
 }
 
 static int fetch_network(struct cli *cli, const struct args *args, const char *name, struct buf *out,

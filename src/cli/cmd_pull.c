@@ -145,7 +145,8 @@ static int push_run(struct cli *cli, const struct args *args, struct err *err)
     request.headers = header = credentials_header(cli, ref.domain);
     url_path(&url, "/images/", name, "/push", NULL);
     url_add(&url, "tag", ref.tag);
-    url_add(&url, "platform", args_str(args, "platform"));
+    if (url_add_platform(&url, "platform", args_str(args, "platform"), err) < 0)
+        return -1;
     http = client_open(cli, &request, err);
     if (!http)
         return -1;

@@ -133,11 +133,6 @@ int images_apply(struct engine *e, json_t *change, struct err *err)
 
 /* ---- recording ---- */
 
-static json_t *images_platform_json(const struct platform *p)
-{
-    return json_pack("{s:s, s:s, s:s}", "os", p->os, "architecture", p->architecture, "variant", p->variant);
-}
-
 /* A blob that an earlier manifest of the same image brought stays: a digest may still name it. */
 static json_t *images_blobs_json(const struct image *image, const json_t *old)
 {
@@ -162,7 +157,7 @@ static json_t *images_row(struct engine *e, const struct image *image, const jso
     json_object_set_new(row, "Layers", json_from_strv(image->layers));
     json_set_int(row, "Size", image->size);
     json_set_int(row, "Created", image->created);
-    json_object_set_new(row, "Platform", images_platform_json(&image->platform));
+    json_object_set_new(row, "Platform", platform_json(&image->platform));
     json_object_set_new(row, "Labels", labels ? json_deep_copy(labels) : json_null());
     if (json_object_get(old, "LastUsed"))
         json_object_set(row, "LastUsed", json_object_get(old, "LastUsed"));
@@ -329,16 +324,13 @@ int images_match(struct engine *e, const char *ref, struct images_match *ret, st
 int images_check_platform(const char *ref, const char *wanted, const json_t *row, struct err *err)
 {
     char want_text[PLATFORM_TEXT_SIZE], have_text[PLATFORM_TEXT_SIZE];
-    const json_t *p = json_object_get(row, "Platform");
-    struct platform want, have = {0};
+    struct platform want, have;
 
     if (str_empty(wanted))
         return 0;
     if (platform_parse(wanted, &want, err) < 0)
         return -1;
-    snprintf(have.os, sizeof(have.os), "%s", json_str_or(p, "os", ""));
-    snprintf(have.architecture, sizeof(have.architecture), "%s", json_str_or(p, "architecture", ""));
-    snprintf(have.variant, sizeof(have.variant), "%s", json_str_or(p, "variant", ""));
+    platform_from_json(json_object_get(row, "Platform"), &have);
     if (platform_match(&want, &have))
         return 0;
     platform_format(&want, want_text);
@@ -420,14 +412,14 @@ int engine_image_count(struct engine *e)
     return n;
 }
 
-int images_read(struct engine *e, const char *ref, char ret_id[DIGEST_SIZE], struct image *ret,
-                struct image_config *ret_config, struct err *err)
+int images_read(struct engine *e, const char *ref, const char *platform, char ret_id[DIGEST_SIZE],
+                struct image *ret, struct image_config *ret_config, struct err *err)
 {
     _cleanup_images_match_ struct images_match m = {0};
     _cleanup_free_ char *manifest = NULL;
 
     engine_images_lock(e);
-    if (images_match(e, ref, &m, err) == 0)
+    if (images_match(e, ref, &m, err) == 0 && images_check_platform(ref, platform, m.row, err) == 0)
         manifest = xstrdup(json_str_or(m.row, "Manifest", ""));
     engine_images_unlock(e);
     if (!manifest)

@@ -50,8 +50,15 @@ struct engine_image_list_options {
 };
 int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
                       struct err *err);
-int engine_image_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err);
-int engine_image_history(struct engine *e, const char *ref, json_t **ret, struct err *err);
+/* platform, here and below: NULL is the image's own, whatever it is; another than its own is ERR_NOT_FOUND. */
+struct engine_image_inspect_options {
+    const char *platform;
+    bool manifests; /* "Manifests": what the index it came with has, and what of it is here */
+};
+int engine_image_inspect(struct engine *e, const char *ref, const struct engine_image_inspect_options *o,
+                         json_t **ret, struct err *err);
+int engine_image_history(struct engine *e, const char *ref, const char *platform, json_t **ret,
+                         struct err *err);
 
 struct engine_pull_options {
     const char *name;     /* fromImage */
@@ -97,11 +104,13 @@ int engine_image_import(struct engine *e, int fd, const struct engine_import_opt
 int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet,
                       const struct engine_sink *sink, struct err *err);
 /* names: a NULL-terminated vector of references or ids. A name without a tag means all its tags. */
-int engine_image_save(struct engine *e, char *const *names, const struct engine_sink *sink, struct err *err);
+int engine_image_save(struct engine *e, char *const *names, const char *platform,
+                      const struct engine_sink *sink, struct err *err);
 int engine_image_tag(struct engine *e, const char *ref, const char *repo, const char *tag, struct err *err);
 
 struct engine_image_remove_options {
     bool force, no_prune;
+    const char *platform; /* NULL: any */
 };
 /* ret: [{"Untagged":…},{"Deleted":…}]. ERR_CONFLICT with Docker's words while a container uses it. */
 int engine_image_remove(struct engine *e, const char *ref, const struct engine_image_remove_options *o,

@@ -18,6 +18,7 @@
 #include "image/store.h"
 
 struct images_collect;
+struct image_listener; /* image/progress.h */
 
 struct engine_images {
     pthread_mutex_t lock; /* recursive */
@@ -57,9 +58,14 @@ char *images_familiar(const char *name);
 
 /* Records images that a pull, a load or an import made, with their tags and digests, in one transaction. */
 int images_record(struct engine *e, const struct image *images, size_t n, struct err *err);
-/* Reads image and configuration back; without the lock. */
-int images_read(struct engine *e, const char *ref, char ret_id[DIGEST_SIZE], struct image *ret,
+/* Reads image and configuration back; without the lock. platform as above. */
+int images_read(struct engine *e, const char *ref, const char *platform, char ret_id[DIGEST_SIZE], struct image *ret,
                 struct image_config *ret_config, struct err *err);
+
+/* Before a push: an image with plain layers that no registry knows by a digest gets compressed ones; manifest then names the new
+ * one, and 1 is returned: a sweep has something to do. 0, -1. Without the lock. */
+int images_compress(struct engine *e, struct image_lease *lease, const char *id, char manifest[DIGEST_SIZE],
+                    const struct image_listener *listener, struct err *err);
 
 /* Removes blobs and layers that nothing refers to; without the lock. removed may be NULL. */
 int images_sweep(struct engine *e,

@@ -9,6 +9,7 @@
 #include "engine/images_internal.h"
 #include "image/inspect.h"
 #include "image/reference.h"
+#include "image/summary.h"
 
 struct list_context {
     struct engine *e;
@@ -140,6 +141,39 @@ static int64_t list_shared_size(struct engine *e, const char *id, const json_t *
     return size;
 }
 
+struct containers_of {
+    const char *image;
+    json_t *ids;
+};
+
+static int list_collect_use(void *arg, const struct container_brief *c)
+{
+    struct containers_of *of = arg;
+
+    if (str_eq(c->image_id, of->image))
+        json_array_append_new(of->ids, json_string(c->id));
+    return 0;
+}
+
+/* "Descriptor" and "Manifests". What can't be read is left out: another image's trouble must not hide this list. */
+static void list_add_manifests(struct engine *e, const char *id, const json_t *row, json_t *item)
+{
+    _cleanup_json_ json_t *containers = json_array();
+    struct containers_of of = {.image = id, .ids = containers};
+    const struct image_summary summary = {.manifest = json_str_or(row, "Manifest", ""),
+                                          .index = json_str_or(row, "Index", ""),
+                                          .unpacked = json_int_or(row, "Size", 0),
+                                          .containers = containers};
+    json_t *target = NULL, *manifests;
+
+    engine_containers_each(e, list_collect_use, &of);
+    manifests = image_summary_json(e->image_store, &summary, &target, NULL);
+    if (!manifests)
+        return;
+    json_object_set_new(item, "Descriptor", target);
+    json_object_set_new(item, "Manifests", manifests);
+}
+
 static void list_add(const struct list_context *c, const char *id, const json_t *row, json_t *list)
 {
     char **tags = images_familiar_names(c->e, id, /* digests= */ false);
@@ -158,6 +192,8 @@ static void list_add(const struct list_context *c, const char *id, const json_t 
         json_object_set_new(item, "RepoTags", json_from_strv(tags));
         json_set_int(item, "SharedSize", c->options->shared_size ? list_shared_size(c->e, id, row) : -1);
         json_set_int(item, "Size", json_int_or(row, "Size", 0));
+        if (c->options->manifests)
+            list_add_manifests(c->e, id, row, item);
         json_array_append_new(list, item);
     }
     strv_free(tags);
@@ -217,35 +253,39 @@ int engine_image_list(struct engine *e, const struct engine_image_list_options *
 
 /* ---- one image ---- */
 
-int engine_image_inspect(struct engine *e, const char *ref, json_t **ret, struct err *err)
+int engine_image_inspect(struct engine *e, const char *ref, const struct engine_image_inspect_options *o,
+                         json_t **ret, struct err *err)
 {
     _cleanup_image_config_ struct image_config config = {0};
     _cleanup_image_ struct image image = {0};
     _cleanup_strv_ char **tags = NULL, **digests = NULL;
     char id[DIGEST_SIZE], tagged[CLOCK_TEXT_SIZE];
-    int64_t last = 0;
+    _cleanup_json_ json_t *row = NULL;
 
-    if (images_read(e, ref, id, &image, &config, err) < 0)
+    if (images_read(e, ref, o->platform, id, &image, &config, err) < 0)
         return -1;
     engine_images_lock(e);
     tags = images_familiar_names(e, id, /* digests= */ false);
     digests = images_familiar_names(e, id, /* digests= */ true);
-    last = json_int_or(json_object_get(e->images->rows, id), "LastTagTime", 0);
+    row = json_incref(json_object_get(e->images->rows, id));
     engine_images_unlock(e);
-    clock_format(last, tagged);
+    clock_format(json_int_or(row, "LastTagTime", 0), tagged);
     *ret = image_inspect_json(&image, &config, tags, digests);
     json_object_set_new(*ret, "Metadata", json_pack("{s:s}", "LastTagTime", tagged));
+    if (o->manifests)
+        list_add_manifests(e, id, row, *ret);
     return 0;
 }
 
-int engine_image_history(struct engine *e, const char *ref, json_t **ret, struct err *err)
+int engine_image_history(struct engine *e, const char *ref, const char *platform, json_t **ret,
+                         struct err *err)
 {
     _cleanup_image_config_ struct image_config config = {0};
     _cleanup_image_ struct image image = {0};
     _cleanup_strv_ char **tags = NULL;
     char id[DIGEST_SIZE];
 
-    if (images_read(e, ref, id, &image, &config, err) < 0)
+    if (images_read(e, ref, platform, id, &image, &config, err) < 0)
         return -1;
     engine_images_lock(e);
     tags = images_familiar_names(e, id, /* digests= */ false);

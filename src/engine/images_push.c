@@ -16,6 +16,7 @@ struct push_item {
     struct reference reference;
     char id[DIGEST_SIZE], manifest[DIGEST_SIZE];
     char **sources;
+    bool compressed; /* for this push */
 };
 
 struct push_list {
@@ -83,7 +84,6 @@ static void push_add(struct engine *e, struct push_list *l, const char *name, co
     l->n++;
     snprintf(item->id, sizeof(item->id), "%s", id);
     snprintf(item->manifest, sizeof(item->manifest), "%s", json_str_or(row, "Manifest", ""));
-    item->sources = find_sources(e, &item->reference, row);
     json_array_foreach (json_object_get(row, "Blobs"), i, blob)
         image_lease_add(l->lease, json_string_value(blob));
 }
@@ -132,19 +132,37 @@ static void push_tell(struct transfer *t, const char *tag, const struct image_pu
     transfer_write(t, line);
 }
 
-static int push_one(struct engine *e, const struct push_item *item, const struct registry_auth *auth,
-                    struct transfer *t, struct err *err)
+static int push_prepare(struct engine *e, struct image_lease *lease, struct push_item *item,
+                        const struct image_listener *listener, struct err *err)
+{
+    int r = images_compress(e, lease, item->id, item->manifest, listener, err);
+
+    if (r < 0)
+        return -1;
+    item->compressed = r > 0;
+    engine_images_lock(e);
+    item->sources = find_sources(e, &item->reference, json_object_get(e->images->rows, item->id));
+    engine_images_unlock(e);
+    return 0;
+}
+
+static int push_one(struct engine *e, struct image_lease *lease, struct push_item *item,
+                    const struct registry_auth *auth, struct transfer *t, struct err *err)
 {
     const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = t};
-    const struct image_push_options options = {.reference = &item->reference,
-                                               .manifest = item->manifest,
-                                               .auth = auth,
-                                               .listener = &listener,
-                                               .sources = item->sources};
+    struct image_push_options options = {
+        .reference = &item->reference,
+        .manifest = item->manifest,
+        .auth = auth,
+        .listener = &listener,
+    };
     _cleanup_free_ char *familiar = reference_familiar(&item->reference),
                         *name = reference_familiar_name(&item->reference);
     struct image_pushed pushed;
 
+    if (push_prepare(e, lease, item, &listener, err) < 0)
+        return -1;
+    options.sources = item->sources;
     if (image_push(e->image_store, &options, &pushed, err) < 0 ||
         push_record(e, item, pushed.digest, err) < 0)
         return -1;
@@ -184,6 +202,12 @@ int engine_image_push(struct engine *e, const char *name, const char *tag, const
         r = check_platforms(e, &list, platform, err);
     engine_images_unlock(e);
     for (size_t i = 0; r == 0 && i < list.n; i++)
-        r = push_one(e, &list.items[i], auth ? &credentials : NULL, &t, err);
+        r = push_one(e, list.lease, &list.items[i], auth ? &credentials : NULL, &t, err);
+    image_lease_free(take_ptr(&list.lease));
+    for (size_t i = 0; i < list.n; i++)
+        if (list.items[i].compressed) {
+            images_sweep(e, NULL, NULL, NULL); /* the plain layers */
+            break;
+        }
     return r < 0 ? transfer_fail(&t, err) : 0;
 }

@@ -271,6 +271,8 @@ int engine_image_remove(struct engine *e, const char *ref, const struct engine_i
     removal_init(&x, e);
     engine_images_lock(e);
     r = images_match(e, ref, &m, err);
+    if (r == 0)
+        r = images_check_platform(ref, o->platform, m.row, err);
     if (r == 0) {
         snprintf(x.id, sizeof(x.id), "%s", m.id);
         r = m.name ? removal_by_name(&x, ref, m.name, o->force, err) : removal_by_id(&x, o->force, err);

@@ -203,7 +203,8 @@ static void save_add(struct save_list *l, const json_t *row, const char *tag)
 }
 
 /* A bare repository name stands for all its tags. Returns how many there were. */
-static size_t save_add_repository(struct engine *e, struct save_list *l, const char *ref)
+static size_t save_add_repository(struct engine *e, struct save_list *l, const char *ref,
+                                  const char *platform)
 {
     _cleanup_reference_ struct reference parsed = {0};
     _cleanup_free_ char *prefix = NULL, *repository = NULL;
@@ -218,7 +219,7 @@ static size_t save_add_repository(struct engine *e, struct save_list *l, const c
     json_object_foreach (e->images->names, name, value) {
         const json_t *row = json_object_get(e->images->rows, json_str_or(value, "Image", ""));
 
-        if (!str_starts(name, prefix) || !row)
+        if (!str_starts(name, prefix) || !row || images_check_platform(ref, platform, row, NULL) < 0)
             continue;
         save_add(l, row, name);
         found++;
@@ -226,29 +227,37 @@ static size_t save_add_repository(struct engine *e, struct save_list *l, const c
     return found;
 }
 
-static int save_resolve(struct engine *e, char *const *names, struct save_list *l, struct err *err)
+static int save_resolve(struct engine *e, char *const *names, const char *platform, struct save_list *l,
+                        struct err *err)
 {
     for (char *const *name = names; *name; name++) {
         _cleanup_images_match_ struct images_match m = {0};
 
-        if (save_add_repository(e, l, *name))
+        if (save_add_repository(e, l, *name, platform))
             continue;
         if (images_match(e, *name, &m, NULL) < 0)
             return err_set(err, ERR_NOT_FOUND, "No such image: %s", *name);
+        if (images_check_platform(*name, platform, m.row, NULL) < 0)
+            return err_set(err, ERR_NOT_FOUND, "no suitable export target found for platform %s", platform);
         save_add(l, m.row, m.name && !strchr(m.name, '@') ? m.name : NULL);
     }
     return 0;
 }
 
-int engine_image_save(struct engine *e, char *const *names, const struct engine_sink *sink, struct err *err)
+int engine_image_save(struct engine *e, char *const *names, const char *platform,
+                      const struct engine_sink *sink, struct err *err)
 {
     const struct image_output output = {.write = sink->write, .arg = sink->arg};
     _cleanup_(save_list_finish) struct save_list list = {0};
-    struct image_lease *lease = image_lease_new(e->image_store);
+    struct image_lease *lease;
+    struct platform wanted;
     int r;
 
+    if (platform && platform_parse(platform, &wanted, err) < 0)
+        return -1;
+    lease = image_lease_new(e->image_store);
     engine_images_lock(e);
-    r = save_resolve(e, names, &list, err);
+    r = save_resolve(e, names, platform, &list, err);
     engine_images_unlock(e);
     for (char **blob = list.blobs; blob && *blob; blob++)
         image_lease_add(lease, *blob); /* an image removed since then is an error of image_save() */

@@ -8,8 +8,8 @@
 
 /* Loads every image of an archive read from `fd` (a stream will do; plain, gzip or zstd). A
  * keg-archive worker reads the hostile container; entries are spooled into the blob store as they come. Takes
- * docker save's archives of any age and OCI layouts, with one image or several. platform NULL: the host's,
- * for multi-platform layouts. *ret_images (n of them) is the caller's: image_finish each, then free(). The
+ * docker save's archives of any age and OCI layouts, with one image or several. platform: only images of it (ERR_NOT_FOUND
+ * when there is none); NULL: all, and of several platforms of one image the host's. *ret_images (n of them) is the caller's: image_finish each, then free(). The
  * lease protects them until recorded. */
 int image_load(struct image_store *store, struct image_lease *lease, int fd, const struct platform *platform,
                const struct image_listener *listener, struct image **ret_images, size_t *ret_n,

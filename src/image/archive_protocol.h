@@ -6,7 +6,10 @@
  * relative and clean; a link's target is resolved against its folder already kegd, for files only:
  * {"take":true} with the descriptor to write it to, or {"take":false} worker, for taken files:
  * {"done":{"digest":DIGEST,"size":n}} and at the end {"end":{}} or {"error":{"kind":…,"message":…}}. The
- * worker leaves when either side is done. */
+ * worker leaves when either side is done.
+ *
+ * "keg-archive compress" has a plain layer as standard input: kegd sends {"take":true} with the descriptor to write the gzip
+ * to, the worker at its end {"done":{"digest":DIGEST,"plain":DIGEST of the input,"size":n}} or an error as above. */
 #ifndef KEG_IMAGE_ARCHIVE_PROTOCOL_H
 #define KEG_IMAGE_ARCHIVE_PROTOCOL_H
 

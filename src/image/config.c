@@ -62,11 +62,6 @@ static int check_types(const json_t *json, struct err *err)
     return 0;
 }
 
-static void copy_field(char *field, size_t size, const char *value)
-{
-    snprintf(field, size, "%s", value && strlen(value) < size ? value : "");
-}
-
 int image_config_parse(const void *data, size_t len, struct image_config *ret, struct err *err)
 {
     _cleanup_image_config_ struct image_config c = {0};
@@ -81,9 +76,7 @@ int image_config_parse(const void *data, size_t len, struct image_config *ret, s
         return err_set(err, ERR_INVALID, "invalid image configuration: no JSON object");
     if (check_types(c.json, err) < 0 || parse_rootfs(&c, err) < 0)
         return -1;
-    copy_field(c.platform.os, sizeof(c.platform.os), json_str(c.json, "os"));
-    copy_field(c.platform.architecture, sizeof(c.platform.architecture), json_str(c.json, "architecture"));
-    copy_field(c.platform.variant, sizeof(c.platform.variant), json_str(c.json, "variant"));
+    platform_from_json(c.json, &c.platform);
     *ret = c;
     c = (struct image_config){0};
     return 0;

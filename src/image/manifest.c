@@ -133,23 +133,17 @@ static int parse_image(const json_t *json, struct manifest *m, struct err *err)
     return 0;
 }
 
-static void copy_field(char *field, size_t size, const char *value)
-{
-    snprintf(field, size, "%s", value && strlen(value) < size ? value : "");
-}
-
 static int parse_child(const json_t *json, struct manifest_child *child, struct err *err)
 {
     const json_t *platform = json_object_get(json, "platform"), *notes = json_object_get(json, "annotations");
 
     if (parse_descriptor(json, "a manifest", &child->descriptor, err) < 0)
         return -1;
-    copy_field(child->platform.os, sizeof(child->platform.os), json_str(platform, "os"));
-    copy_field(child->platform.architecture, sizeof(child->platform.architecture),
-               json_str(platform, "architecture"));
-    copy_field(child->platform.variant, sizeof(child->platform.variant), json_str(platform, "variant"));
+    platform_from_json(platform, &child->platform);
     child->attestation = str_eq(child->platform.os, "unknown") ||
                          str_eq(json_str(notes, "vnd.docker.reference.type"), "attestation-manifest");
+    if (digest_valid(json_str(notes, "vnd.docker.reference.digest")))
+        snprintf(child->attested, DIGEST_SIZE, "%s", json_str(notes, "vnd.docker.reference.digest"));
     child->ref_name = xstrdup(json_str(notes, "org.opencontainers.image.ref.name"));
     child->image_name = xstrdup(json_str(notes, "io.containerd.image.name"));
     return 0;

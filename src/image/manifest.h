@@ -46,6 +46,7 @@ struct manifest_child {
     char *ref_name;           /* org.opencontainers.image.ref.name, or NULL */
     char *image_name;         /* io.containerd.image.name, or NULL */
     bool attestation;         /* unknown/unknown or an attestation by its annotation: never chosen */
+    char attested[DIGEST_SIZE]; /* the manifest that an attestation is for; "" */
 };
 
 struct manifest {

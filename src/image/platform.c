@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/json.h"
 #include "base/str.h"
 
 /* To add an architecture: its kernel names and other aliases, Go's name, and the variant that the alias
@@ -117,6 +118,27 @@ void platform_format(const struct platform *p, char out[PLATFORM_TEXT_SIZE])
 {
     snprintf(out, PLATFORM_TEXT_SIZE, "%s/%s%s%s", p->os, p->architecture, p->variant[0] ? "/" : "",
              p->variant);
+}
+
+json_t *platform_json(const struct platform *p)
+{
+    json_t *json = json_pack("{s:s, s:s}", "architecture", p->architecture, "os", p->os);
+
+    if (p->variant[0])
+        json_set_str(json, "variant", p->variant);
+    return json;
+}
+
+static void copy_field(char *field, size_t size, const char *value)
+{
+    snprintf(field, size, "%s", value && strlen(value) < size ? value : "");
+}
+
+void platform_from_json(const json_t *json, struct platform *ret)
+{
+    copy_field(ret->os, sizeof(ret->os), json_str(json, "os"));
+    copy_field(ret->architecture, sizeof(ret->architecture), json_str(json, "architecture"));
+    copy_field(ret->variant, sizeof(ret->variant), json_str(json, "variant"));
 }
 
 /* "v7" → 7, "" → 0. */

@@ -2,6 +2,7 @@
 #ifndef KEG_IMAGE_PLATFORM_H
 #define KEG_IMAGE_PLATFORM_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -23,6 +24,10 @@ int platform_parse(const char *text, struct platform *ret, struct err *err);
 void platform_normalize(struct platform *p);
 /* "linux/arm/v7" */
 void platform_format(const struct platform *p, char out[PLATFORM_TEXT_SIZE]);
+/* OCI's form: {"architecture","os"} and "variant" where there is one. */
+json_t *platform_json(const struct platform *p);
+/* Back from it; what is missing or too long is "". */
+void platform_from_json(const json_t *json, struct platform *ret);
 /* How well an image of platform `have` serves `want`: 0 not at all, otherwise higher is better (arm/v7 also
  * runs v6 and v5, less well; amd64 runs 386 and arm64 arm, least well). */
 int platform_match(const struct platform *want, const struct platform *have);

@@ -88,15 +88,6 @@ int image_remote_tags(const struct image_remote *o, const struct reference *ref,
 
 /* ---- inspect ---- */
 
-static json_t *platform_json(const struct platform *p)
-{
-    json_t *json = json_pack("{s:s, s:s}", "architecture", p->architecture, "os", p->os);
-
-    if (p->variant[0])
-        json_set_str(json, "variant", p->variant);
-    return json;
-}
-
 /* The one platform of an image's configuration. */
 static int config_platform(struct registry *registry, const struct image_remote *o,
                            const struct reference *ref, const struct manifest *m, json_t *platforms,

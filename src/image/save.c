@@ -90,9 +90,14 @@ static int save_json(struct save *s, const char *name, const json_t *json, struc
     return save_text(s, name, text, err);
 }
 
+static char *blob_path(const char *digest)
+{
+    return xasprintf("blobs/sha256/%s", digest_hex(digest));
+}
+
 static int save_blob(struct save *s, const char *digest, struct err *err)
 {
-    _cleanup_free_ char *piece = NULL, *name = NULL;
+    _cleanup_free_ char *piece = NULL, *name = blob_path(digest);
     _cleanup_close_ int fd = -EBADF;
     int64_t size, left;
 
@@ -101,7 +106,6 @@ static int save_blob(struct save *s, const char *digest, struct err *err)
     fd = blobs_get(s->store->blobs, digest, &size, err);
     if (fd < 0)
         return -1;
-    name = xasprintf("blobs/sha256/%s", digest_hex(digest));
     piece = xmalloc(COPY_SIZE);
     if (save_header(s, name, '0', size, err) < 0)
         return -1;
@@ -118,11 +122,6 @@ static int save_blob(struct save *s, const char *digest, struct err *err)
     return save_padding(s, size, err);
 }
 
-static char *blob_path(const char *digest)
-{
-    return xasprintf("blobs/sha256/%s", digest_hex(digest));
-}
-
 /* index.json has an entry for each tag, or one without a name. */
 static void index_entry(struct save *s, const struct image *image, int64_t size, const char *tag)
 {
@@ -136,18 +135,10 @@ static void index_entry(struct save *s, const struct image *image, int64_t size,
                             json_pack("{s:s, s:s}", "io.containerd.image.name", tag,
                                       "org.opencontainers.image.ref.name", colon ? colon + 1 : tag));
     }
-    if (image->platform.os[0]) {
-        json_t *platform =
-            json_pack("{s:s, s:s}", "architecture", image->platform.architecture, "os", image->platform.os);
-
-        if (image->platform.variant[0])
-            json_set_str(platform, "variant", image->platform.variant);
-        json_object_set_new(entry, "platform", platform);
-    }
     json_array_append_new(s->index, entry);
 }
 
-static void list_repository(struct save *s, const struct reference *ref, const struct manifest *m)
+static void list_repository(struct save *s, const struct reference *ref, const struct image_config *config)
 {
     _cleanup_free_ char *name = reference_familiar_name(ref);
     json_t *tags = json_object_get(s->repositories, name);
@@ -156,14 +147,27 @@ static void list_repository(struct save *s, const struct reference *ref, const s
         tags = json_object();
         json_object_set_new(s->repositories, name, tags);
     }
-    if (m->n_layers)
-        json_set_str(tags, ref->tag, digest_hex(m->layers[m->n_layers - 1].digest));
+    if (config->n_layers)
+        json_set_str(tags, ref->tag, digest_hex(config->diff_ids[config->n_layers - 1]));
 }
 
-static void list_image(struct save *s, const struct manifest *m, const struct image_save_item *item)
+/* {diff id: descriptor}, by which a reader knows the form of each layer. */
+static json_t *layer_sources(const struct manifest *m, const struct image_config *config)
+{
+    json_t *sources = json_object();
+
+    for (size_t i = 0; i < m->n_layers; i++)
+        json_object_set_new(sources, config->diff_ids[i],
+                            json_pack("{s:s, s:I, s:s}", "mediaType", m->layers[i].media_type, "size",
+                                      (json_int_t)m->layers[i].size, "digest", m->layers[i].digest));
+    return sources;
+}
+
+static void list_image(struct save *s, const struct manifest *m, const struct image_config *c,
+                       const struct image_save_item *item)
 {
     _cleanup_free_ char *config = blob_path(m->config.digest);
-    json_t *layers = json_array(), *tags = json_array();
+    json_t *layers = json_array(), *tags = json_array(), *entry;
     size_t n = strv_len(item->tags);
 
     for (size_t i = 0; i < m->n_layers; i++) {
@@ -179,22 +183,27 @@ static void list_image(struct save *s, const struct manifest *m, const struct im
             continue;
         familiar = reference_familiar(&ref);
         json_array_append_new(tags, json_string(familiar));
-        list_repository(s, &ref, m);
+        list_repository(s, &ref, c);
     }
-    json_array_append_new(s->list, json_pack("{s:s, s:o, s:o}", "Config", config, "RepoTags",
-                                             json_array_size(tags) ? tags : (json_decref(tags), json_null()),
-                                             "Layers", layers));
+    entry = json_pack("{s:s, s:o, s:o}", "Config", config, "RepoTags",
+                      json_array_size(tags) ? json_incref(tags) : json_null(), "Layers", layers);
+    if (m->n_layers)
+        json_object_set_new(entry, "LayerSources", layer_sources(m, c));
+    json_array_append_new(s->list, entry);
+    json_decref(tags);
 }
 
 static int save_image(struct save *s, const struct image_save_item *item, struct err *err)
 {
     _cleanup_image_ struct image image = {0};
     _cleanup_manifest_ struct manifest manifest = {0};
+    _cleanup_image_config_ struct image_config config = {0};
     _cleanup_(buf_finish) struct buf b = BUF_INIT(MANIFEST_SIZE_MAX);
 
     if (image_read(s->store, item->manifest, &image, err) < 0 ||
         blobs_read(s->store->blobs, item->manifest, &b, err) < 0 ||
-        manifest_parse(buf_str(&b), b.len, NULL, &manifest, err) < 0)
+        manifest_parse(buf_str(&b), b.len, NULL, &manifest, err) < 0 ||
+        image_read_config(s->store, manifest.config.digest, &config, err) < 0)
         return -1;
     for (char **digest = image.blobs; *digest; digest++)
         if (save_blob(s, *digest, err) < 0)
@@ -203,7 +212,7 @@ static int save_image(struct save *s, const struct image_save_item *item, struct
         index_entry(s, &image, (int64_t)b.len, NULL);
     for (char **tag = item->tags; tag && *tag; tag++)
         index_entry(s, &image, (int64_t)b.len, *tag);
-    list_image(s, &manifest, item);
+    list_image(s, &manifest, &config, item);
     return 0;
 }
 

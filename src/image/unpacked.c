@@ -49,7 +49,8 @@ const struct unpacked_file *unpacked_find(const struct unpacked *u, const char *
 /* Files that an image may consist of. */
 static bool wanted(const char *name)
 {
-    return str_ends(name, ".json") || str_ends(name, ".tar") || str_starts(name, "blobs/sha256/");
+    return str_ends(name, ".json") || str_ends(name, ".tar") || str_starts(name, "blobs/sha256/") ||
+           str_ends(name, "/json") || str_eq(name, "repositories");
 }
 
 static json_t *receive(struct reading *r, struct err *err)

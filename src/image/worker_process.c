@@ -56,9 +56,9 @@ static char *find_program(const char *dir, const char *program)
     return NULL;
 }
 
-static int spawn(const char *path, const char *program, int input, int sock, pid_t *ret)
+static int spawn(const char *path, const char *program, const char *verb, int input, int sock, pid_t *ret)
 {
-    char *argv[] = {(char *)program, NULL};
+    char *argv[] = {(char *)program, (char *)verb, NULL};
     _cleanup_strv_ char **environment = kept_variables();
     char *empty[] = {NULL};
     posix_spawn_file_actions_t actions;
@@ -86,7 +86,8 @@ static int spawn(const char *path, const char *program, int input, int sock, pid
     return -r;
 }
 
-pid_t worker_process_spawn(const char *dir, const char *program, int input, int *ret_sock, struct err *err)
+pid_t worker_process_spawn_verb(const char *dir, const char *program, const char *verb, int input,
+                                int *ret_sock, struct err *err)
 {
     _cleanup_free_ char *path = find_program(dir, program);
     _cleanup_close_ int ours = -EBADF, theirs = -EBADF, high_input = -EBADF, high_sock = -EBADF;
@@ -105,11 +106,16 @@ pid_t worker_process_spawn(const char *dir, const char *program, int input, int 
     high_input = input >= 0 ? fcntl(input, F_DUPFD_CLOEXEC, 10) : -EBADF;
     if (high_sock < 0 || (input >= 0 && high_input < 0))
         return err_errno(err, errno, "start %s", program);
-    r = spawn(path, program, high_input, high_sock, &pid);
+    r = spawn(path, program, verb, high_input, high_sock, &pid);
     if (r < 0)
         return err_errno(err, r, "start %s", path);
     *ret_sock = take_fd(&ours);
     return pid;
+}
+
+pid_t worker_process_spawn(const char *dir, const char *program, int input, int *ret_sock, struct err *err)
+{
+    return worker_process_spawn_verb(dir, program, NULL, input, ret_sock, err);
 }
 
 void worker_process_end(pid_t pid)
