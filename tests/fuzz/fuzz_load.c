@@ -55,6 +55,14 @@ const struct unpacked_file *unpacked_find(const struct unpacked *u _unused_, con
     return name && strlen(name) % 5 ? &files[2] : NULL;
 }
 
+int blobs_put(struct blobs *blobs _unused_, const void *data, size_t len, char ret[DIGEST_SIZE],
+              struct err *err _unused_)
+{
+    if (ret)
+        digest_of(data, len, ret);
+    return 0;
+}
+
 int blobs_read(struct blobs *blobs _unused_, const char *digest, struct buf *b, struct err *err)
 {
     if (str_eq(digest, INPUT_DIGEST))
