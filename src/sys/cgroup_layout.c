@@ -342,8 +342,8 @@ int cgroup_own_path(const struct cgroup_tree *tree, char **ret)
 {
     _cleanup_free_ char *path = NULL;
     int r = cgroup_path_of(tree, 0, &path);
-    if (r < 0)
-        return r;
+    if (r < 0 || !path)
+        return r < 0 ? r : -ENOENT;
     /* Where the mount shows only a part of the hierarchy, and that part is our own cgroup, it is the mount's root. */
     if (*path && faccessat(tree->fd, path, F_OK, 0) < 0)
         *path = '\0';

@@ -192,7 +192,7 @@ int dbus_call(struct dbus *bus, const struct dbus_method *method, const struct b
               struct dbus_message *ret, struct err *err)
 {
     int64_t deadline = clock_monotonic() + DBUS_TIMEOUT_MS * INT64_C(1000000);
-    struct dbus_message m;
+    struct dbus_message m = {0};
     int r = send_call(bus, method, body);
     uint32_t serial = bus->serial;
     for (;;) {
