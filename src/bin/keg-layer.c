@@ -40,6 +40,7 @@ static const struct {
     {"digest", worker_digest},   /* report, shared, output, tree */
     {"export", worker_export},   /* report, shared, output, lower… */
     {"apply", worker_apply},     /* report, shared, tree, lower… */
+    {"erofs", worker_erofs},     /* report, shared, output, tree */
     {"compare", worker_compare}, /* report, shared, output, tree, lower… */
 };
 

@@ -38,6 +38,13 @@ int storage_layer_probe(struct storage *s, const char *chain_id, struct err *err
     tree = xasprintf("%s/diff", storage_digest_hex(chain_id, NULL));
     if (probe_dir(s->layers_fd, tree, err) < 0)
         return -1;
+    if (s->driver->layer_file) {
+        _cleanup_free_ char *file =
+            xasprintf("%s/%s", storage_digest_hex(chain_id, NULL), s->driver->layer_file);
+
+        if (faccessat(s->layers_fd, file, R_OK, AT_SYMLINK_NOFOLLOW) < 0)
+            return err_errno(err, errno, "%s", file);
+    }
     return layer_json_load(s->layers_fd, chain_id, &layer) < 0
                ? err_set(err, ERR_SYSTEM, "%s: layer.json is damaged or missing", tree)
                : 0;

@@ -40,6 +40,8 @@ struct storage_driver {
 
     /* ---- Layers. Any may be NULL: the layer is the directory LAYER/diff and nothing else. ---- */
 
+    /* The file below LAYER/ that holds the layer, for a look whether it is there. */
+    const char *layer_file;
     /* Gives a whole, settled stage (the directory `stage` below DATA/layers) the form that layers are kept in, before
      * the sync that makes it one. May add to what is said of the layer. */
     int (*layer_seal)(struct storage *s, const char *stage, struct storage_layer *layer, struct err *err);
@@ -59,7 +61,7 @@ struct storage_driver {
     int (*root_origin)(struct storage *s, const char *top, char ***paths, struct err *err);
 };
 
-extern const struct storage_driver overlay_driver, vfs_driver;
+extern const struct storage_driver overlay_driver, vfs_driver, erofs_driver;
 
 /* By one of its names. NULL with ERR_INVALID. */
 const struct storage_driver *driver_find(const char *name, struct err *err);

@@ -22,7 +22,7 @@ static const struct {
         key, offsetof(struct storage_layer, member), sizeof(((struct storage_layer *)0)->member)             \
     }
     TEXT("chainId", chain_id),       TEXT("diffId", diff_id),       TEXT("parent", parent),
-    TEXT("blobDigest", blob_digest), TEXT("mediaType", media_type),
+    TEXT("blobDigest", blob_digest), TEXT("mediaType", media_type), TEXT("imageDigest", image_digest),
 };
 
 static const struct {

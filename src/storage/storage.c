@@ -147,6 +147,8 @@ void storage_free(struct storage *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; i < s->n_layers && s->driver->layer_hide; i++)
+        s->driver->layer_hide(s, storage_digest_hex(s->index[i].chain_id, NULL));
     trash_free(s->trash);
     close_fd(&s->layers_fd);
     close_fd(&s->containers_fd);

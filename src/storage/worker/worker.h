@@ -34,5 +34,8 @@ int worker_apply(const struct worker_options *o, struct worker_report *ret, stru
 /* What WORKER_FD_TREE has that the merged tree of all lower hasn't, and the other way round, as an OCI tar stream to
  * WORKER_FD_OUTPUT. */
 int worker_compare(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* WORKER_FD_TREE, one layer, as an EROFS image into the empty file WORKER_FD_OUTPUT (readable too). The report's blob is
+ * the image. */
+int worker_erofs(const struct worker_options *o, struct worker_report *ret, struct err *err);
 
 #endif
