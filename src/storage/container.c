@@ -270,16 +270,39 @@ int storage_container_list(struct storage *s, char ***ret, struct err *err)
 
 enum { SIZE_DEPTH_MAX = 256 }; /* what is deeper isn't counted: it is nobody's work but an attacker's */
 
-static int64_t dir_size(int parent, const char *name, int depth)
+/* A file with several names, which counts once. */
+struct shared_file {
+    ino_t ino;
+    int64_t size;
+};
+
+struct tree_size {
+    int64_t sum;
+    struct shared_file *shared;
+    size_t n_shared;
+};
+
+static void add_size(struct tree_size *t, const struct stat *st)
+{
+    if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
+        return;
+    if (st->st_nlink < 2) {
+        t->sum += st->st_size;
+        return;
+    }
+    t->shared = xreallocarray(t->shared, t->n_shared + 1, sizeof(*t->shared));
+    t->shared[t->n_shared++] = (struct shared_file){st->st_ino, st->st_size};
+}
+
+static void add_dir(struct tree_size *t, int parent, const char *name, int depth)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
-    int64_t sum = 0;
 
     if (!dir) { /* went away meanwhile */
         close_fd(&fd);
-        return 0;
+        return;
     }
     while ((entry = readdir(dir))) {
         struct stat st;
@@ -288,13 +311,33 @@ static int64_t dir_size(int parent, const char *name, int depth)
             continue;
         if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
-            sum += st.st_size;
-        else if (S_ISDIR(st.st_mode) && depth < SIZE_DEPTH_MAX)
-            sum += dir_size(fd, entry->d_name, depth + 1);
+        if (!S_ISDIR(st.st_mode))
+            add_size(t, &st);
+        else if (depth < SIZE_DEPTH_MAX)
+            add_dir(t, fd, entry->d_name, depth + 1);
     }
     closedir(dir);
-    return sum;
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+    ino_t x = ((const struct shared_file *)a)->ino, y = ((const struct shared_file *)b)->ino;
+
+    return x < y ? -1 : x > y;
+}
+
+static int64_t dir_size(int parent, const char *name)
+{
+    struct tree_size t = {};
+
+    add_dir(&t, parent, name, 0);
+    if (t.n_shared > 1)
+        qsort(t.shared, t.n_shared, sizeof(*t.shared), compare_inodes);
+    for (size_t i = 0; i < t.n_shared; i++)
+        if (i == 0 || t.shared[i].ino != t.shared[i - 1].ino)
+            t.sum += t.shared[i].size;
+    free(t.shared);
+    return t.sum;
 }
 
 int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err)
@@ -306,7 +349,7 @@ int storage_container_size(struct storage *s, const char *id, int64_t *ret, stru
         return -1;
     if (s->driver->root_make)
         return read_base(dir, id, top, err) < 0 ? -1 : whole_diff(s, id, top, -EBADF, NULL, ret, err);
-    *ret = dir_size(dir, "upper", 0);
+    *ret = dir_size(dir, "upper");
     return 0;
 }
 

@@ -24,7 +24,8 @@
 #define RECORD ".driver"
 
 /* The first is the one that is taken without being named. */
-static const struct storage_driver *const drivers[] = {&overlay_driver, &vfs_driver, &erofs_driver};
+static const struct storage_driver *const drivers[] = {&overlay_driver, &vfs_driver, &btrfs_driver,
+                                                       &erofs_driver};
 
 const struct storage_driver *driver_find(const char *name, struct err *err)
 {

@@ -61,7 +61,7 @@ struct storage_driver {
     int (*root_origin)(struct storage *s, const char *top, char ***paths, struct err *err);
 };
 
-extern const struct storage_driver overlay_driver, vfs_driver, erofs_driver;
+extern const struct storage_driver overlay_driver, vfs_driver, btrfs_driver, erofs_driver;
 
 /* By one of its names. NULL with ERR_INVALID. */
 const struct storage_driver *driver_find(const char *name, struct err *err);

@@ -19,6 +19,7 @@ struct removal {
     uint64_t moved;          /* directories moved up so far */
     int first;               /* -errno */
     const atomic_bool *stop; /* NULL: never */
+    tree_remove_fn other;    /* NULL: what is of another device stays, and is an error */
 };
 
 static void note(struct removal *rm, int error)
@@ -68,7 +69,10 @@ static void remove_child(struct removal *rm, int dirfd, const char *name, int de
         return;
     }
     if (st.st_dev != rm->device) {
-        note(rm, -EXDEV);
+        int r = rm->other ? rm->other(dirfd, name, rm->stop) : -EXDEV;
+
+        if (r < 0)
+            note(rm, r);
         return;
     }
     empty_dir(rm, fd, depth + 1);
@@ -100,7 +104,12 @@ int tree_remove(int dirfd, const char *name)
 
 int tree_remove_until(int dirfd, const char *name, const atomic_bool *stop)
 {
-    struct removal rm = {.stop = stop};
+    return tree_remove_with(dirfd, name, stop, NULL);
+}
+
+int tree_remove_with(int dirfd, const char *name, const atomic_bool *stop, tree_remove_fn other)
+{
+    struct removal rm = {.stop = stop, .other = other};
     _cleanup_close_ int top = -EBADF;
     struct stat st;
     uint64_t before;

@@ -10,5 +10,8 @@
 int tree_remove(int dirfd, const char *name);
 /* The same, given up with -ECANCELED once *stop is set. */
 int tree_remove_until(int dirfd, const char *name, const atomic_bool *stop);
+/* The same; a directory of another device (a subvolume, something mounted) is given to `other`. */
+typedef int (*tree_remove_fn)(int dirfd, const char *name, const atomic_bool *stop);
+int tree_remove_with(int dirfd, const char *name, const atomic_bool *stop, tree_remove_fn other);
 
 #endif

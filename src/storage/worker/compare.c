@@ -232,6 +232,7 @@ static int compare_entry(struct comparison *c, const int dirs[2], const char *na
     same = same_entry(c, dirs, name, st, err);
     if (same < 0)
         return -1;
+    c->p->hides = S_ISDIR(st[1].st_mode) && !c->looking; /* a directory that was something else */
     if (same && (c->looking || st[1].st_nlink < 2 || !link_map_has(&c->together, st[1].st_dev, st[1].st_ino)))
         return 0;
     return take(c, dirs[1], name, dir_len, level, err);

@@ -261,7 +261,9 @@ static int pack_subdir(struct packer *p, int dir, const char *name, struct err *
     if (fd < 0)
         return errno == ENOENT ? 0 : err_errno(err, errno, "%s: cannot open", p->path);
     r = write_directory(p, fd, &opaque, err);
-    if (r == 0 && opaque && p->overlay_form)
+    opaque = (opaque && p->overlay_form) || p->hides;
+    p->hides = false;
+    if (r == 0 && opaque)
         r = packer_marker(p, fd, p->path_len, ".wh.", ".wh..opq", err);
     return r < 0 ? -1 : pack_dir(p, fd, err);
 }

@@ -17,6 +17,7 @@ struct packer {
     struct link_map links;
     bool overlay_form; /* of the tree: char 0:0 and opaque attributes are whiteouts */
     bool undated;      /* directories and whiteouts have no times */
+    bool hides;        /* the next directory is opaque, whatever its attributes are */
     bool layer;        /* what is written is one: names and devices that would be whiteouts can't be in it */
     struct worker_shared *shared;
     struct worker_report *report;

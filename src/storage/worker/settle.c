@@ -98,12 +98,19 @@ static int settle_link(const struct settle *s, const struct pending_row *row, st
     const char *name, *target;
     _cleanup_close_ int to = open_holder(s->merged, row->path, &name);
     _cleanup_close_ int from = open_holder(s->merged, row->target, &target);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
     struct stat st;
     int r = to < 0 ? to : from < 0 ? from : 0;
+
+    /* A directory that the archive described keeps its time. */
+    if (r == 0 && fstat(to, &st) == 0)
+        times[1] = st.st_mtim;
 
     if (r == 0 && fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && unlinkat(to, name, 0) < 0)
         r = -errno;
     if (r == 0 && linkat(from, target, to, name, 0) < 0)
+        r = -errno;
+    if (r == 0 && futimens(to, times) < 0)
         r = -errno;
     if (r == -ENOENT || r == -ENOTDIR || r == -EPERM)
         return err_set(err, ERR_INVALID, "%s: a hard link to %s, which is neither in this layer nor below it",

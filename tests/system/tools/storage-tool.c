@@ -7,12 +7,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "storage/overlay.h"
 #include "storage/storage.h"
+#include "storage/worker/protocol.h"
 
 static const char *or_null(const char *s)
 {
@@ -145,18 +148,66 @@ static int verb_list(struct storage *s, char **args, struct err *err)
     return 0;
 }
 
+/* remove_all CHAIN…: in this order. */
+static int verb_remove_all(struct storage *s, char **args, struct err *err)
+{
+    int r = 0;
+
+    for (char **chain = args; r == 0 && *chain; chain++)
+        r = storage_layer_remove(s, *chain, err);
+    return r;
+}
+
+static void print_rootfs(const struct storage_rootfs *r)
+{
+    for (char **lower = r->lower; lower && *lower; lower++)
+        printf("lower %s\n", *lower);
+    if (r->root)
+        printf("root %s\n", r->root);
+    else
+        printf("upper %s\nwork %s\n", r->upper, r->work);
+}
+
+static int verb_where(struct storage *s, char **args, struct err *err)
+{
+    struct storage_rootfs r;
+
+    if (storage_container_rootfs(s, args[0], &r, err) < 0)
+        return -1;
+    print_rootfs(&r);
+    storage_rootfs_finish(&r);
+    return 0;
+}
+
+/* mounted ID DIRECTORY: mounts a container of layers there, writable. */
+static int verb_mounted(struct storage *s, char **args, struct err *err)
+{
+    struct storage_rootfs r;
+    int fds[WORKER_LOWER_MAX], upper, work, mount;
+    size_t n = 0;
+
+    if (storage_container_rootfs(s, args[0], &r, err) < 0)
+        return -1;
+    for (char **lower = r.lower; *lower && n < WORKER_LOWER_MAX; lower++)
+        fds[n++] = open(*lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    upper = open(r.upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    work = open(r.work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    mount = overlay_mount(fds, n, upper, work, err);
+    storage_rootfs_finish(&r);
+    if (mount < 0)
+        return -1;
+    return move_mount(mount, "", AT_FDCWD, args[1], MOVE_MOUNT_F_EMPTY_PATH) < 0
+               ? err_errno(err, errno, "cannot mount %s", args[1])
+               : 0;
+}
+
 static int verb_create(struct storage *s, char **args, struct err *err)
 {
     struct storage_rootfs r;
 
     if (storage_container_create(s, args[0], or_null(args[1]), &r, err) < 0)
         return -1;
-    for (char **lower = r.lower; lower && *lower; lower++)
-        printf("lower %s\n", *lower);
-    if (r.root)
-        printf("root %s\n", r.root);
-    else
-        printf("upper %s\nwork %s\n", r.upper, r.work);
+    print_rootfs(&r);
     storage_rootfs_finish(&r);
     return 0;
 }
@@ -229,11 +280,23 @@ static const struct {
     int arguments;
     int (*run)(struct storage *s, char **args, struct err *err);
 } verbs[] = {
-    {"commit", 2, verb_commit}, {"cancel", 1, verb_cancel}, {"pack", 1, verb_pack},
-    {"flat", 1, verb_flat},     {"diff", 1, verb_diff},     {"export", 1, verb_export},
-    {"remove", 1, verb_remove}, {"list", 0, verb_list},     {"create", 2, verb_create},
-    {"delete", 1, verb_delete}, {"size", 1, verb_size},     {"cat", 2, verb_cat},
-    {"stat", 2, verb_stat},     {"mount", 2, verb_mount},
+    {"commit", 2, verb_commit},
+    {"cancel", 1, verb_cancel},
+    {"pack", 1, verb_pack},
+    {"flat", 1, verb_flat},
+    {"diff", 1, verb_diff},
+    {"export", 1, verb_export},
+    {"remove", 1, verb_remove},
+    {"list", 0, verb_list},
+    {"create", 2, verb_create},
+    {"delete", 1, verb_delete},
+    {"size", 1, verb_size},
+    {"cat", 2, verb_cat},
+    {"stat", 2, verb_stat},
+    {"mount", 2, verb_mount},
+    {"where", 1, verb_where},
+    {"mounted", 2, verb_mounted},
+    {"remove_all", 1, verb_remove_all},
 };
 
 int main(int argc, char **argv)
