@@ -44,7 +44,8 @@ static int take_tags(const struct buf *body, const char *name, char ***tags, str
             return err_set(err, ERR_INVALID,
                            "%s: the registry's list of tags is malformed or has more than %d", name,
                            REMOTE_TAGS_MAX);
-        strv_push(tags, json_string_value(tag));
+        if (!strv_contains(*tags, json_string_value(tag)))
+            strv_push(tags, json_string_value(tag));
     }
     return 0;
 }
@@ -67,7 +68,7 @@ static int fetch_tags(struct registry *registry, const struct image_remote *o, c
         if (take_tags(&body, name, tags, err) < 0)
             return -1;
         if (strv_len(*tags) == before)
-            break; /* a registry that leads in circles */
+            break; /* nothing new: a registry that leads in circles */
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A registry that misbehaves on purpose. Writes its port to the file given, serves until killed. Given a directory with
-cert.pem and key.pem, it is also a proxy (CONNECT) that leads to itself over TLS, whatever the host.
+"""A registry that misbehaves on purpose: fake_registry.py PORT-FILE [FOLDER [PORT]]. Writes its port to the file, serves until
+killed. Given a directory with cert.pem and key.pem, it is also a proxy (CONNECT) that leads to itself over TLS, whatever the host.
+Given a port, it takes that one. As a mirror under /broken it breaks off every layer in the middle.
 
 Every repository is served from memory; its name says how (see REPOSITORIES). GET /_stats tells how often each path
 was asked for, and which requests to the second port ("elsewhere") carried an Authorization header."""
@@ -17,6 +18,7 @@ import sys
 import tarfile
 import threading
 import time
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 OCI = "application/vnd.oci.image."
@@ -169,6 +171,7 @@ REPOSITORIES = {
     "auth/basic": Repository(Image("basic"), "basic"),
     "auth/refresh": Repository(Image("refresh"), "refresh"),
     "redirect/elsewhere": Repository(Image("elsewhere"), "token redirect"),
+    "redirect/plainly": Repository(Image("plainly"), "redirect"),
     "flaky/short": Repository(Image("short"), "short"),
     "flaky/norange": Repository(Image("norange"), "short norange"),
     "flaky/stall": Repository(Image("stall"), "stall"),
@@ -190,7 +193,19 @@ REPOSITORIES = {
     "bad/deep": nested(10),
     "bad/json": Repository(None, tag=(b"[" * 100000, OCI + "manifest.v1+json")),
     "bad/denied": Repository(None, "denied"),
-    "bad/downgrade": Repository(Image("downgrade"), "loop"),
+    "bad/loop": Repository(Image("loop"), "loop"),
+    "bad/truncated": Repository(Image("truncated"), "truncated"),
+    "bad/later": Repository(Image("later"), "later"),
+    "bad/silent": Repository(Image("silent"), "silent"),
+    "bad/drip": Repository(Image("drip"), "drip"),
+    "bad/dripping": Repository(Image("dripping"), "dripping"),
+    "bad/endless": Repository(Image("endless"), "endless"),
+    "bad/headers": Repository(Image("headers"), "headers"),
+    "bad/error": Repository(Image("error"), "error"),
+    "bad/never": Repository(Image("never"), "never"),
+    "flaky/date": Repository(Image("date"), "date"),
+    "slow/layers": Repository(Image("layers"), "steps"),
+    "pages/box": Repository(SHARED[0], "pages"),
 }
 
 COUNTS, LEAKS, LOCK = {}, [], threading.Lock()
@@ -248,14 +263,52 @@ class Handler(BaseHTTPRequestHandler):
             return self.token()
         if self.path.startswith("/v2/login/"):
             return self.answer(401)
-        kind = "/manifests/" if "/manifests/" in self.path else "/blobs/"
-        name, _, reference = self.path[len("/v2/"):].partition(kind)
+        self.mirror = self.path.startswith("/broken/")
+        path = self.path[len("/broken"):] if self.mirror else self.path
+        kind = "/manifests/" if "/manifests/" in path else "/tags/" if "/tags/" in path else "/blobs/"
+        name, _, reference = path[len("/v2/"):].partition(kind)
         repository = REPOSITORIES.get(name)
         if not repository:
             return self.error(404, "NAME_UNKNOWN", "repository name not known to registry")
         if not self.authorized(repository):
             return None
+        if kind == "/tags/":
+            return self.tags(repository)
         return self.manifest(repository, reference) if kind == "/manifests/" else self.blob(repository, reference)
+
+    def tags(self, repository):
+        """Three tags, two on a page; the last page leads to itself."""
+        image = next(iter(repository.manifests.values()))
+        for tag in ("a", "b", "c"):
+            repository.manifests[tag] = image
+        first, link = "a" not in self.path.partition("last=")[2], '</v2/pages/box/tags/list?last=a&n=2>; rel="next"'
+        return self.answer(200, json.dumps({"name": "pages/box", "tags": ["a", "b"] if first else ["c"]}).encode(), [("Link", link)])
+
+    def forever(self, head, piece, pause):
+        """An answer without end, or one that takes its time, until the other side has enough."""
+        self.close_connection = True
+        try:
+            self.wfile.write(head)
+            for _ in range(100000):
+                self.wfile.write(piece)
+                time.sleep(pause)
+        except OSError:
+            pass
+
+    def torment(self, mode):
+        """Manifests that nobody can wait for. False: it isn't one of those moods."""
+        moods = {
+            "silent": (b"", b"", 0.1),
+            "drip": (b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x", 0.1),
+            "dripping": (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 50, 0.1),
+            "endless": (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536, 0),
+            "headers": (b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 1000 + b"\r\n", 0),
+            "error": (b"HTTP/1.1 404 Not Found\r\n\r\n", b" " * 65536, 0),
+        }
+        if mode not in moods:
+            return False
+        self.forever(*moods[mode])
+        return True
 
     def elsewhere(self):
         if self.headers["Authorization"]:
@@ -282,7 +335,7 @@ class Handler(BaseHTTPRequestHandler):
         if "basic" in mode and given != "Basic " + base64.b64encode(b"user:secret").decode():
             self.error(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", 'Basic realm="fake"')])
             return False
-        if ("token" in mode or "refresh" in mode) and given != "Bearer good":
+        if ("token" in mode or "refresh" in mode or "never" in mode) and (given != "Bearer good" or "never" in mode):
             realm = f'Bearer realm="http://127.0.0.1:{self.server.server_port}/token",service="fake"'
             self.error(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", realm)])
             return False
@@ -293,6 +346,12 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(20)
         if "busy" in repository.mode and COUNTS[self.path] < 3:
             return self.error(429, "TOOMANYREQUESTS", "slow down", [("Retry-After", "0")])
+        if "date" in repository.mode and COUNTS[self.path] < 2:
+            return self.error(429, "TOOMANYREQUESTS", "slow down", [("Retry-After", formatdate(time.time() + 2, usegmt=True))])
+        if "later" in repository.mode:
+            return self.error(429, "TOOMANYREQUESTS", "slow down", [("Retry-After", "1800")])
+        if self.torment(repository.mode):
+            return None
         if reference not in repository.manifests:
             return self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
         data, media_type = repository.manifests[reference]
@@ -301,6 +360,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def blob(self, repository, reference):
         data, mode = repository.blobs.get(reference), repository.mode
+        if self.mirror:
+            mode = "short always"
+        if data and "truncated" in mode and len(data) > 10000:
+            data = data[:-5000]
+            if self.headers["Range"] == f"bytes={len(data)}-":
+                return self.error(416, "RANGE_INVALID", "invalid content range")
         if data is None:
             return self.error(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if "redirect" in mode:
@@ -328,6 +393,11 @@ class Handler(BaseHTTPRequestHandler):
         if not cut or len(data) < 10000:
             if "slow" in mode and len(data) > 10000:
                 time.sleep(1)
+            if "steps" in mode and len(data) > 10000:
+                for i in range(0, len(data), 10000):
+                    self.wfile.write(data[i:i + 10000])
+                    time.sleep(0.1)
+                return None
             return self.wfile.write(data)
         self.wfile.write(data[:len(data) // 2])
         self.wfile.flush()
@@ -337,12 +407,12 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
 
-REGISTRY = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+REGISTRY = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3]) if len(sys.argv) > 3 else 0), Handler)
 ELSEWHERE = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 SECURE = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 for server in REGISTRY, ELSEWHERE, SECURE:
     server.daemon_threads = True
-if len(sys.argv) > 2:  # a directory with cert.pem and key.pem
+if len(sys.argv) > 2 and sys.argv[2]:  # a directory with cert.pem and key.pem
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2] + "/cert.pem", sys.argv[2] + "/key.pem")
     SECURE.socket = context.wrap_socket(SECURE.socket, server_side=True)

@@ -166,7 +166,7 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     [ "$status" -eq 0 ] || { echo "$output"; false; }
     whole
     [[ "$(curl -s "http://$REGISTRY/_stats")" == *'"leaks": []'* ]]
-    refused bad/downgrade "more than [0-9]+ redirects"
+    refused bad/loop "more than [0-9]+ redirects"
 }
 
 @test "a broken connection is resumed where it ended, without byte ranges too" {
@@ -186,6 +186,78 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
 
 @test "429 and 503 are waited out" {
     run pull flaky/busy
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+}
+
+@test "429 with a date is waited out, one that asks for too much time ends at once" {
+    run pull flaky/date
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    refused bad/later 'toomanyrequests: slow down \(it may be tried again in 1800 s\)'
+    [ "$(count bad/later/manifests)" = 1 ]
+}
+
+@test "a registry that takes its time for ever is given up, with the reason" {
+    export STALL=1
+    refused bad/silent 'unavailable: Get "http://.*/bad/silent/manifests/latest": i/o timeout: the registry sent no more than 0 bytes in [0-9]+ s'
+    [ "$(count bad/silent/manifests)" = 3 ]
+    refused bad/drip 'i/o timeout: the registry sent no more than [0-9]+ bytes'
+    refused bad/dripping 'i/o timeout: the registry sent no more than [0-9]+ bytes'
+    refused bad/endless "sent more than 4194304 bytes"
+    refused bad/headers "more than 131072 bytes of headers"
+    refused bad/error "not found: manifest for $REGISTRY/bad/error:latest not found"
+    refused bad/truncated "unexpected EOF: the registry sent [0-9]+ of [0-9]+ bytes"
+}
+
+@test "a registry that takes no token for an answer ends in an error" {
+    local before
+    before=$(count '^/token')
+    DATA=$WORK/never
+    run pull bad/never user:secret
+    [ "$status" -eq 1 ]
+    [[ "$output" == *unauthorized* ]]
+    [ "$(count bad/never/manifests)" = 2 ]
+    [ "$(count '^/token')" = $((before + 1)) ]
+}
+
+second_registry() { # PORT: until killed
+    rm -f "$WORK/second"
+    python3 "$BATS_TEST_DIRNAME/fake_registry.py" "$WORK/second" "" "$1" >"$WORK/second.log" 2>&1 3>&- </dev/null &
+    SECOND=$!
+    disown
+    eventually test -s "$WORK/second"
+}
+
+@test "a registry that disappears in mid-layer: awaited for a while, then named; the next pull succeeds" {
+    second_registry 0
+    local port pid
+    port=$(cat "$WORK/second")
+    # it comes back in time: what is missing is fetched
+    tool pull "127.0.0.1:$port/slow/layers" >"$WORK/vanished" 2>&1 &
+    pid=$!
+    eventually grep -q '"Downloading"' "$WORK/vanished"
+    kill "$SECOND"
+    sleep 1
+    second_registry "$port"
+    wait "$pid"
+    curl -s "http://127.0.0.1:$port/_stats" >"$WORK/stats"
+    cat "$WORK/stats"
+    [[ "$(cat "$WORK/stats")" != *manifests* ]] # asked for layers alone
+    # it doesn't come back
+    DATA=$WORK/vanished-data
+    tool pull "127.0.0.1:$port/slow/layers" >"$WORK/vanished" 2>&1 &
+    pid=$!
+    eventually grep -q '"Downloading"' "$WORK/vanished"
+    kill "$SECOND"
+    if wait "$pid"; then false; fi
+    cat "$WORK/vanished"
+    grep -q "^unavailable: Get \"http://127.0.0.1:$port/v2/slow/layers/blobs/sha256:.*: dial tcp 127.0.0.1:$port: connect: connection refused" "$WORK/vanished"
+    [ "$(layers)" = 0 ]
+    [ "$(rubbish)" = 0 ]
+    second_registry "$port"
+    run tool pull "127.0.0.1:$port/slow/layers"
+    kill "$SECOND"
     [ "$status" -eq 0 ] || { echo "$output"; false; }
     whole
 }
@@ -231,6 +303,13 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     [[ "$output" == *"other.test"* ]]
     INSECURE=other.test run tool pull other.test/ok/oci
     [ "$status" -eq 0 ] || { echo "$output"; false; }
+    # what began with TLS doesn't go on without: neither layers nor credentials
+    CERTS=$WORK/certs run tool pull $host/redirect/plainly
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"a redirect to an unusable or insecure place: http://127.0.0.1:"* ]]
+    CERTS=$WORK/certs run tool pull $host/auth/token user:secret
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"wants the credentials sent unencrypted to http://127.0.0.1:"*": refused"* ]]
 }
 
 @test "mirrors of Docker Hub are asked first" {
@@ -238,6 +317,12 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     [ "$status" -eq 0 ] || { echo "$output"; false; }
     whole
     [ "$(member tags)" = docker.io/library/mirrored:latest ]
+    # one that breaks off in the middle of every layer: the next one goes on from there
+    DATA=$DATA-broken
+    MIRRORS=http://$REGISTRY/broken,http://$REGISTRY run tool pull mirrored
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    whole
+    [ "$(count '^/broken/v2/library/mirrored/blobs')" -ge 6 ]
 }
 
 @test "a pull that is killed leaves nothing visible; the next one works" {

@@ -55,6 +55,19 @@ setup() {
     [[ "$output" == *"tag can't be used with --all-tags/-a"* ]]
 }
 
+@test "remote: tags on many pages, and a registry that leads in circles" {
+    python3 "$BATS_TEST_DIRNAME/fake_registry.py" "$KEG_ROOT/fake" 3>&- </dev/null &
+    local pid=$! port
+    eventually test -s "$KEG_ROOT/fake"
+    port=$(cat "$KEG_ROOT/fake")
+    run keg pull -a "127.0.0.1:$port/pages/box"
+    kill "$pid"
+    wait "$pid" || :
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "$(keg images --format '{{.Tag}}' "127.0.0.1:$port/pages/box" | sort | tr '\n' ' ')" = "a b c " ]
+}
+
 @test "remote: search" {
     run keg search 127.0.0.1:5003/box
     echo "$output"

@@ -10,20 +10,31 @@
 #include "base/str.h"
 #include "image/worker/challenge.h"
 
-enum { RETRY_AFTER_MAX = 10 };
+enum { RETRY_AFTER_MAX = 60 };
 
 bool answer_is_transient(const struct http_response *r)
 {
-    if (r->status == 429)
-        return r->retry_after <= RETRY_AFTER_MAX;
-    return r->status == 408 || r->status == 500 || r->status == 502 || r->status == 503 || r->status == 504;
+    static const long again[] = {408, 429, 500, 502, 503, 504};
+
+    for (size_t i = 0; i < ARRAY_SIZE(again); i++)
+        if (r->status == again[i])
+            return r->retry_after <= RETRY_AFTER_MAX;
+    return false;
+}
+
+bool answer_is_missed(const struct http_response *r, bool answered, int attempt)
+{
+    if (r->stalled)
+        return attempt + 1 < ANSWER_STALLS;
+    return r->transient || (r->unreachable && answered);
 }
 
 bool answer_wait(int attempt, int retry_after, const struct client_watch *watch)
 {
-    int64_t ms = retry_after >= 0 ? retry_after * 1000LL : 250LL << attempt;
-    int64_t until = clock_monotonic() + ms * 1000000;
+    int64_t now = clock_monotonic(), ms = MAX_OF(250LL << attempt, retry_after * 1000LL);
+    int64_t until = now + ms * 1000000;
 
+    until += now % (ms * 250000); /* up to a quarter more: many clients don't come back all at once */
     while (clock_monotonic() < until) {
         struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
 
@@ -119,6 +130,11 @@ static void take_words(const struct http_response *r, char **ret_code, char **re
         }
     *ret_code = tame(code);
     *ret_message = tame(message);
+    if (r->status == 429 && r->retry_after > 0) {
+        _cleanup_free_ char *own = *ret_message;
+
+        *ret_message = xasprintf("%s (it may be tried again in %d s)", own, r->retry_after);
+    }
 }
 
 static int answer_unexpected(const struct http_response *r, const char *message, struct err *err)

@@ -9,11 +9,13 @@
 #include "image/worker/client.h"
 #include "image/worker/http.h"
 
-enum { ANSWER_ATTEMPTS = 5 };
+enum { ANSWER_ATTEMPTS = 6, ANSWER_STALLS = 3 };
 
-/* Another try may succeed: 408, 429 (if it doesn't take too long), 500, 502, 503, 504. */
+/* Another try may succeed: 408, 429, 500, 502, 503, 504, unless the registry wants to be left alone for longer. */
 bool answer_is_transient(const struct http_response *r);
-/* Waits before attempt + 1: as long as the registry said, or longer from time to time. False: cancelled. */
+/* Likewise where no answer came (http_perform() failed). A registry that has `answered` before may be on its way back. */
+bool answer_is_missed(const struct http_response *r, bool answered, int attempt);
+/* Waits before attempt + 1: longer from time to time, and at least as long as the registry said. False: cancelled. */
 bool answer_wait(int attempt, int retry_after, const struct client_watch *watch);
 
 /* Sets *err from an answer to a pull; -1. name: the repository, display: the thing asked for. */

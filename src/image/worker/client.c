@@ -24,6 +24,7 @@ struct fetch {
     const struct client_watch *watch;
     struct buf *memory; /* where the bytes go: memory, or out */
     int out;
+    const char *manifest;   /* what they must be the manifest of, a tag or a digest; NULL: no manifest */
     int64_t received, size; /* size -1: unknown */
     struct err err;         /* what the body callback found */
 };
@@ -133,6 +134,30 @@ static bool resumed_cancelled(void *arg)
     return fetch_cancelled(x->fetch);
 }
 
+static int check_manifest(const struct buf *body, const char *reference, const char *header, struct err *err)
+{
+    char digest[DIGEST_SIZE];
+
+    digest_of(buf_str(body), body->len, digest);
+    if (digest_valid(reference) && !str_eq(reference, digest))
+        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s", reference);
+    if (digest_valid(header) && !str_eq(header, digest))
+        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s: the bytes hash to %s",
+                       header, digest);
+    return 0;
+}
+
+/* An answer that looks like success, but isn't all. */
+static int check_length(const struct fetch *f, const struct http_response *r, struct err *err)
+{
+    bool over = r->status == 416 && f->received > 0; /* there is nothing behind what we have */
+
+    if (f->size < 0 || f->received == f->size || (r->status / 100 != 2 && !over))
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE, "unexpected EOF: the registry sent %lld of %lld bytes",
+                   (long long)f->received, (long long)f->size);
+}
+
 /* One GET with retries at one endpoint. 0: `ret` holds an answer that isn't worth another try. */
 static int get(struct endpoint *e, const char *path, const char *accept, struct fetch *f,
                struct http_response *ret, struct err *err)
@@ -142,6 +167,7 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
         struct resumed x = {.fetch = f, .position = -1};
         struct http_request q = {.accept = accept,
                                  .offset = f->received,
+                                 .document = f->memory != NULL,
                                  .body = resumed_body,
                                  .cancelled = resumed_cancelled,
                                  .arg = &x};
@@ -151,14 +177,13 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
 
         if (f->err.kind != ERR_NONE)
             return err_set(err, f->err.kind, "%s", f->err.message);
-        again = r < 0 ? ret->transient || (ret->unreachable && f->received > 0) : answer_is_transient(ret);
-        if (r == 0 && ret->status / 100 == 2 && f->size >= 0 && f->received < f->size) {
-            again = true;
-            r = err_set(&own, ERR_UNAVAILABLE, "unexpected EOF: the registry sent %lld of %lld bytes",
-                        (long long)f->received, (long long)f->size);
-        }
         if (f->received - before >= PROGRESS_ENOUGH)
             attempt = 0; /* a long download over a bad line */
+        again = r < 0 ? answer_is_missed(ret, e->answered, attempt) : answer_is_transient(ret);
+        if (r == 0 && check_length(f, ret, &own) < 0) {
+            again = ret->status != 416;
+            r = -1;
+        }
         if (!again || attempt + 1 >= ANSWER_ATTEMPTS) {
             if (r < 0 && err)
                 *err = own;
@@ -167,6 +192,18 @@ static int get(struct endpoint *e, const char *path, const char *accept, struct 
         if (!answer_wait(attempt, ret->retry_after, f->watch))
             return err_set(err, ERR_CANCELLED, "cancelled");
     }
+}
+
+/* What one endpoint has sent isn't all, or wrong: the next one goes on where it stopped, or, with what is in memory,
+ * begins anew. False: bytes that are out already were wrong. */
+static bool begin_anew(struct fetch *f)
+{
+    if (!f->memory)
+        return f->err.kind == ERR_NONE;
+    buf_reset(f->memory);
+    f->received = 0;
+    f->err = (struct err){0};
+    return true;
 }
 
 /* Asks one endpoint after the other, of those that can do it, until one has it. The registry itself is asked
@@ -181,12 +218,12 @@ static int get_anywhere(struct client *c, enum endpoint_ability ability, const c
         if (i + 1 < c->n_endpoints && !(c->endpoints[i].can & ability))
             continue;
         r = get(&c->endpoints[i], path, accept, f, ret, &own);
-
-        if (r == 0 && ret->status / 100 == 2)
+        if (r == 0 && ret->status / 100 != 2)
+            r = answer_error(ret, c->name, display, &own);
+        if (r == 0 &&
+            (!f->manifest || check_manifest(f->memory, f->manifest, ret->content_digest, &own) == 0))
             return 0;
-        if (r == 0)
-            answer_error(ret, c->name, display, &own);
-        if (i + 1 == c->n_endpoints || own.kind == ERR_CANCELLED || f->received > 0) {
+        if (i + 1 == c->n_endpoints || own.kind == ERR_CANCELLED || !begin_anew(f)) {
             if (err)
                 *err = own;
             return -1;
@@ -195,33 +232,21 @@ static int get_anywhere(struct client *c, enum endpoint_ability ability, const c
     return -1;
 }
 
-static int check_manifest(const struct buf *body, const char *reference, const char *header,
-                          char digest[DIGEST_SIZE], struct err *err)
-{
-    digest_of(buf_str(body), body->len, digest);
-    if (digest_valid(reference) && !str_eq(reference, digest))
-        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s", reference);
-    if (digest_valid(header) && !str_eq(header, digest))
-        return err_set(err, ERR_INVALID, "manifest verification failed for digest %s: the bytes hash to %s",
-                       header, digest);
-    return 0;
-}
-
 json_t *client_manifest(struct client *c, const char *reference, const char *display, int out,
                         const struct client_watch *watch, struct err *err)
 {
     _cleanup_(buf_finish) struct buf body = BUF_INIT(MANIFEST_SIZE_MAX);
     _cleanup_free_ char *path = xasprintf("/v2/%s/manifests/%s", c->path, reference);
-    struct fetch f = {.memory = &body, .size = -1, .watch = watch};
+    struct fetch f = {.memory = &body, .size = -1, .manifest = reference, .watch = watch};
     struct http_response r = {0};
     char digest[DIGEST_SIZE];
     json_t *ok = NULL;
     int written;
 
     if (get_anywhere(c, digest_valid(reference) ? ENDPOINT_PULL : ENDPOINT_RESOLVE, path, manifest_accept,
-                     display, &f, &r, err) < 0 ||
-        check_manifest(&body, reference, r.content_digest, digest, err) < 0)
+                     display, &f, &r, err) < 0)
         goto out;
+    digest_of(buf_str(&body), body.len, digest);
     written = fd_write_full(out, buf_str(&body), body.len);
     if (written < 0) {
         err_errno(err, written, "hand over the manifest");

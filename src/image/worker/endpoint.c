@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "image/worker/answers.h"
 #include "image/worker/challenge.h"
+#include "image/worker/url.h"
 
 /* "host:port" or "[v6]:port" without its port and brackets. The caller frees. */
 static char *bare_host(const char *host)
@@ -81,7 +82,7 @@ void endpoint_init_mirror(struct endpoint *e, const char *url, const char *scope
         .can = ENDPOINT_ALL,
         .base = xstrndup(url, len),
         .scope = xstrdup(scope),
-        .insecure = !http_is_secure(url),
+        .insecure = !url_is_secure(url),
         .probed = true,
     };
     pthread_mutex_init(&e->lock, NULL);
@@ -180,8 +181,12 @@ static int fetch_token(const struct endpoint *e, const char *url, const char *au
 {
     _cleanup_(buf_finish) struct buf body = BUF_INIT(1024 * 1024);
     struct http_certificates authority = {0};
-    struct http_request q = {
-        .url = url, .authorization = authorization, .form = form, .body = take_token_body, .arg = &body};
+    struct http_request q = {.url = url,
+                             .authorization = authorization,
+                             .form = form,
+                             .document = true,
+                             .body = take_token_body,
+                             .arg = &body};
     struct http_response r = {0};
     _cleanup_json_ json_t *json = NULL;
     const char *token;
@@ -224,9 +229,9 @@ static int answer_bearer(const struct endpoint *e, const struct challenge *c, co
     bool secret = own && (own->identity_token || own->username);
     int r;
 
-    if (!c->realm || (!http_is_secure(c->realm) && strncmp(c->realm, "http://", 7) != 0))
+    if (!c->realm || (!url_is_secure(c->realm) && strncmp(c->realm, "http://", 7) != 0))
         return err_set(err, ERR_INVALID, "%s asks for a token but names no usable realm", e->base);
-    if (secret && http_is_secure(e->base) && !http_is_secure(c->realm))
+    if (secret && url_is_secure(e->base) && !url_is_secure(c->realm))
         return err_set(err, ERR_FORBIDDEN, "%s wants the credentials sent unencrypted to %.200s: refused",
                        e->base, c->realm);
     add_parameter(&query, "service", c->service);
@@ -326,7 +331,7 @@ int endpoint_perform(struct endpoint *e, const char *path, struct http_request *
 int endpoint_perform_url(struct endpoint *e, const char *url, struct http_request *q,
                          struct http_response *ret, struct err *err)
 {
-    bool ours = http_same_origin(url, e->base);
+    bool ours = url_same_origin(url, e->base);
     _cleanup_free_ char *authorization = ours ? current_authorization(e) : NULL;
     struct http_certificates authority = {0};
 
@@ -343,6 +348,8 @@ int endpoint_perform_url(struct endpoint *e, const char *url, struct http_reques
 
         q->authorization = authorization;
         r = http_perform(q, ret, err);
+        if (r == 0)
+            e->answered = true;
         if (r < 0 || ret->status != 401 || attempt > 0 || !ours)
             return r;
         if (renew_authorization(e, authorization, ret->challenge, &fresh, err) < 0)

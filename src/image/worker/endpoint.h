@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -33,6 +34,7 @@ struct endpoint {
     char *scope;         /* "repository:library/busybox:pull", several divided by spaces */
     bool insecure;       /* certificates aren't verified, http will do */
     bool loopback;
+    atomic_bool answered;                  /* it has, at least once */
     bool probed;                           /* https or http is settled */
     const struct credentials *credentials; /* NULL for mirrors */
     const struct http_certificates *certificates;

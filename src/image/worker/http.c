@@ -6,11 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
+#include "image/worker/url.h"
 
-enum { IDLE_MAX = 16, CONNECT_SECONDS = 15, LOW_SPEED = 100 /* bytes a second */ };
+enum {
+    IDLE_MAX = 16,
+    RETRY_AFTER_MOST = 3600,
+    CONNECT_SECONDS = 15,
+    LOW_SPEED = 100, /* bytes a second; less is standing still */
+    PATIENCE =
+        4, /* so many times the time that it may stand still: for a document as a whole, and for the answer
+                        to an upload, which the registry may have to carry elsewhere first */
+};
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static CURL *idle[IDLE_MAX];
@@ -22,13 +33,13 @@ struct exchange {
     CURL *curl;
     size_t header_bytes;
     bool body_refused;
+    bool error_cut;   /* an error's body has no end: what came is enough */
     int64_t uploaded; /* position in the upload */
+    int64_t begun;
+    int64_t mark_time, mark_bytes; /* when it last was seen to get on, and how far it had come then */
+    int64_t stalled, stalled_for;  /* it was ended because of so many bytes in so much time; -1: it wasn't */
+    bool too_slow;                 /* likewise, though it did get on: another try would not be better */
 };
-
-bool http_is_secure(const char *url)
-{
-    return strncasecmp(url, "https://", 8) == 0;
-}
 
 void http_response_finish(struct http_response *r)
 {
@@ -80,6 +91,21 @@ static void replace_text(char **field, char *value)
     *field = value;
 }
 
+/* Seconds, or a date (RFC 9110 section 10.2.3). */
+static int parse_retry_after(const char *value)
+{
+    long long number;
+    time_t date;
+
+    if (sscanf(value, "%lld", &number) != 1) {
+        date = curl_getdate(value, NULL);
+        if (date == -1)
+            return -1;
+        number = MAX_OF((long long)(date - time(NULL)), 0);
+    }
+    return number < 0 || number > RETRY_AFTER_MOST ? RETRY_AFTER_MOST : (int)number;
+}
+
 static void take_header(struct http_response *r, const char *name, const char *value)
 {
     long long number;
@@ -104,8 +130,8 @@ static void take_header(struct http_response *r, const char *name, const char *v
         r->range_end = number;
     else if (strcasecmp(name, "oci-chunk-min-length") == 0 && sscanf(value, "%lld", &number) == 1)
         r->chunk_min = number;
-    else if (strcasecmp(name, "retry-after") == 0 && sscanf(value, "%lld", &number) == 1)
-        r->retry_after = number < 0 || number > 3600 ? 3600 : (int)number;
+    else if (strcasecmp(name, "retry-after") == 0)
+        r->retry_after = parse_retry_after(value);
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
@@ -146,9 +172,13 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
             x->body_refused = true;
             return 0;
         }
-    } else if (x->response->error_body.len + len <= HTTP_ERROR_BODY_MAX) {
-        buf_append(&x->response->error_body, data, len);
+        return len;
     }
+    if (x->response->error_body.len + len > HTTP_ERROR_BODY_MAX) {
+        x->error_cut = true;
+        return 0;
+    }
+    buf_append(&x->response->error_body, data, len);
     return len;
 }
 
@@ -165,14 +195,40 @@ static size_t on_upload(char *data, size_t size, size_t count, void *arg)
     return (size_t)n;
 }
 
-static int on_progress(void *arg, curl_off_t dltotal _unused_, curl_off_t dlnow _unused_,
-                       curl_off_t ultotal _unused_, curl_off_t ulnow)
+/* Does it get on? `moved`: all bytes so far, headers too, in both directions. */
+static bool is_stalled(struct exchange *x, int64_t moved, bool answer_awaited)
+{
+    int64_t now = clock_monotonic(), enough = (int64_t)LOW_SPEED * x->request->stall_seconds;
+    int64_t allowed = x->request->stall_seconds * 1000000000LL;
+
+    if (moved - x->mark_bytes >= enough) {
+        x->mark_bytes = moved;
+        x->mark_time = now;
+    }
+    if (now - x->mark_time >= (answer_awaited ? PATIENCE : 1) * allowed) {
+        x->stalled_for = now - x->mark_time;
+        x->stalled = moved - x->mark_bytes;
+    } else if ((x->request->document || x->response->error_body.len) &&
+               now - x->begun >= PATIENCE * allowed) {
+        x->stalled_for = now - x->begun;
+        x->stalled = moved;
+        x->too_slow = true;
+    }
+    return x->stalled >= 0;
+}
+
+static int on_progress(void *arg, curl_off_t dltotal _unused_, curl_off_t dlnow, curl_off_t ultotal _unused_,
+                       curl_off_t ulnow)
 {
     struct exchange *x = arg;
+    const struct http_upload *u = x->request->upload;
 
-    if (x->request->sent && x->request->upload)
+    if (x->request->sent && u)
         x->request->sent(x->request->arg, ulnow);
-    return x->request->cancelled && x->request->cancelled(x->request->arg);
+    if (x->request->cancelled && x->request->cancelled(x->request->arg))
+        return 1;
+    return x->request->stall_seconds && is_stalled(x, dlnow + ulnow + (int64_t)x->header_bytes,
+                                                   /* answer_awaited= */ u && ulnow >= u->size);
 }
 
 static void set_blob(CURL *curl, CURLoption option, const struct buf *pem)
@@ -227,8 +283,6 @@ static void set_options(struct exchange *x, const char *url, struct curl_slist *
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                      q->connect_ms ? (long)q->connect_ms : CONNECT_SECONDS * 1000L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)q->stall_seconds);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, q->insecure ? 0L : 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, q->insecure ? 0L : 2L);
     if (q->no_proxy)
@@ -287,7 +341,7 @@ static const struct {
     {CURLE_COULDNT_CONNECT, false, true},
     {CURLE_SSL_CONNECT_ERROR, false, true},
     {CURLE_PEER_FAILED_VERIFICATION, false, true},
-    {CURLE_OPERATION_TIMEDOUT, true, false},
+    {CURLE_OPERATION_TIMEDOUT, false, true}, /* of the connection: is_stalled() has all the rest */
     {CURLE_PARTIAL_FILE, true, false},
     {CURLE_RECV_ERROR, true, false},
     {CURLE_SEND_ERROR, true, false},
@@ -321,6 +375,14 @@ static int curl_failed(struct exchange *x, CURLcode code, const char *url, const
             x->response->transient = verdicts[i].transient;
             x->response->unreachable = verdicts[i].unreachable;
         }
+    if (x->stalled >= 0) {
+        x->response->transient = x->response->stalled = !x->too_slow;
+        return err_set(err, ERR_UNAVAILABLE, "%s \"%s\": i/o timeout: %s %lld bytes in %lld s",
+                       http_method_word(q), shown,
+                       q->upload && x->uploaded < q->upload->size ? "the registry took no more than"
+                                                                  : "the registry sent no more than",
+                       (long long)x->stalled, (long long)(x->stalled_for / 1000000000));
+    }
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, ERR_CANCELLED, "cancelled");
     if (x->header_bytes > HTTP_HEADERS_MAX)
@@ -332,35 +394,10 @@ static int curl_failed(struct exchange *x, CURLcode code, const char *url, const
                    *detail ? detail : curl_easy_strerror(code));
 }
 
-/* scheme://host:port of a URL; NULL if it is none. The caller frees. */
-static char *origin_of(const char *url)
-{
-    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
-    CURLU *u = curl_url();
-
-    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        origin = xasprintf("%s://%s:%s", scheme, host, port);
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(u);
-    return origin;
-}
-
-bool http_same_origin(const char *a, const char *b)
-{
-    _cleanup_free_ char *x = origin_of(a), *y = origin_of(b);
-
-    return x && str_eq(x, y);
-}
-
-/* The two commonest failures in the words that tools look for. */
+/* The commonest failures in the words that tools look for. */
 static void describe_failure(CURL *curl, CURLcode code, const char *url, char detail[CURL_ERROR_SIZE])
 {
-    _cleanup_free_ char *origin = origin_of(url);
+    _cleanup_free_ char *origin = url_origin(url);
     const char *address = origin ? strstr(origin, "://") : NULL, *port;
     long number = 0;
 
@@ -372,6 +409,8 @@ static void describe_failure(CURL *curl, CURLcode code, const char *url, char de
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         snprintf(detail, CURL_ERROR_SIZE, "dial tcp: lookup %.*s: no such host", (int)(port - address),
                  address);
+    else if (code == CURLE_OPERATION_TIMEDOUT)
+        snprintf(detail, CURL_ERROR_SIZE, "dial tcp %s: i/o timeout", address);
     else if (code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED)
         snprintf(detail, CURL_ERROR_SIZE, "dial tcp %s: connect: connection refused", address);
 }
@@ -379,7 +418,9 @@ static void describe_failure(CURL *curl, CURLcode code, const char *url, char de
 static int perform_once(const struct http_request *q, const char *url, bool at_origin,
                         struct http_response *ret, struct err *err)
 {
-    struct exchange x = {.request = q, .response = ret, .curl = take_handle()};
+    int64_t now = clock_monotonic();
+    struct exchange x = {
+        .request = q, .response = ret, .curl = take_handle(), .begun = now, .mark_time = now, .stalled = -1};
     struct curl_slist *headers = common_headers(q);
     char detail[CURL_ERROR_SIZE] = "";
     CURLcode code;
@@ -396,24 +437,12 @@ static int perform_once(const struct http_request *q, const char *url, bool at_o
     curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &ret->status);
     curl_easy_setopt(x.curl, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
+    if (code == CURLE_WRITE_ERROR && x.error_cut)
+        code = CURLE_OK;
     if (code != CURLE_OK)
         describe_failure(x.curl, code, url, detail);
     give_handle(x.curl);
     return code == CURLE_OK ? 0 : curl_failed(&x, code, url, detail, err);
-}
-
-char *http_resolve(const char *base, const char *location)
-{
-    CURLU *u = curl_url();
-    char *text = NULL, *copy = NULL;
-
-    if (u && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
-        curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-        copy = xstrdup(text);
-    curl_free(text);
-    curl_url_cleanup(u);
-    return copy;
 }
 
 static bool is_redirect(const struct http_response *r)
@@ -424,10 +453,10 @@ static bool is_redirect(const struct http_response *r)
 
 int http_perform(const struct http_request *q, struct http_response *ret, struct err *err)
 {
-    _cleanup_free_ char *url = xstrdup(q->url), *origin = origin_of(q->url);
+    _cleanup_free_ char *url = xstrdup(q->url), *origin = url_origin(q->url);
 
     for (int hop = 0; hop <= HTTP_REDIRECTS_MAX; hop++) {
-        _cleanup_free_ char *here = origin_of(url), *next = NULL;
+        _cleanup_free_ char *here = url_origin(url), *next = NULL;
 
         if (perform_once(q, url, str_eq(here, origin), ret, err) < 0)
             return -1;
@@ -436,8 +465,8 @@ int http_perform(const struct http_request *q, struct http_response *ret, struct
         if (q->form)
             return err_set(err, ERR_INVALID, "Post \"%s\": a redirect, which isn't followed with credentials",
                            q->url);
-        next = http_resolve(url, ret->location);
-        if (!next || (http_is_secure(url) && !http_is_secure(next) && !q->insecure))
+        next = url_resolve(url, ret->location);
+        if (!next || (url_is_secure(url) && !url_is_secure(next) && !q->insecure))
             return err_set(err, ERR_INVALID, "%s \"%s\": a redirect to an unusable or insecure place: %.200s",
                            http_method_word(q), q->url, ret->location);
         free(url);

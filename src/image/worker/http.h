@@ -35,8 +35,9 @@ struct http_request {
     const char *content_range;        /* of the body, "0-99"; NULL: none */
     bool insecure;                    /* don't verify certificates, allow a redirect from https to http */
     bool no_proxy;
-    unsigned stall_seconds;
-    unsigned connect_ms; /* to connect, TLS included; 0: the usual time */
+    unsigned stall_seconds; /* how long it may stand still; 0: for ever */
+    bool document;          /* the answer's body is small: it may take four times that as a whole */
+    unsigned connect_ms;    /* to connect, TLS included; 0: the usual time */
     const struct http_certificates *certificates;
     /* The body of a 2xx answer; -1 ends the exchange. start tells the answer's first byte's offset. */
     int (*body)(void *arg, int64_t start, const void *data, size_t len);
@@ -57,6 +58,7 @@ struct http_response {
     struct buf error_body; /* of an answer that is no 2xx */
     bool transient;        /* after -1: worth another try */
     bool unreachable;      /* after -1: no connection was made, or no TLS session on it */
+    bool stalled;          /* after -1: it stood still */
 };
 
 void http_response_finish(struct http_response *r);
@@ -64,11 +66,5 @@ void http_response_finish(struct http_response *r);
 int http_perform(const struct http_request *request, struct http_response *ret, struct err *err);
 /* The method as Go's programs begin their messages with it: Get "https://…": … */
 const char *http_method_word(const struct http_request *request);
-/* True for a URL that starts with https://. */
-bool http_is_secure(const char *url);
-/* Scheme, host and port are the same. */
-bool http_same_origin(const char *a, const char *b);
-/* Where `location` leads from `base`; NULL if nowhere. The caller frees. */
-char *http_resolve(const char *base, const char *location);
 
 #endif

@@ -13,6 +13,7 @@
 #include "image/digest.h"
 #include "image/worker/answers.h"
 #include "image/worker/client_internal.h"
+#include "image/worker/url.h"
 
 enum { CHUNK_SIZE = 32 * 1024 * 1024 };
 
@@ -60,7 +61,8 @@ static int upload_request(struct upload *u, const char *path, const char *url, s
     for (int attempt = 0;; attempt++) {
         int result = upload_exchange(u, path, url, q, r, err);
 
-        if (attempt + 1 == ANSWER_ATTEMPTS || !(result < 0 ? r->transient : answer_is_transient(r)))
+        if (attempt + 1 == ANSWER_ATTEMPTS ||
+            !(result < 0 ? answer_is_missed(r, u->endpoint->answered, attempt) : answer_is_transient(r)))
             return result;
         if (!answer_wait(attempt, r->retry_after, u->watch))
             return err_set(err, ERR_CANCELLED, "cancelled");
@@ -71,12 +73,12 @@ static int upload_request(struct upload *u, const char *path, const char *url, s
  * registry's that doesn't know of the TLS before it. */
 static int take_location(struct upload *u, const struct http_response *r, const char *base, struct err *err)
 {
-    char *next = r->location ? http_resolve(base, r->location) : NULL;
+    char *next = r->location ? url_resolve(base, r->location) : NULL;
 
-    if (next && http_is_secure(u->endpoint->base) && !http_is_secure(next)) {
+    if (next && url_is_secure(u->endpoint->base) && !url_is_secure(next)) {
         char *secure = xasprintf("https://%s", next + strlen("http://"));
 
-        if (http_same_origin(secure, u->endpoint->base) || !u->endpoint->insecure) {
+        if (url_same_origin(secure, u->endpoint->base) || !u->endpoint->insecure) {
             free(next);
             next = secure;
         } else {
@@ -197,9 +199,15 @@ static bool wants_chunks(const struct http_response *r)
            r->status == 501;
 }
 
+/* The registry has lost the upload, by a restart or to another of several behind one address. */
+static bool is_forgotten(const struct http_response *r)
+{
+    return r->status == 404;
+}
+
 static int upload_blob(struct upload *u, const char *digest, struct err *err)
 {
-    bool chunked = false, mounted;
+    bool chunked = false, mounted, there;
 
     for (int attempt = 0;; attempt++) {
         struct http_response r = {0};
@@ -215,7 +223,8 @@ static int upload_blob(struct upload *u, const char *digest, struct err *err)
             http_response_finish(&r);
             return 0;
         }
-        again = result < 0 ? r.transient : answer_is_transient(&r) || (!chunked && wants_chunks(&r));
+        again = result < 0 ? answer_is_missed(&r, u->endpoint->answered, attempt)
+                           : answer_is_transient(&r) || is_forgotten(&r) || (!chunked && wants_chunks(&r));
         if (result == 0)
             answer_push_error(&r, &own);
         if (!again || attempt + 1 == ANSWER_ATTEMPTS) {
@@ -230,6 +239,8 @@ static int upload_blob(struct upload *u, const char *digest, struct err *err)
         }
         http_response_finish(&r);
         chunked = true;
+        if (result < 0 && blob_exists(u, digest, &there, NULL) == 0 && there)
+            return 0; /* all but the answer had come through */
         if (!upload_recover(u)) {
             free(u->location);
             u->location = NULL;
