@@ -45,6 +45,14 @@ int err_wrap(struct err *err, const char *fmt, ...) _printf_(2, 3);
 /* Puts "; FMT" after the message, for what went wrong besides; the kind stays. */
 void err_add(struct err *err, const char *fmt, ...) _printf_(2, 3);
 
+/* Hands on an error that was kept aside. */
+static inline int err_pass(struct err *err, const struct err *kept)
+{
+    if (err)
+        *err = *kept;
+    return -1;
+}
+
 /* They are functions; as macros they also tell compilers and analyzers what they return. */
 #define err_set(err, ...)                                                                                    \
     ({                                                                                                       \

@@ -132,10 +132,8 @@ static int fetch_any(struct cli *cli, const struct args *args, const char *name,
             continue;
         if (inspect_get(cli, kinds[i].prefix, name, sized ? "/json?size=1" : kinds[i].suffix, out, &why) == 0)
             return 0;
-        if (why.kind != ERR_NOT_FOUND || *type) {
-            *err = why;
-            return -1;
-        }
+        if (why.kind != ERR_NOT_FOUND || *type)
+            return err_pass(err, &why);
     }
     return err_set(err, ERR_NOT_FOUND, "Error: No such object: %s", name);
 }

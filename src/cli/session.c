@@ -312,10 +312,8 @@ int session_wait(struct session *s, struct http *wait, struct err *err)
 
     if (await_exit(s, wait, &body, &why) < 0) {
         buf_reset(&body);
-        if (ask_again(s, &body) < 0) {
-            *err = why;
-            return -1;
-        }
+        if (ask_again(s, &body) < 0)
+            return err_pass(err, &why);
     }
     answer = json_parse(buf_str(&body), body.len, "the daemon's answer", err);
     failure = json_str(json_object_get(answer, "Error"), "Message");

@@ -102,9 +102,7 @@ static int attach_with_ports(struct network *n, struct network_endpoint *e, stru
         if (network_attach(n, e, netns, inner, &why) == 0)
             return 0;
     } while (published_move_on(ports, &why));
-    if (err)
-        *err = why;
-    return -1;
+    return err_pass(err, &why);
 }
 
 /* Joins one network and appends its row. Ports are published through the first. */

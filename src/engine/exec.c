@@ -415,9 +415,7 @@ int engine_exec_start(struct engine *e, const char *exec_id, const struct engine
     note_exec(e, ex.id, 0, exit_code_of(&why));
     if (stream)
         tell_stream(&ex, stream, why.message);
-    if (err)
-        *err = why;
-    return -1;
+    return err_pass(err, &why);
 }
 
 /* ---- the rest ---- */

@@ -52,11 +52,8 @@ static int download_end(struct download *d, int *fd, int reader_result, struct e
 {
     close_fd(fd);
     pthread_join(d->thread, NULL);
-    if (d->result < 0 && (reader_result == 0 || d->err.kind != ERR_CANCELLED)) {
-        if (err)
-            *err = d->err;
-        return -1;
-    }
+    if (d->result < 0 && (reader_result == 0 || d->err.kind != ERR_CANCELLED))
+        return err_pass(err, &d->err);
     return reader_result;
 }
 

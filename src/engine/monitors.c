@@ -246,9 +246,7 @@ int monitor_request(struct container *c, const json_t *request, const int *fds, 
         return 0;
     if (why.kind == ERR_UNAVAILABLE || why.errnum == EPIPE) /* it ended just now */
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
-    if (err)
-        *err = why;
-    return -1;
+    return err_pass(err, &why);
 }
 
 int monitor_memfd(const json_t *json, struct err *err)

@@ -94,11 +94,8 @@ static int kill_and_wait(struct container *c, struct err *err)
     int r = send_signal(c, SIGKILL, &why);
     if (container_wait_ended(c, r < 0 ? 1000 : KILL_TIMEOUT_MS))
         return 0;
-    if (r < 0) {
-        if (err)
-            *err = why;
-        return -1;
-    }
+    if (r < 0)
+        return err_pass(err, &why);
     return err_set(err, ERR_UNAVAILABLE, "tried to kill container %s, but did not receive an exit event",
                    c->id);
 }

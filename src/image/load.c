@@ -126,8 +126,7 @@ static int descend(struct load *l, struct manifest *m, char digest[DIGEST_SIZE],
         if (manifest_choose(&index, &l->platform, &chosen, &why) < 0) {
             if (l->only)
                 return 0;
-            *err = why;
-            return -1;
+            return err_pass(err, &why);
         }
         if (read_manifest(l, &index.children[chosen].descriptor, m, err) < 0)
             return -1;

@@ -172,8 +172,7 @@ static int send_all_layers(struct push *p, struct err *err)
         pthread_join(threads[--started], NULL);
     if (!p->failed)
         return 0;
-    *err = p->err;
-    return -1;
+    return err_pass(err, &p->err);
 }
 
 static int send_manifest(struct push *p, struct image_pushed *ret, struct err *err)

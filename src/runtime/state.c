@@ -144,9 +144,7 @@ static int load(struct runtime_container *c, struct err *err)
     c->cgroup = cgroup ? cgroup_open(cgroup, &opening) : NULL;
     if (!cgroup || c->cgroup || opening.kind == ERR_NOT_FOUND) /* gone with the last process: fine */
         return 0;
-    if (err)
-        *err = opening;
-    return -1;
+    return err_pass(err, &opening);
 }
 
 struct runtime_container *runtime_open(const char *state_dir, struct err *err)
@@ -190,21 +188,15 @@ int runtime_sweep(const char *state_dir, struct err *err)
     int result;
 
     state = json_load(AT_FDCWD, path, STATE_MAX, &opening);
-    if (!state && opening.kind == ERR_SYSTEM && opening.errnum != ENOENT && opening.errnum != ENOTDIR) {
-        if (err)
-            *err = opening;
-        return -1;
-    }
+    if (!state && opening.kind == ERR_SYSTEM && opening.errnum != ENOENT && opening.errnum != ENOTDIR)
+        return err_pass(err, &opening);
     if (json_object_get(state, "cgroup")) {
         _cleanup_(cgroup_free_p) struct cgroup *cgroup = NULL;
 
         opening = (struct err){0};
         cgroup = cgroup_open(json_object_get(state, "cgroup"), &opening);
-        if (!cgroup && opening.kind != ERR_NOT_FOUND) {
-            if (err)
-                *err = opening;
-            return -1;
-        }
+        if (!cgroup && opening.kind != ERR_NOT_FOUND)
+            return err_pass(err, &opening);
         if (cgroup && cgroup_remove(cgroup, SWEEP_TIMEOUT_MS, err) < 0)
             return -1;
     }

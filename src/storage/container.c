@@ -229,9 +229,7 @@ int storage_container_remove(struct storage *s, const char *id, struct err *err)
     if (dir < 0) {
         if (open_err.kind == ERR_NOT_FOUND)
             return 0;
-        if (err)
-            *err = open_err;
-        return -1;
+        return err_pass(err, &open_err);
     }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         int r = driver_remove(s->driver, dir, names[i], NULL);

@@ -191,9 +191,7 @@ int worker_finish(struct worker *w, struct worker_report *ret, struct err *err)
         return 0;
     if (ret->err.kind <= ERR_NONE || ret->err.kind >= ERR_KIND_COUNT)
         ret->err.kind = ERR_SYSTEM;
-    if (err)
-        *err = ret->err;
-    return -1;
+    return err_pass(err, &ret->err);
 }
 
 int worker_run(struct storage *s, const struct worker_spec *spec, struct worker_report *ret, struct err *err)

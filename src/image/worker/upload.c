@@ -229,9 +229,7 @@ static int upload_blob(struct upload *u, const char *digest, struct err *err)
             answer_push_error(&r, &own);
         if (!again || attempt + 1 == ANSWER_ATTEMPTS) {
             http_response_finish(&r);
-            if (err)
-                *err = own;
-            return -1;
+            return err_pass(err, &own);
         }
         if (!answer_wait(attempt, r.retry_after, u->watch)) {
             http_response_finish(&r);

@@ -106,11 +106,8 @@ int command_destroy(const struct request *request, struct runtime_container *c, 
     struct err hook = {0};
     int result = runtime_destroy(c, force, &hook);
 
-    if (result < 0) {
-        if (err)
-            *err = hook;
-        return -1;
-    }
+    if (result < 0)
+        return err_pass(err, &hook);
     if (result > 0)
         command_warn(request, hook.message);
     return directory ? remove_state_dir(directory, err) : 0;
@@ -277,9 +274,7 @@ static int delete_one(const struct request *request, struct err *err)
         return command_destroy(request, c, request->force, err);
     if (request->force && opening.kind == ERR_NOT_FOUND)
         return runtime_sweep(directory, err);
-    if (err)
-        *err = opening;
-    return -1;
+    return err_pass(err, &opening);
 }
 
 /* All whose id matches; the first failure is told, the others are deleted nevertheless. */

@@ -50,9 +50,7 @@ int command_kill(struct request *request, struct err *err)
         return err_set(err, ERR_INVALID, "unknown signal \"%s\"", name);
     if (runtime_kill(c, signal, request->all, &kill) == 0 || (request->all && kill.kind == ERR_CONFLICT))
         return 0;
-    if (err)
-        *err = kill;
-    return -1;
+    return err_pass(err, &kill);
 }
 
 static int freeze(struct request *request, bool on, struct err *err)

@@ -252,9 +252,7 @@ static ssize_t source_span(void *arg, const uint8_t **data, struct err *err)
     if (!b) {
         if (s->err.kind == ERR_NONE)
             return 0;
-        if (err)
-            *err = s->err;
-        return -1;
+        return err_pass(err, &s->err);
     }
     *data = b->data + s->caller_at;
     return (ssize_t)(b->len - s->caller_at);
