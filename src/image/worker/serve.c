@@ -225,7 +225,7 @@ int serve_registry(int sock, pid_t parent)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     open = receive_packet(sock, fds, &nfds);
     client = open ? client_new(open, &unusable) : NULL;
-    if (!open || privileges_drop(parent, &err) < 0) {
+    if (!open || privileges_drop(parent, &err) < 0 || privileges_confine_client(&err) < 0) {
         fprintf(stderr, "keg-registry: %s\n", err.message);
         return 1;
     }
