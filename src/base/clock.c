@@ -84,7 +84,7 @@ static int parse_calendar(const char *text, bool lenient, int64_t *ret_ns)
 
     for (size_t i = 0; i < (lenient ? ARRAY_SIZE(shapes) : 1); i++) {
         struct tm tm = {0};
-        int64_t fraction, offset;
+        int64_t fraction, offset, ns;
         const char *rest = strptime(text, shapes[i], &tm);
 
         if (!rest)
@@ -92,7 +92,10 @@ static int parse_calendar(const char *text, bool lenient, int64_t *ret_ns)
         rest = parse_fraction(rest, &fraction);
         if ((!lenient && !*rest) || parse_zone(rest, &offset) < 0)
             return -EINVAL;
-        *ret_ns = (int64_t)timegm(&tm) * CLOCK_NS_PER_S + fraction - offset;
+        if (__builtin_mul_overflow((int64_t)timegm(&tm), CLOCK_NS_PER_S, &ns) ||
+            __builtin_add_overflow(ns, fraction - offset, &ns)) /* beyond the years 1678 to 2262 */
+            return -ERANGE;
+        *ret_ns = ns;
         return 0;
     }
     return -EINVAL;

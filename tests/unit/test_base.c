@@ -213,6 +213,7 @@ static void test_times(void **state)
     clock_format(0, text);
     assert_string_equal(text, CLOCK_ZERO_TEXT);
     assert_int_equal(clock_parse("yesterday", &ns), -EINVAL);
+    assert_int_equal(clock_parse("4179-01-02T16:04:05Z", &ns), -ERANGE);
     assert_int_equal(clock_parse_since("1136214245.5", now, &ns), 0);
     assert_true(ns == 1136214245500000000);
     assert_int_equal(clock_parse_since("1h30m", now, &ns), 0);
