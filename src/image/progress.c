@@ -57,7 +57,7 @@ json_t *image_progress_json(const struct image_progress *p)
             json_set_int(detail, "total", p->total);
         json_object_set_new(json, "progressDetail", detail);
         json_set_str(json, "progress", text);
-    } else if (p->id) {
+    } else if (p->id && !p->told) {
         json_object_set_new(json, "progressDetail", json_object());
     }
     if (p->id)
@@ -65,12 +65,22 @@ json_t *image_progress_json(const struct image_progress *p)
     return json;
 }
 
+static int report(const struct image_listener *listener, const struct image_progress *p, struct err *err)
+{
+    if (!listener || !listener->report || listener->report(listener->arg, p) >= 0)
+        return 0;
+    return err_set(err, ERR_CANCELLED, "the client has gone");
+}
+
 int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
                  int64_t total, struct err *err)
 {
-    struct image_progress p = {.id = id, .status = status, .current = current, .total = total};
+    return report(listener,
+                  &(struct image_progress){.id = id, .status = status, .current = current, .total = total},
+                  err);
+}
 
-    if (!listener || !listener->report || listener->report(listener->arg, &p) >= 0)
-        return 0;
-    return err_set(err, ERR_CANCELLED, "the client has gone");
+int image_tell(const struct image_listener *listener, const char *id, const char *text, struct err *err)
+{
+    return report(listener, &(struct image_progress){.id = id, .status = text, .told = true}, err);
 }

@@ -11,6 +11,7 @@ struct image_progress {
     const char *status; /* "Downloading", "Pull complete", "Status: Downloaded newer image for …" */
     int64_t current;    /* bytes; used when total or current > 0 */
     int64_t total;
+    bool told; /* a sentence for people, not a line that will change */
 };
 
 /* Told of each step, never from two threads at once. Returns -1 when nobody listens any more: the operation

@@ -191,7 +191,7 @@ static int report_begin(const struct pull *p, struct err *err)
     const struct reference *ref = p->options->reference;
     _cleanup_free_ char *status = xasprintf("Pulling from %s", ref->path);
 
-    return image_report(p->options->listener, ref->digest ? p->display : ref->tag, status, 0, 0, err);
+    return image_tell(p->options->listener, ref->digest ? p->display : ref->tag, status, err);
 }
 
 static int report_end(const struct pull *p, const struct image *image, struct err *err)

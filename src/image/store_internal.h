@@ -51,6 +51,8 @@ const char *image_sniff_media_type(int fd);
 /* Reports to a listener that may be NULL. -1 with ERR_CANCELLED when it has gone. */
 int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
                  int64_t total, struct err *err);
+/* Likewise a sentence that won't change, as "latest: Pulling from library/busybox" is one. */
+int image_tell(const struct image_listener *listener, const char *id, const char *text, struct err *err);
 
 static inline bool image_listener_gone(const struct image_listener *listener)
 {

@@ -4,6 +4,9 @@
 break   the first upload of a large blob breaks off in the middle; its place can be asked for
 chunks  a whole blob in one request is too large (413); chunks are taken
 deny    no upload is allowed
+deaf    the first upload of a large blob is taken whole and kept, but not answered
+forget  the first upload of a large blob is forgotten when its end comes (404)
+lie     manifests are said to be something else than they are
 
 Blobs and manifests that arrived whole are files of FOLDER, named by their digests' hexadecimal digits. Every request is a line on
 standard output."""
@@ -61,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mood == "deny":
             self.say(403, body=b'{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}')
             return
-        key = str(len(uploads))
+        key = str(len(uploads) + 1)
         uploads[key] = b""
         self.say(202, self.where(key))
 
@@ -85,9 +88,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.say(202, self.where(key))
 
     def do_PUT(self):
+        global broken
         if "/manifests/" in self.path:
             data, _ = self.body()
-            self.say(201, {"Docker-Content-Digest": self.keep(data)})
+            name = self.keep(data)
+            self.say(201, {"Docker-Content-Digest": "sha256:" + "0" * 64 if mood == "lie" else name})
             return
         key, _, query = self.path.rsplit("/", 1)[-1].partition("?")
         if mood == "chunks" and int(self.headers.get("Content-Length", 0)) > 1000000:
@@ -95,7 +100,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         data, whole = self.body()
+        if mood == "forget" and len(data) > 1000000 and not broken:
+            broken = True
+            del uploads[key]
+            self.say(404, body=b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"blob upload unknown to registry"}]}')
+            return
         uploads[key] += data
+        if mood == "deaf" and len(data) > 1000000 and not broken:
+            broken = True
+            self.keep(uploads.pop(key))
+            print("saying nothing", flush=True)
+            self.close_connection = True
+            return
         if not whole:
             print("breaking off at", len(uploads[key]), flush=True)
             self.close_connection = True

@@ -150,6 +150,23 @@ remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
     done
 }
 
+@test "push: an upload whose answer is lost isn't sent again, one that the registry forgot begins anew" {
+    push_to_moody deaf 127.0.0.1:5002/noise
+    [ "$status" = 0 ]
+    grep -q '^saying nothing' "$KEG_ROOT/moody.log"
+    [ "$(grep -c '^PUT /v2/u/' "$KEG_ROOT/moody.log")" = 1 ] # the configuration's, which is small
+    push_to_moody forget 127.0.0.1:5002/noise
+    [ "$status" = 0 ]
+    grep -q '^PUT .* 404' "$KEG_ROOT/moody.log"
+    [ "$(find "$KEG_ROOT/moody" -type f | wc -l)" = 3 ]
+}
+
+@test "push: a registry that stores something else than it was given is found out" {
+    push_to_moody lie 127.0.0.1:5002/noise
+    [ "$status" = 1 ]
+    [[ "$output" == *"the registry stored the manifest sha256:"*" as sha256:0000"* ]]
+}
+
 @test "push: a registry's refusal is told in its own words, and costs the image nothing" {
     push_to_moody deny 127.0.0.1:5002/noise
     [ "$status" = 1 ]

@@ -68,7 +68,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         if not good:
             self.answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect username or password"}]})
             return
-        body = {"token": token(query["service"][0], scopes, known), "expires_in": 60}
+        # OAuth2 has its own name for it
+        body = {"access_token" if how == "refresh" else "token": token(query["service"][0], scopes, known), "expires_in": 60}
         if query.get("offline_token") == ["true"] and known:
             body["refresh_token"] = "refresh-ann"
         self.answer(200, body)
