@@ -109,15 +109,12 @@ static int run(struct engine *e, const struct engine_check_options *o, struct tr
     struct check x = {.e = e, .o = o, .transfer = transfer, .findings = json_array(), .seen = json_object()};
     int r = 0;
 
-    if (atomic_exchange(&e->checking, true)) {
-        r = err_set(err, ERR_CONFLICT, "a check is under way already");
-    } else {
-        x.listener = (struct image_listener){tell_progress, is_abandoned, &x};
-        x.parts = (struct image_check){e->image_store, o->quick, &x.listener};
-        for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
-            r = steps[i](&x, err);
-        e->checking = false;
-    }
+    x.listener = (struct image_listener){tell_progress, is_abandoned, &x};
+    x.parts = (struct image_check){e->image_store, o->quick, &x.listener};
+    pthread_mutex_lock(&e->checking);
+    for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
+        r = steps[i](&x, err);
+    pthread_mutex_unlock(&e->checking);
     if (r == 0)
         *ret = result_json(&x);
     json_decref(x.findings);

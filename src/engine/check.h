@@ -18,7 +18,7 @@ struct engine_check_options {
  * "Containers","Volumes": numbers, "Bytes": read, "Findings": […]}}. A finding is {"Object": "blob"|"layer"|
  * "container"|"volume"|"name"|"database"|"directory", "Problem": "damaged"|"missing"|"orphaned"|"unverified", "ID", "Name": of the image or
  * container concerned, "Detail", "Repaired": bool, "Failure": why not}. Containers that run are left alone: what they stand
- * on isn't replaced. One at a time: ERR_CONFLICT. */
+ * on isn't replaced. One at a time, others wait. */
 int engine_check(struct engine *e, const struct engine_check_options *o, const struct engine_sink *sink,
                  struct err *err);
 

@@ -244,6 +244,7 @@ struct engine *engine_open(const struct engine_options *options, struct err *err
 {
     struct engine *e = xcalloc(1, sizeof(*e));
     e->lock_data = e->lock_exec = e->interrupt_fd = -EBADF;
+    pthread_mutex_init(&e->checking, NULL);
     choose_names(e, options->exec_root);
     options_copy(&e->options, options, e->tag);
     return open_all(e, err) < 0 ? engine_close(e) : e;
@@ -287,6 +288,7 @@ struct engine *engine_close(struct engine *e)
     close_fd(&e->lock_data);
     close_fd(&e->lock_exec);
     close_fd(&e->interrupt_fd);
+    pthread_mutex_destroy(&e->checking);
     options_finish(&e->options);
     free(e->tag);
     free(e->bridge_prefix);
