@@ -105,6 +105,7 @@ void route_run(struct request *r)
             r->reply.broken = true; /* no proper end: the client must notice */
             log_debug("%s %s: %s", r->method, r->url, err.message);
         } else {
+            engine_advise(r->engine, &err);
             reply_error(r, &err);
         }
     } else if (r->reply.kind == REPLY_NONE) {

@@ -130,7 +130,7 @@ int engine_check(struct engine *e, const struct engine_check_options *o, const s
     json_t *result = NULL;
 
     if (run(e, o, &t, &result, err) < 0)
-        return transfer_fail(&t, err);
+        return transfer_fail(e, &t, err);
     json_object_set_new(line, "result", result);
     return transfer_write(&t, line) < 0 ? err_set(err, ERR_CANCELLED, "the client has gone") : 0;
 }

@@ -18,6 +18,10 @@
 #include "base/json.h"
 #include "base/str.h"
 
+enum {
+    LOG_ROOM = 4 << 20
+}; /* of the write-ahead log: 1,000 pages, then it is written back and begins again */
+
 enum db_operation { OP_INSERT, OP_PUT, OP_DELETE, OP_GET, OP_EACH, OP_COUNT };
 
 static const char *const table_names[DB_TABLE_COUNT] = {
@@ -53,7 +57,16 @@ struct db {
 
 static int db_error(struct db *db, struct err *err, const char *what)
 {
-    return err_set(err, ERR_SYSTEM, "database: %s: %s", what, sqlite3_errmsg(db->handle));
+    int code = sqlite3_errcode(db->handle), errnum = sqlite3_system_errno(db->handle);
+
+    if (code == SQLITE_FULL && errnum != EDQUOT)
+        errnum = ENOSPC;
+    else if (code == SQLITE_READONLY)
+        errnum = EROFS;
+    else if (code != SQLITE_FULL && code != SQLITE_IOERR && code != SQLITE_CANTOPEN)
+        errnum = 0;
+    return errnum ? err_errno(err, errnum, "database: %s", what)
+                  : err_set(err, ERR_SYSTEM, "database: %s: %s", what, sqlite3_errmsg(db->handle));
 }
 
 static int db_run(struct db *db, const char *sql, struct err *err)
@@ -105,6 +118,16 @@ static const char *const open_sql[] = {
     "PRAGMA journal_size_limit = 4194304", "PRAGMA cache_size = -512",  "PRAGMA temp_store = MEMORY",
 };
 
+/* The files of the database may be new: their names have to last before anything in them is said to. */
+static int db_sync_names(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *directory = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 struct db *db_open(const char *path, struct err *err)
 {
     struct db *db = xcalloc(1, sizeof(*db));
@@ -133,11 +156,13 @@ struct db *db_open(const char *path, struct err *err)
         return db_close(db);
 
     _cleanup_free_ char *log = xasprintf("%s-wal", path);
-    db->log_fd = open(log, O_RDONLY | O_CLOEXEC | O_CREAT, 0600);
-    if (db->log_fd < 0) {
+    db->log_fd = open(log, O_RDWR | O_CLOEXEC | O_CREAT, 0600);
+    if (db->log_fd < 0 || db_sync_names(path) < 0) {
         err_errno(err, errno, "open %s", log);
         return db_close(db);
     }
+    /* Room for what it grows to, so that a full disk doesn't keep anything from being removed; without, it has to do */
+    (void)fallocate(db->log_fd, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM);
     return db;
 }
 

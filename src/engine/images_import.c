@@ -118,7 +118,7 @@ int engine_image_import(struct engine *e, int fd, const struct engine_import_opt
         return -1;
     import.platform = o->platform ? &platform : NULL;
     if (import_run(e, fd, &import, &t, &image, err) < 0)
-        return transfer_fail(&t, err);
+        return transfer_fail(e, &t, err);
     images_event(e, "import", image.id, familiar ? familiar : image.id);
     transfer_say(&t, "status", image.id);
     return 0;

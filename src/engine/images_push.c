@@ -209,5 +209,5 @@ int engine_image_push(struct engine *e, const char *name, const char *tag, const
             images_sweep(e, NULL, NULL, NULL); /* the plain layers */
             break;
         }
-    return r < 0 ? transfer_fail(&t, err) : 0;
+    return r < 0 ? transfer_fail(e, &t, err) : 0;
 }

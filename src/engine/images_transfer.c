@@ -87,7 +87,7 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
         return -1;
     pull.platform = o->platform ? &platform : NULL;
     r = ref.tag || ref.digest ? pull_one(e, &ref, &pull, err) : pull_every_tag(e, &ref, &pull, err);
-    return r < 0 ? transfer_fail(&t, err) : 0;
+    return r < 0 ? transfer_fail(e, &t, err) : 0;
 }
 
 /* ---- load ---- */
@@ -155,7 +155,7 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
     }
     free(images);
     images_sweep(e, NULL, NULL, NULL); /* the archive's own lists, or parts of what couldn't be loaded */
-    return r < 0 ? transfer_fail(&t, err) : 0;
+    return r < 0 ? transfer_fail(e, &t, err) : 0;
 }
 
 /* ---- save ---- */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "engine/system.h"
 
 int transfer_write(struct transfer *t, const json_t *line)
 {
@@ -31,11 +32,12 @@ int transfer_say(struct transfer *t, const char *key, const char *text)
     return transfer_write(t, line);
 }
 
-int transfer_fail(struct transfer *t, const struct err *err)
+int transfer_fail(struct engine *e, struct transfer *t, struct err *err)
 {
     _cleanup_json_ json_t *line = json_object(), *detail = json_object();
 
     if (t->begun && err && err->kind != ERR_CANCELLED) {
+        engine_advise(e, err);
         json_set_str(detail, "message", err->message);
         json_object_set(line, "errorDetail", detail);
         json_set_str(line, "error", err->message);

@@ -20,7 +20,7 @@ int transfer_write(struct transfer *t, const json_t *line);
 /* {key: text} */
 int transfer_say(struct transfer *t, const char *key, const char *text);
 /* An error behind the first line goes into the stream, where clients look for it. Returns -1. */
-int transfer_fail(struct transfer *t, const struct err *err);
+int transfer_fail(struct engine *e, struct transfer *t, struct err *err);
 
 /* For struct image_listener; arg is the transfer. */
 int transfer_report(void *arg, const struct image_progress *progress);

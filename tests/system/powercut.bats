@@ -69,7 +69,7 @@ cuts() { # MODE ROUNDS [FS]
 
 @test "power: a disk loses what wasn't flushed (btrfs)" {
     [ -n "${KEG_FULL:-}" ] || skip "with KEG_FULL=1"
-    require mkfs.btrfs btrfstune
+    require mkfs.btrfs
     grep -qw btrfs /proc/filesystems || skip "the kernel has no btrfs"
     cuts drop "${KEG_ROUNDS:-100}" btrfs
 }

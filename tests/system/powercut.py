@@ -232,7 +232,7 @@ def kill_rounds(rounds, chance):
             threads.append(threading.Thread(target=work.step))
         for thread in threads:
             thread.start()
-        time.sleep(chance.random() * durations[kind] * 1.1)
+        time.sleep(chance.random() * durations[kind] * 1.3)
         workers = kegd.kill_all()
         for thread in threads:
             thread.join()
@@ -254,11 +254,12 @@ class Disk:
     """A file system on a disk that can be cut."""
 
     def __init__(self, kind):
-        self.kind, self.dir = kind, f"{ROOT}/disk"
+        self.kind, self.dir, self.after = kind, f"{ROOT}/disk", None
         self.fuse, self.mnt, self.scratch = f"{self.dir}/fuse", f"{self.dir}/mnt", os.environ.get("KEG_SCRATCH") or f"{self.dir}/scratch"
         for path in (self.fuse, self.mnt, f"{self.dir}/after", self.scratch):
             os.makedirs(path, exist_ok=True)
-        self.server = subprocess.Popen([f"{BUILD}/tests/unflushed", self.fuse, "400", self.scratch], stderr=subprocess.DEVNULL)
+        self.server = subprocess.Popen([f"{BUILD}/tests/unflushed", self.fuse, "400", self.scratch], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
         while not os.path.exists(f"{self.fuse}/disk"):
             time.sleep(0.01)
         self.loop = sh(f"losetup -f --show {self.fuse}/disk")
@@ -270,18 +271,20 @@ class Disk:
         with open(f"{self.fuse}/cut", "w", encoding="ascii") as f:
             f.write(f"{self.scratch}/cut {seed} {percent}")
         self.after = sh(f"losetup -f --show {self.scratch}/cut")
-        # btrfs: the same file system is mounted already, as far as it can tell
-        if self.kind == "btrfs":
-            sh(f"btrfstune -f -u {self.after}")
         sh(f"mount -t {self.kind}{' -o nouuid' if self.kind == 'xfs' else ''} {self.after} {self.dir}/after")
         return f"{self.dir}/after"
 
     def uncut(self):
         sh(f"umount {self.dir}/after; losetup -d {self.after}; rm {self.scratch}/cut")
+        self.after = None
 
     def end(self):
-        sh(f"umount {self.mnt}; losetup -d {self.loop}; umount {self.fuse}")
+        """However far it came."""
+        for command in (f"umount -l {self.dir}/after", f"losetup -d {self.after}" if self.after else "true", f"umount -l {self.mnt}",
+                        f"losetup -d {self.loop}", f"umount {self.fuse}"):
+            subprocess.run(command, shell=True, stderr=subprocess.DEVNULL, check=False)
         self.server.wait()
+        subprocess.run(["rm", "-rf", self.dir], check=False)
 
 
 def sh(command):
@@ -298,52 +301,58 @@ def make_container(kegd, promises, i):
     return name
 
 
-def drop_rounds(rounds, kind, chance):
-    disk, promises, unflushed = Disk(kind), Promises(), {}
+def after_cut(place, held, containers, name, chance, what):
+    """What another kegd finds on the disk after a cut."""
+    promises, kegd = Promises(), Kegd(f"{place}/data", f"{ROOT}/afterrun")
+    promises.sure, gone, promises.pending = json.loads(held)
+    promises.gone, promises.containers = set(gone), containers
+    if not kegd.start():
+        return
+    look(kegd, promises, chance, what)
+    status, out, error = kegd.keg("start", "-a", name)
+    if status or out != "base":
+        problem(f"{what}: container {name}: {out!r} {error!r}")
+    kegd.stop()
+
+
+def cut_once(disk, kegd, promises, chance, i):
+    name, percent = make_container(kegd, promises, i), chance.choice([0, 0, 30, 70, 95])
+    with promises.lock:  # nothing is acknowledged between here and the cut, nothing begins until it was looked at
+        promises.closed = True
+        held = json.dumps([promises.sure, sorted(promises.gone), promises.pending])
+        place = disk.cut(i, percent)
+    after_cut(place, held, promises.containers, name, chance, f"cut {i} ({percent} % of the unflushed kept)")
+    disk.uncut()
+    kegd.keg("rm", name)
+    promises.containers.discard(name)
+    with promises.lock:
+        promises.closed = False
+        promises.lock.notify_all()
+    return percent
+
+
+def drop_rounds(rounds, disk, chance):
+    promises, cuts, stop = Promises(), {}, threading.Event()
     kegd = Kegd(f"{disk.mnt}/data", f"{ROOT}/droprun")
     if not kegd.start():
         return
     prepare(kegd, promises)
-    work, stop = Work(kegd, promises, chance), threading.Event()
+    work = Work(kegd, promises, chance)
     threads = [threading.Thread(target=work.loop, args=[stop], daemon=True) for _ in range(2)]
     for thread in threads:
         thread.start()
     for i in range(rounds):
         time.sleep(chance.random() * 0.4)
-        name = make_container(kegd, promises, i)
-        percent = chance.choice([0, 0, 30, 70, 95])
-        with promises.lock:  # nothing is acknowledged between here and the cut, nothing begins until it was looked at
-            promises.closed = True
-            held = json.dumps([promises.sure, sorted(promises.gone), promises.pending])
-            place = disk.cut(i, percent)
-        unflushed[percent] = unflushed.get(percent, 0) + 1
-        sure, gone, pending = json.loads(held)
-        after = Promises()
-        after.sure, after.gone, after.pending, after.containers = sure, set(gone), pending, promises.containers
-        other = Kegd(f"{place}/data", f"{ROOT}/afterrun")
-        if other.start():
-            look(other, after, chance, f"cut {i} ({percent} % of the unflushed kept)")
-            status, out, error = other.keg("start", "-a", name)
-            if status or out != "base":
-                problem(f"cut {i}: container {name}: {out!r} {error!r}")
-            other.stop()
-        if problems:
-            print(f"the disk is kept: {disk.scratch}/cut" if os.environ.get("KEG_KEEP") else "", flush=True)
-        disk.uncut()
-        kegd.keg("rm", name)
-        promises.containers.discard(name)
-        with promises.lock:
-            promises.closed = False
-            promises.lock.notify_all()
+        percent = cut_once(disk, kegd, promises, chance, i)
+        cuts[percent] = cuts.get(percent, 0) + 1
         if problems:
             break
     stop.set()
     for thread in threads:
         thread.join()
-    print(f"{kind}: cuts by percentage kept of what was unflushed: {unflushed}; acknowledged in between: {work.done}")
+    print(f"{disk.kind}: cuts by percentage kept of what was unflushed: {cuts}; acknowledged in between: {work.done}")
     kegd.keg("rm", "-f", "source")
     kegd.stop()
-    disk.end()
 
 
 def main():
@@ -353,7 +362,11 @@ def main():
     if sys.argv[1] == "kill":
         kill_rounds(int(sys.argv[2]), chance)
     else:
-        drop_rounds(int(sys.argv[2]), sys.argv[3], chance)
+        disk = Disk(sys.argv[3])
+        try:
+            drop_rounds(int(sys.argv[2]), disk, chance)
+        finally:
+            disk.end()
     return 1 if problems else 0
 
 
