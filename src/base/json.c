@@ -253,3 +253,21 @@ json_t *json_string_lossy(const char *data, size_t len)
     json = json_stringn(buf_str(&b), b.len);
     return json ? json : json_string("");
 }
+
+json_t *json_from_err(const struct err *err)
+{
+    return json_pack("{s:{s:s, s:i, s:o}}", "error", "kind", err_kind_name(err->kind), "errno", err->errnum,
+                     "message", json_string_lossy(err->message, strlen(err->message)));
+}
+
+int json_take_err(const json_t *object, struct err *err)
+{
+    const json_t *error = json_object_get(object, "error");
+
+    if (!error)
+        return 0;
+    err_set(err, err_kind_from_name(json_str_or(error, "kind", "")), "%s", json_str_or(error, "message", ""));
+    if (err)
+        err->errnum = (int)json_int_or(error, "errno", 0);
+    return -1;
+}

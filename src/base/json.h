@@ -48,6 +48,10 @@ json_t *json_from_strv(char *const *v);
 void json_set_str(json_t *object, const char *key, const char *value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);
+/* An error on its way between programs: {"error":{"kind","errno","message"}}, a new object. */
+json_t *json_from_err(const struct err *err);
+/* What such an object holds: -1 and *err; 0 when it has no "error". */
+int json_take_err(const json_t *object, struct err *err);
 /* A new JSON string from any bytes, invalid UTF-8 replaced. */
 json_t *json_string_lossy(const char *data, size_t len);
 

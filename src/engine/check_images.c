@@ -1,12 +1,15 @@
 /* Images: every row's blobs and layers, the names, and what no row needs. */
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/check_internal.h"
 #include "engine/container.h"
 #include "storage/storage.h"
+
+enum { SECOND_LOOK_US = 100000 };
 
 /* One image, leased while it is looked at. */
 struct checked {
@@ -283,9 +286,38 @@ static void check_names(struct check *x)
     engine_images_unlock(x->e);
 }
 
-static void found_orphan(void *arg, enum image_object kind, const char *digest, int64_t size _unused_)
+struct orphans {
+    struct check *x;
+    json_t *first; /* the set of what the first look has found */
+};
+
+static void first_look(void *arg, enum image_object kind _unused_, const char *digest, int64_t size _unused_)
 {
-    check_found(arg, kind == IMAGE_OBJECT_BLOB ? "blob" : "layer", "orphaned", digest, NULL, NULL);
+    struct orphans *o = arg;
+
+    json_object_set_new(o->first, digest, json_true());
+}
+
+static void second_look(void *arg, enum image_object kind, const char *digest, int64_t size _unused_)
+{
+    struct orphans *o = arg;
+
+    if (json_object_get(o->first, digest))
+        check_found(o->x, kind == IMAGE_OBJECT_BLOB ? "blob" : "layer", "orphaned", digest, NULL, NULL);
+}
+
+/* An image that has just been removed, or couldn't be pulled, leaves them for a moment: so there are two looks. */
+static int find_orphans(struct check *x, struct err *err)
+{
+    struct orphans o = {.x = x, .first = json_object()};
+    int r = images_sweep_look(x->e, first_look, &o, err);
+
+    if (r == 0 && json_object_size(o.first)) {
+        usleep(SECOND_LOOK_US);
+        r = images_sweep_look(x->e, second_look, &o, err);
+    }
+    json_decref(o.first);
+    return r;
 }
 
 static int check_orphans(struct check *x, struct err *err)
@@ -294,7 +326,7 @@ static int check_orphans(struct check *x, struct err *err)
     struct err why = {0};
     int r;
 
-    if (images_sweep_look(x->e, found_orphan, x, err) < 0)
+    if (find_orphans(x, err) < 0)
         return -1;
     if (!x->o->repair || i == json_array_size(x->findings))
         return 0;

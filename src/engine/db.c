@@ -59,6 +59,9 @@ static int db_error(struct db *db, struct err *err, const char *what)
 {
     int code = sqlite3_errcode(db->handle), errnum = sqlite3_system_errno(db->handle);
 
+    /* SQLite may have forgotten by now what the kernel said: it says it again */
+    if (code == SQLITE_IOERR && errnum == 0)
+        errnum = fallocate(db->log_fd, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM) < 0 ? errno : EIO;
     if (code == SQLITE_FULL && errnum != EDQUOT)
         errnum = ENOSPC;
     else if (code == SQLITE_READONLY)

@@ -5,7 +5,7 @@
  * archive, in order: worker: {"entry":{"name":NAME,"type":"file"|"link","size":n,"target":NAME}} NAME is
  * relative and clean; a link's target is resolved against its folder already kegd, for files only:
  * {"take":true} with the descriptor to write it to, or {"take":false} worker, for taken files:
- * {"done":{"digest":DIGEST,"size":n}} and at the end {"end":{}} or {"error":{"kind":…,"message":…}}. The
+ * {"done":{"digest":DIGEST,"size":n}} and at the end {"end":{}} or {"error":{"kind":…,"errno":n,"message":…}}. The
  * worker leaves when either side is done.
  *
  * "keg-archive compress" has a plain layer as standard input: kegd sends {"take":true} with the descriptor to write the gzip

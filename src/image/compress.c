@@ -76,7 +76,7 @@ static int compress_layer(struct image_store *store, struct image_lease *lease, 
 {
     _cleanup_close_ int input = blobs_get(store->blobs, from->digest, NULL, err), output = -EBADF;
     _cleanup_json_ json_t *json = NULL;
-    const json_t *done, *error;
+    const json_t *done;
     const char *digest;
 
     if (input < 0 || (output = blobs_scratch(store->blobs, err)) < 0)
@@ -84,10 +84,8 @@ static int compress_layer(struct image_store *store, struct image_lease *lease, 
     json = run_worker(store, input, output, err);
     if (!json)
         return -1;
-    error = json_object_get(json, "error");
-    if (error)
-        return err_set(err, err_kind_from_name(json_str_or(error, "kind", "")), "%s",
-                       json_str_or(error, "message", ""));
+    if (json_take_err(json, err) < 0)
+        return -1;
     done = json_object_get(json, "done");
     digest = json_str(done, "digest");
     if (!digest_valid(digest))

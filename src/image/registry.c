@@ -146,17 +146,9 @@ static json_t *request(struct registry *r, const json_t *packet, int *file,
         close_fd(file);
     for (;;) {
         _cleanup_json_ json_t *json = next_reply(reply, watch, bytes, err);
-        const json_t *error = json_object_get(json, "error");
 
-        if (!json)
+        if (!json || json_take_err(json, err) < 0)
             return NULL;
-        if (error) {
-            err_set(err, err_kind_from_name(json_str_or(error, "kind", "")), "%s",
-                    json_str_or(error, "message", ""));
-            if (err)
-                err->errnum = (int)json_int_or(error, "errno", 0);
-            return NULL;
-        }
         if (json_object_get(json, "ok"))
             return json_incref(json_object_get(json, "ok"));
         bytes = json_int_or(json, "progress", bytes);

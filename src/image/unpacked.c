@@ -64,11 +64,7 @@ static json_t *receive(struct reading *r, struct err *err)
         return NULL;
     }
     json = json_parse(data, (size_t)n, "keg-archive's packet", err);
-    if (json_object_get(json, "error")) {
-        const json_t *error = json_object_get(json, "error");
-
-        err_set(err, err_kind_from_name(json_str_or(error, "kind", "")), "%s",
-                json_str_or(error, "message", ""));
+    if (json_take_err(json, err) < 0) {
         json_decref(json);
         return NULL;
     }

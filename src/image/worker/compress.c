@@ -96,8 +96,7 @@ int compress_blob(int input, int sock, pid_t parent)
     c = (struct compress){.input = input, .plain = sha256_new(), .gzip = sha256_new()};
     if (privileges_drop(parent, &err) < 0 || privileges_confine(&err) < 0 ||
         (c.output = receive_output(sock, &err)) < 0 || run(&c, &err) < 0) {
-        send_text(sock, json_pack("{s:{s:s, s:o}}", "error", "kind", err_kind_name(err.kind), "message",
-                                  json_string_lossy(err.message, strlen(err.message))));
+        send_text(sock, json_from_err(&err));
         return 1;
     }
     sha256_hex(c.plain, plain);

@@ -164,8 +164,7 @@ static void *run_request(void *arg)
     if (ok)
         packet = json_pack("{s:o}", "ok", ok);
     else
-        packet = json_pack("{s:{s:s, s:i, s:o}}", "error", "kind", err_kind_name(err.kind), "errno",
-                           err.errnum, "message", json_string_lossy(err.message, strlen(err.message)));
+        packet = json_from_err(&err);
     text = json_text(packet);
     if (text)
         fd_send_message(q->reply, text, strlen(text), NULL, 0);

@@ -173,9 +173,6 @@ int unarchive(int input, int sock, pid_t parent)
         goto failed;
     return send_packet(&a, json_pack("{s:{}}", "end"), &err) < 0;
 failed:
-    send_packet(&a,
-                json_pack("{s:{s:s, s:o}}", "error", "kind", err_kind_name(err.kind), "message",
-                          json_string_lossy(err.message, strlen(err.message))),
-                NULL);
+    send_packet(&a, json_from_err(&err), NULL);
     return 1;
 }
