@@ -2,8 +2,6 @@
  * keg-layer packs; a thread waits for that while the caller reads. */
 #include "engine/commit.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,60 +9,29 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/container.h"
+#include "engine/fields.h"
 #include "engine/images_internal.h"
+#include "engine/merge_config.h"
+#include "engine/pipe_fill.h"
+#include "image/change.h"
 #include "image/commit.h"
 #include "image/reference.h"
 #include "storage/storage.h"
 
 enum { PIECE = 256 * 1024 };
 
-typedef int (*pack_fn)(struct storage *s, const char *id, int out, struct storage_pack_result *ret,
-                       struct err *err);
-
 /* A tar in the making. */
 struct packing {
     struct storage *storage;
     const char *id;
-    pack_fn pack;
-    int in, out; /* the pipe: ours to read, the packer's to write */
-    pthread_t thread;
-    int result;
-    struct err err;
+    int (*pack)(struct storage *s, const char *id, int out, struct storage_pack_result *ret, struct err *err);
 };
 
-static void *pack_thread(void *arg)
+static int pack(void *arg, int *out, struct err *err)
 {
     struct packing *p = arg;
 
-    p->result = p->pack(p->storage, p->id, p->out, NULL, &p->err);
-    close_fd(&p->out); /* the reader's end of file */
-    return NULL;
-}
-
-static int packing_start(struct packing *p, struct engine *e, const char *id, pack_fn pack, struct err *err)
-{
-    int ends[2], r;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_errno(err, errno, "make a pipe");
-    *p = (struct packing){.storage = e->storage, .id = id, .pack = pack, .in = ends[0], .out = ends[1]};
-    r = pthread_create(&p->thread, NULL, pack_thread, p);
-    if (r != 0) {
-        close_fd(&p->in);
-        close_fd(&p->out);
-        return err_errno(err, r, "start a thread");
-    }
-    return 0;
-}
-
-/* Its own failure counts for more than the reader's, which only saw the stream end early. */
-static int packing_end(struct packing *p, int reader_result, struct err *err)
-{
-    close_fd(&p->in); /* a packer that still writes sees that nobody reads */
-    pthread_join(p->thread, NULL);
-    if (p->result < 0 && (reader_result == 0 || p->err.kind != ERR_CANCELLED))
-        return err_pass(err, &p->err);
-    return reader_result;
+    return p->pack(p->storage, p->id, *out, NULL, err);
 }
 
 /* ---- export ---- */
@@ -84,11 +51,13 @@ int engine_container_export(struct engine *e, const char *ref, const struct engi
                             struct err *err)
 {
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
-    struct packing p;
+    struct packing packing = {.storage = e->storage, .pack = storage_container_export};
+    struct pipe_fill p;
 
-    if (!c || packing_start(&p, e, c->id, storage_container_export, err) < 0)
+    if (!c)
         return -1;
-    if (packing_end(&p, pump(p.in, sink, err), err) < 0)
+    packing.id = c->id;
+    if (pipe_fill_start(&p, pack, &packing, err) < 0 || pipe_fill_end(&p, pump(p.in, sink, err), err) < 0)
         return -1;
     container_event(c, "export", NULL);
     return 0;
@@ -96,19 +65,23 @@ int engine_container_export(struct engine *e, const char *ref, const struct engi
 
 /* ---- commit ---- */
 
-/* What the caller gives goes before what the container has. The caller frees. */
-static json_t *merge_config(struct container *c, const json_t *given)
+/* The new image's Config: what the caller gives, or without that the container's, with the changes; completed by the
+ * container's. A new reference, or NULL. */
+static json_t *compose_config(struct container *c, const struct engine_commit_options *o, struct err *err)
 {
     _cleanup_snapshot_ struct container_snapshot s = {0};
-    json_t *merged, *value;
-    const char *key;
+    json_t *config;
 
     container_snapshot(c, &s);
-    merged = json_deep_copy(s.config);
-    json_object_foreach ((json_t *)given, key, value)
-        if (!json_is_null(value) && !(json_is_string(value) && !*json_string_value(value)))
-            json_object_set(merged, key, value);
-    return merged;
+    config = json_object_size(o->config) ? fields_compact(config_fields, o->config, "the config", err)
+                                         : json_deep_copy(s.config);
+    if (config && image_change_apply(config, o->changes, err) < 0) {
+        json_decref(config);
+        return NULL;
+    }
+    if (config)
+        merge_config(config, s.config);
+    return config;
 }
 
 static char *command_text(const json_t *config)
@@ -133,11 +106,12 @@ static int commit_run(struct engine *e, struct container *c, const struct image_
                       struct image *image, struct err *err)
 {
     struct image_lease *lease = image_lease_new(e->image_store);
-    struct packing p;
-    int r = packing_start(&p, e, c->id, storage_container_pack, err);
+    struct packing packing = {.storage = e->storage, .id = c->id, .pack = storage_container_pack};
+    struct pipe_fill p;
+    int r = pipe_fill_start(&p, pack, &packing, err);
 
     if (r == 0)
-        r = packing_end(&p, image_commit(e->image_store, lease, p.in, o, image, err), err);
+        r = pipe_fill_end(&p, image_commit(e->image_store, lease, p.in, o, image, err), err);
     if (r == 0)
         r = images_record(e, image, 1, err);
     image_lease_free(lease); /* not before the record: it keeps sweeps away */
@@ -179,12 +153,14 @@ int engine_container_commit(struct engine *e, const char *ref, const struct engi
     _cleanup_json_ json_t *config = NULL;
     _cleanup_free_ char *created_by = NULL, *familiar = NULL;
     _cleanup_image_ struct image image = {0};
-    struct image_commit_options options = {.changes = o->changes, .author = o->author, .comment = o->comment};
+    struct image_commit_options options = {.author = o->author, .comment = o->comment};
     char manifest[DIGEST_SIZE];
 
     if (!c || commit_reference(o, &name, err) < 0 || find_manifest(e, c->image_id, manifest, err) < 0)
         return -1;
-    config = merge_config(c, o->config);
+    config = compose_config(c, o, err);
+    if (!config)
+        return -1;
     options.config = config;
     options.manifest = manifest;
     options.created_by = created_by = command_text(config);

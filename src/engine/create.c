@@ -17,6 +17,7 @@
 #include "engine/images.h"
 #include "engine/images_collect.h"
 #include "engine/kernel_limits.h"
+#include "engine/merge_config.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
 #include "engine/validate.h"
@@ -36,53 +37,6 @@ struct creation {
 
 /* ---- merging with the image ---- */
 
-/* {"a":…} over {"b":…}: the user's members win. */
-static void merge_object(json_t *config, const json_t *image, const char *key)
-{
-    json_t *own = json_object_get(config, key), *theirs = json_object_get(image, key);
-    if (!theirs)
-        return;
-    json_t *merged = json_copy(theirs);
-    json_object_update(merged, own);
-    json_object_set_new(config, key, merged);
-}
-
-static void merge_env(json_t *config, const json_t *image)
-{
-    const json_t *own = json_object_get(config, "Env"), *theirs = json_object_get(image, "Env");
-    json_t *merged = json_array(), *row;
-    size_t i;
-    json_array_foreach (own, i, row)
-        json_array_append(merged, row);
-    json_array_foreach (theirs, i, row) {
-        const char *text = json_string_value(row), *equals = strchr(text, '=');
-        size_t len = equals ? (size_t)(equals - text) : strlen(text), j;
-        const json_t *mine;
-        bool overridden = false;
-        json_array_foreach (own, j, mine) {
-            const char *m = json_string_value(mine);
-            overridden = overridden || (strncmp(m, text, len) == 0 && (m[len] == '=' || m[len] == '\0'));
-        }
-        if (!overridden && equals)
-            json_array_append(merged, row);
-    }
-    json_object_set_new(config, "Env", merged);
-}
-
-static void merge_program(json_t *config, const json_t *image)
-{
-    json_t *entrypoint = json_object_get(config, "Entrypoint");
-    if (json_array_size(entrypoint) == 0) {
-        if (json_array_size(json_object_get(config, "Cmd")) == 0 && json_object_get(image, "Cmd"))
-            json_object_set(config, "Cmd", json_object_get(image, "Cmd"));
-        if (!entrypoint && json_object_get(image, "Entrypoint"))
-            json_object_set(config, "Entrypoint", json_object_get(image, "Entrypoint"));
-    }
-    entrypoint = json_object_get(config, "Entrypoint");
-    if (json_array_size(entrypoint) == 1 && str_eq(json_string_value(json_array_get(entrypoint, 0)), ""))
-        json_object_del(config, "Entrypoint");
-}
-
 static void merge_health(struct creation *cr, const json_t *image)
 {
     const json_t *health = json_object_get(image, "Healthcheck");
@@ -95,19 +49,11 @@ static void merge_health(struct creation *cr, const json_t *image)
 
 static int merge_image(struct creation *cr)
 {
-    static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "Shell"};
     _cleanup_json_ json_t *image = fields_compact(config_fields, json_object_get(cr->image.config, "config"),
                                                   "the image's config", cr->err);
     if (!image)
         return -1;
-    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
-        if (!json_object_get(cr->config, plain[i]) && json_object_get(image, plain[i]))
-            json_object_set(cr->config, plain[i], json_object_get(image, plain[i]));
-    merge_object(cr->config, image, "Labels");
-    merge_object(cr->config, image, "ExposedPorts");
-    merge_object(cr->config, image, "Volumes");
-    merge_env(cr->config, image);
-    merge_program(cr->config, image);
+    merge_config(cr->config, image);
     merge_health(cr, image);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <regex.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 
@@ -116,4 +117,15 @@ int filters_bool(const json_t *filters, const char *key, bool otherwise, bool *r
     if (!value || str_to_bool(value, ret) == 0)
         return 0;
     return err_set(err, ERR_INVALID, "invalid filter '%s=[%s]'", key, value);
+}
+
+int filters_time(const json_t *filters, const char *key, bool *has, int64_t *ret, struct err *err)
+{
+    const char *text = filters_value(filters, key, 0);
+
+    *has = text != NULL;
+    *ret = 0;
+    if (text && clock_parse_since(text, clock_now(), ret) < 0)
+        return err_set(err, ERR_INVALID, "failed to parse value as time or duration: \"%s\"", text);
+    return 0;
 }

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -25,5 +26,7 @@ bool filters_match_text(const json_t *filters, const char *key, const char *valu
 bool filters_match_labels(const json_t *filters, const char *key, const json_t *labels);
 /* A boolean filter ("dangling"): absent gives `otherwise`. ERR_INVALID: "invalid filter 'dangling=[x]'". */
 int filters_bool(const json_t *filters, const char *key, bool otherwise, bool *ret, struct err *err);
+/* A moment, or a duration before now ("until"): *has is false when absent. ERR_INVALID in Docker's words. */
+int filters_time(const json_t *filters, const char *key, bool *has, int64_t *ret, struct err *err);
 
 #endif

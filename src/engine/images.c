@@ -152,6 +152,7 @@ static json_t *images_row(struct engine *e, const struct image *image, const jso
 
     json_set_str(row, "Manifest", image->manifest);
     json_set_str(row, "Index", image->index);
+    json_set_str(row, "Parent", image->parent[0] ? image->parent : json_str_or(old, "Parent", ""));
     json_set_str(row, "MediaType", image->media_type);
     json_object_set_new(row, "Blobs", images_blobs_json(image, old));
     json_object_set_new(row, "Layers", json_from_strv(image->layers));
@@ -250,6 +251,8 @@ static int images_not_found(const char *ref, struct err *err)
 
     if (!digest_valid(ref) && reference_parse_tagged(ref, &parsed, NULL) == 0)
         familiar = reference_familiar(&parsed);
+    if (digest_hex_valid(ref))
+        return err_set(err, ERR_NOT_FOUND, "No such image: " DIGEST_PREFIX "%s", ref);
     return err_set(err, ERR_NOT_FOUND, "No such image: %s", familiar ? familiar : ref);
 }
 
@@ -323,7 +326,7 @@ int images_match(struct engine *e, const char *ref, struct images_match *ret, st
 
 int images_check_platform(const char *ref, const char *wanted, const json_t *row, struct err *err)
 {
-    char want_text[PLATFORM_TEXT_SIZE], have_text[PLATFORM_TEXT_SIZE];
+    char have_text[PLATFORM_TEXT_SIZE];
     struct platform want, have;
 
     if (str_empty(wanted))
@@ -333,12 +336,11 @@ int images_check_platform(const char *ref, const char *wanted, const json_t *row
     platform_from_json(json_object_get(row, "Platform"), &have);
     if (platform_match(&want, &have))
         return 0;
-    platform_format(&want, want_text);
     platform_format(&have, have_text);
     return err_set(
         err, ERR_NOT_FOUND,
         "image with reference %s was found but its platform (%s) does not match the specified platform (%s)",
-        ref, have_text, want_text);
+        ref, have_text, wanted);
 }
 
 int engine_image_find(struct engine *e, const char *ref, const char *platform, struct engine_image *ret,

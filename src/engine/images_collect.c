@@ -114,27 +114,6 @@ static bool is_kept(struct engine *e, const struct images_collect *c, const char
     return false;
 }
 
-struct container_image {
-    const char *id;
-    bool found;
-};
-
-static int is_image_of(void *arg, const struct container_brief *c)
-{
-    struct container_image *image = arg;
-
-    image->found = image->found || str_eq(c->image_id, image->id);
-    return image->found;
-}
-
-static bool is_used(struct engine *e, const char *id)
-{
-    struct container_image image = {.id = id};
-
-    engine_containers_each(e, is_image_of, &image);
-    return image.found;
-}
-
 /* The one that has been idle the longest. False: none may go. */
 static bool find_oldest(struct engine *e, const struct images_collect *c, char ret[DIGEST_SIZE])
 {
@@ -148,7 +127,7 @@ static bool find_oldest(struct engine *e, const struct images_collect *c, char r
         int64_t used = last_used(row);
 
         if (json_bool_or(row, "Orphan", false) || now - used < c->min_age || (found && used >= oldest) ||
-            is_kept(e, c, id) || is_used(e, id))
+            is_kept(e, c, id) || images_in_use(e, id))
             continue;
         found = true;
         oldest = used;

@@ -1,12 +1,8 @@
 /* docker import: an archive, sent along or found at a URL, becomes an image. */
-#include <fcntl.h>
-#include <pthread.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/images_internal.h"
+#include "engine/pipe_fill.h"
 #include "engine/transfer.h"
 #include "image/archive.h"
 #include "image/reference.h"
@@ -16,45 +12,13 @@
 struct download {
     struct image_remote remote;
     const char *url;
-    int out;
-    pthread_t thread;
-    int result;
-    struct err err;
 };
 
-static void *download_thread(void *arg)
+static int download(void *arg, int *out, struct err *err)
 {
     struct download *d = arg;
 
-    d->result = image_remote_download(&d->remote, d->url, &d->out, &d->err);
-    return NULL;
-}
-
-/* Returns the end to read from. */
-static int download_start(struct download *d, const char *url, const struct image_remote *remote,
-                          struct err *err)
-{
-    int ends[2], r;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_errno(err, errno, "make a pipe");
-    *d = (struct download){.remote = *remote, .url = url, .out = ends[1]};
-    r = pthread_create(&d->thread, NULL, download_thread, d);
-    if (r == 0)
-        return ends[0];
-    close_fd(&ends[0]);
-    close_fd(&ends[1]);
-    return err_errno(err, r, "start a thread");
-}
-
-/* Its failure counts for more than the reader's, which only saw the stream end early. */
-static int download_end(struct download *d, int *fd, int reader_result, struct err *err)
-{
-    close_fd(fd);
-    pthread_join(d->thread, NULL);
-    if (d->result < 0 && (reader_result == 0 || d->err.kind != ERR_CANCELLED))
-        return err_pass(err, &d->err);
-    return reader_result;
+    return image_remote_download(&d->remote, d->url, out, err);
 }
 
 /* From the descriptor, or from the URL when there is one. */
@@ -63,18 +27,16 @@ static int import_read(struct engine *e, struct image_lease *lease, int fd,
                        struct err *err)
 {
     const struct image_listener listener = {.gone = transfer_gone, .arg = t};
-    const struct image_remote remote = {.store = e->image_store, .listener = &listener};
+    struct download d = {.remote = {.store = e->image_store, .listener = &listener}, .url = o->source};
     _cleanup_free_ char *status = o->source ? xasprintf("Downloading from %s", o->source) : NULL;
-    struct download d;
-    int input;
+    struct pipe_fill p;
 
     if (!o->source)
         return image_import(e->image_store, lease, fd, o, image, err);
     transfer_say(t, "status", status);
-    input = download_start(&d, o->source, &remote, err);
-    if (input < 0)
+    if (pipe_fill_start(&p, download, &d, err) < 0)
         return -1;
-    return download_end(&d, &input, image_import(e->image_store, lease, input, o, image, err), err);
+    return pipe_fill_end(&p, image_import(e->image_store, lease, p.in, o, image, err), err);
 }
 
 static int import_run(struct engine *e, int fd, const struct image_import_options *o, struct transfer *t,

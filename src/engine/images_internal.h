@@ -2,7 +2,7 @@
  * disk.
  *
  * rows:  {"sha256:…":
- * {"Manifest","Index","MediaType","Blobs":[…],"Layers":[…],"Size","Created","Platform","Labels",
+ * {"Manifest","Index","Parent","MediaType","Blobs":[…],"Layers":[…],"Size","Created","Platform","Labels",
  *        "LastTagTime","LastUsed","Orphan"}}       Orphan: removed by force while a container stands on it; kept out of
  * sight until no container does names: {"docker.io/library/busybox:latest": {"Image":"sha256:…"},
  * "…@sha256:…": …}
@@ -66,6 +66,9 @@ int images_read(struct engine *e, const char *ref, const char *platform, char re
  * one, and 1 is returned: a sweep has something to do. 0, -1. Without the lock. */
 int images_compress(struct engine *e, struct image_lease *lease, const char *id, char manifest[DIGEST_SIZE],
                     const struct image_listener *listener, struct err *err);
+
+/* Whether a container stands on it. */
+bool images_in_use(struct engine *e, const char *id);
 
 /* Removes blobs and layers that nothing refers to; without the lock. removed may be NULL. */
 int images_sweep(struct engine *e,

@@ -15,7 +15,7 @@ struct list_context {
     struct engine *e;
     const struct engine_image_list_options *options;
     int64_t before, since, until; /* ns of creation; 0: any */
-    bool dangling, dangling_asked;
+    bool has_until, dangling, dangling_asked;
     json_t *used; /* {image id: how many containers} */
 };
 
@@ -45,20 +45,38 @@ static int list_creation_of(struct engine *e, const json_t *filters, const char 
     return 0;
 }
 
+/* Every bracket is closed, every backslash has something behind it. */
+static bool list_pattern_valid(const char *pattern)
+{
+    bool open = false;
+
+    for (; *pattern; pattern++) {
+        if (*pattern == '\\' && !*++pattern)
+            return false;
+        if (*pattern == '[')
+            open = true;
+        else if (*pattern == ']')
+            open = false;
+    }
+    return !open;
+}
+
 static int list_prepare(struct list_context *c, struct err *err)
 {
     static const char *const allowed[] = {"dangling", "label", "before", "since", "reference", "until", NULL};
     const json_t *filters = c->options->filters;
-    const char *until = filters_value(filters, "until", 0);
+    const char *pattern;
 
     if (filters_check(filters, allowed, err) < 0 ||
         filters_bool(filters, "dangling", false, &c->dangling, err) < 0 ||
         list_creation_of(c->e, filters, "before", &c->before, err) < 0 ||
-        list_creation_of(c->e, filters, "since", &c->since, err) < 0)
+        list_creation_of(c->e, filters, "since", &c->since, err) < 0 ||
+        filters_time(filters, "until", &c->has_until, &c->until, err) < 0)
         return -1;
+    for (size_t i = 0; (pattern = filters_value(filters, "reference", i)); i++)
+        if (!list_pattern_valid(pattern))
+            return err_set(err, ERR_INVALID, "syntax error in pattern");
     c->dangling_asked = filters_has(filters, "dangling");
-    if (until && clock_parse_since(until, clock_now(), &c->until) < 0)
-        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
     return 0;
 }
 
@@ -103,7 +121,7 @@ static bool list_row_matches(const struct list_context *c, const json_t *row, bo
 
     return !(json_bool_or(row, "Orphan", false) || (c->dangling_asked && dangling != c->dangling) ||
              (c->before && created >= c->before) || (c->since && created <= c->since) ||
-             (c->until && created >= c->until)) &&
+             (c->has_until && created >= c->until)) &&
            filters_match_labels(c->options->filters, "label", json_object_get(row, "Labels"));
 }
 
@@ -174,6 +192,15 @@ static void list_add_manifests(struct engine *e, const char *id, const json_t *r
     json_object_set_new(item, "Manifests", manifests);
 }
 
+/* The id of the image it was committed on, as long as that is here; else "". */
+static const char *list_parent(struct engine *e, const json_t *row)
+{
+    const char *parent = json_str_or(row, "Parent", "");
+    const json_t *its = json_object_get(e->images->rows, parent);
+
+    return its && !json_bool_or(its, "Orphan", false) ? parent : "";
+}
+
 static void list_add(const struct list_context *c, const char *id, const json_t *row, json_t *list)
 {
     char **tags = images_familiar_names(c->e, id, /* digests= */ false);
@@ -187,7 +214,7 @@ static void list_add(const struct list_context *c, const char *id, const json_t 
         json_set_int(item, "Created", json_int_or(row, "Created", 0) / CLOCK_NS_PER_S);
         json_set_str(item, "Id", id);
         json_object_set(item, "Labels", json_object_size(labels) ? labels : json_null());
-        json_set_str(item, "ParentId", "");
+        json_set_str(item, "ParentId", list_parent(c->e, row));
         json_object_set_new(item, "RepoDigests", json_from_strv(digests));
         json_object_set_new(item, "RepoTags", json_from_strv(tags));
         json_set_int(item, "SharedSize", c->options->shared_size ? list_shared_size(c->e, id, row) : -1);
@@ -261,6 +288,7 @@ int engine_image_inspect(struct engine *e, const char *ref, const struct engine_
     _cleanup_strv_ char **tags = NULL, **digests = NULL;
     char id[DIGEST_SIZE], tagged[CLOCK_TEXT_SIZE];
     _cleanup_json_ json_t *row = NULL;
+    _cleanup_free_ char *parent = NULL;
 
     if (images_read(e, ref, o->platform, id, &image, &config, err) < 0)
         return -1;
@@ -268,13 +296,34 @@ int engine_image_inspect(struct engine *e, const char *ref, const struct engine_
     tags = images_familiar_names(e, id, /* digests= */ false);
     digests = images_familiar_names(e, id, /* digests= */ true);
     row = json_incref(json_object_get(e->images->rows, id));
+    parent = xstrdup(list_parent(e, row));
     engine_images_unlock(e);
     clock_format(json_int_or(row, "LastTagTime", 0), tagged);
     *ret = image_inspect_json(&image, &config, tags, digests);
     json_object_set_new(*ret, "Metadata", json_pack("{s:s}", "LastTagTime", tagged));
+    json_set_str(*ret, "Parent", parent);
     if (o->manifests)
         list_add_manifests(e, id, row, *ret);
     return 0;
+}
+
+/* The newest entry is the image's, the next its parent's, and so on as far as they are here. With the lock held. */
+static void history_name(struct engine *e, json_t *rows, const char *id)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach (rows, i, entry) {
+        _cleanup_strv_ char **tags = NULL;
+
+        if (!*id)
+            break;
+        tags = images_familiar_names(e, id, /* digests= */ false);
+        json_set_str(entry, "Id", id);
+        if (tags)
+            json_object_set_new(entry, "Tags", json_from_strv(tags));
+        id = list_parent(e, json_object_get(e->images->rows, id));
+    }
 }
 
 int engine_image_history(struct engine *e, const char *ref, const char *platform, json_t **ret,
@@ -282,14 +331,13 @@ int engine_image_history(struct engine *e, const char *ref, const char *platform
 {
     _cleanup_image_config_ struct image_config config = {0};
     _cleanup_image_ struct image image = {0};
-    _cleanup_strv_ char **tags = NULL;
     char id[DIGEST_SIZE];
 
     if (images_read(e, ref, platform, id, &image, &config, err) < 0)
         return -1;
+    *ret = image_history_json(e->image_store, &config);
     engine_images_lock(e);
-    tags = images_familiar_names(e, id, /* digests= */ false);
+    history_name(e, *ret, id);
     engine_images_unlock(e);
-    *ret = image_history_json(e->image_store, &image, &config, tags);
     return 0;
 }

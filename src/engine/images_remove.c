@@ -80,6 +80,13 @@ static bool remove_is_used(const struct remove_use *use)
     return use->running[0] || use->stopped[0];
 }
 
+bool images_in_use(struct engine *e, const char *id)
+{
+    const struct remove_use use = remove_uses(e, id);
+
+    return remove_is_used(&use);
+}
+
 static int remove_conflict(const char *id, const char *can, const char *why, struct err *err)
 {
     return err_set(err, ERR_CONFLICT, "conflict: unable to delete %.*s (%s) - %s", SHORT_ID, digest_hex(id),
@@ -290,21 +297,19 @@ int engine_image_remove(struct engine *e, const char *ref, const struct engine_i
 
 struct prune {
     const json_t *filters;
-    bool dangling;
+    bool dangling, has_until;
     int64_t until;
 };
 
 static int prune_prepare(struct prune *p, const json_t *filters, struct err *err)
 {
     static const char *const allowed[] = {"dangling", "label", "label!", "until", NULL};
-    const char *until = filters_value(filters, "until", 0);
 
     *p = (struct prune){.filters = filters};
     if (filters_check(filters, allowed, err) < 0 ||
-        filters_bool(filters, "dangling", true, &p->dangling, err) < 0)
+        filters_bool(filters, "dangling", true, &p->dangling, err) < 0 ||
+        filters_time(filters, "until", &p->has_until, &p->until, err) < 0)
         return -1;
-    if (until && clock_parse_since(until, clock_now(), &p->until) < 0)
-        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
     return 0;
 }
 
@@ -312,10 +317,9 @@ static bool prune_wants(struct engine *e, const struct prune *p, const char *id,
 {
     _cleanup_strv_ char **tags = images_familiar_names(e, id, /* digests= */ false);
     const json_t *labels = json_object_get(row, "Labels");
-    struct remove_use use = remove_uses(e, id);
 
-    return !json_bool_or(row, "Orphan", false) && !(p->dangling && tags) && !remove_is_used(&use) &&
-           !(p->until && json_int_or(row, "Created", 0) >= p->until) &&
+    return !json_bool_or(row, "Orphan", false) && !(p->dangling && tags) && !images_in_use(e, id) &&
+           !(p->has_until && json_int_or(row, "Created", 0) >= p->until) &&
            filters_match_labels(p->filters, "label", labels) &&
            !(filters_has(p->filters, "label!") && filters_match_labels(p->filters, "label!", labels));
 }
@@ -373,12 +377,7 @@ static int sweep_orphans(struct engine *e, struct err *err)
 
     engine_images_lock(e);
     json_object_foreach (e->images->rows, id, row) {
-        struct remove_use use;
-
-        if (!json_bool_or(row, "Orphan", false) || !e->containers)
-            continue;
-        use = remove_uses(e, id);
-        if (remove_is_used(&use))
+        if (!json_bool_or(row, "Orphan", false) || !e->containers || images_in_use(e, id))
             continue;
         if (!change)
             change = images_change_new();

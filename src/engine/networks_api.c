@@ -328,15 +328,14 @@ static bool networks_prunes(struct engine *e, const struct network_entry *n, con
 int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
 {
     static const char *const allowed[] = {"label", "label!", "until", NULL};
-    const char *until = filters_value(filters, "until", 0);
     struct network_entry *next;
     json_t *deleted;
-    int64_t limit = 0;
+    int64_t limit;
+    bool until;
 
-    if (filters_check(filters, allowed, err) < 0)
+    if (filters_check(filters, allowed, err) < 0 ||
+        filters_time(filters, "until", &until, &limit, err) < 0)
         return -1;
-    if (until && clock_parse_since(until, clock_now(), &limit) < 0)
-        return err_set(err, ERR_INVALID, "invalid filter 'until=%s': it must be a time or a duration", until);
     deleted = json_array();
     pthread_mutex_lock(&e->networks->lock);
     for (struct network_entry *n = e->networks->first; n; n = next) {

@@ -349,7 +349,8 @@ static const struct {
     {"WORKDIR", change_workdir, false},
 };
 
-static int apply_one(json_t *config, const char *text, struct err *err)
+/* *command: whether one of these changes was CMD. */
+static int apply_one(json_t *config, const char *text, bool *command, struct err *err)
 {
     const char *word = skip_blanks(text);
     size_t len = strcspn(word, " \t\n");
@@ -362,6 +363,9 @@ static int apply_one(json_t *config, const char *text, struct err *err)
             continue;
         if (!*args && !instructions[i].may_be_empty)
             return err_set(err, ERR_INVALID, "%s requires at least one argument", instructions[i].name);
+        *command = *command || instructions[i].apply == change_cmd;
+        if (instructions[i].apply == change_entrypoint && !*command)
+            json_object_del(config, "Cmd"); /* it was meant for another program */
         return instructions[i].apply(config, args, err);
     }
     return err_set(err, ERR_INVALID, "%.*s is not a valid change command", (int)MIN_OF(len, 100U), word);
@@ -369,8 +373,10 @@ static int apply_one(json_t *config, const char *text, struct err *err)
 
 int image_change_apply(json_t *config, char *const *changes, struct err *err)
 {
+    bool command = false;
+
     for (; changes && *changes; changes++)
-        if (*skip_blanks(*changes) && apply_one(config, *changes, err) < 0)
+        if (*skip_blanks(*changes) && apply_one(config, *changes, &command, err) < 0)
             return -1;
     return 0;
 }

@@ -1,12 +1,12 @@
 /* Commit: the image's configuration with one layer, one piece of history and another Config. */
 #include "image/commit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "image/change.h"
 #include "image/layer_take.h"
 #include "image/store_internal.h"
 
@@ -74,10 +74,6 @@ static json_t *compose(const struct image_config *base, const struct image_commi
         err_set(err, ERR_INVALID, "author and comment must be valid UTF-8");
         return NULL;
     }
-    if (image_change_apply(config, o->changes, err) < 0) {
-        json_decref(entry);
-        return NULL;
-    }
     json_array_append_new(array_of(json, "history"), entry);
     json_set_str(json, "created", created);
     json_object_set(json, "config", config);
@@ -125,6 +121,7 @@ int image_commit(struct image_store *store, struct image_lease *lease, int fd,
     config = compose(&base, options, &layer, err);
     if (!config || create(store, lease, &manifest, &layer, config, ret, err) < 0)
         return -1;
+    snprintf(ret->parent, sizeof(ret->parent), "%s", manifest.config.digest);
     if (options->reference)
         strv_push_take(&ret->tags, reference_string(options->reference));
     return 0;

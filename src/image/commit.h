@@ -12,7 +12,6 @@ struct image_commit_options {
     const char *manifest;              /* digest of the manifest of the container's image */
     const json_t *config;              /* the new image's Config, Docker's names; only what belongs into an
                                           image is taken */
-    char *const *changes;              /* Dockerfile instructions; NULL: none */
     const char *author, *comment;      /* NULL: none */
     const char *created_by;            /* the command whose work this is */
 };

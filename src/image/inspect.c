@@ -103,11 +103,10 @@ static json_t *history_row(const json_t *entry, int64_t size)
     return row;
 }
 
-json_t *image_history_json(struct image_store *store, const struct image *image,
-                           const struct image_config *config, char *const *repo_tags)
+json_t *image_history_json(struct image_store *store, const struct image_config *config)
 {
     const json_t *history = json_object_get(config->json, "history"), *entry;
-    json_t *rows = json_array(), *newest;
+    json_t *rows = json_array();
     size_t next = 0, i;
 
     json_array_foreach (history, i, entry) {
@@ -119,12 +118,6 @@ json_t *image_history_json(struct image_store *store, const struct image *image,
     }
     for (; next < config->n_layers; next++) /* layers that the history doesn't tell of */
         json_array_insert_new(rows, 0, history_row(NULL, layer_size(store, config->chain_ids[next])));
-    newest = json_array_get(rows, 0);
-    if (newest) {
-        json_set_str(newest, "Id", image->id);
-        if (repo_tags && *repo_tags)
-            json_object_set_new(newest, "Tags", json_from_strv(repo_tags));
-    }
     return rows;
 }
 

@@ -167,7 +167,9 @@ static int check_name(const struct reference *ref, struct err *err)
     if (has_upper(ref->path))
         return err_set(err, ERR_INVALID, "invalid reference format: repository name (%s) must be lowercase",
                        ref->path);
-    if (!domain_valid(ref->domain) || !path_valid(ref->path))
+    /* "sub_domain.x/a" is a path of two to the grammar, and a domain to those who look for a dot */
+    if ((!domain_valid(ref->domain) && !component_valid(ref->domain, strlen(ref->domain))) ||
+        !path_valid(ref->path))
         return err_set(err, ERR_INVALID, "invalid reference format");
     if (strlen(ref->path) > NAME_MAX_LENGTH)
         return err_set(err, ERR_INVALID, "repository name must not be more than %d characters",

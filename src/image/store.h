@@ -68,6 +68,7 @@ struct image {
     char manifest[DIGEST_SIZE]; /* digest of the image's own manifest (in the blob store) */
     char index[DIGEST_SIZE];    /* digest of the index it was chosen from; "" when there was none */
     char *media_type;           /* of the manifest */
+    char parent[DIGEST_SIZE];   /* id of the image that it was committed on; "" */
     char **tags;                /* "docker.io/library/busybox:latest", normalised */
     char **repo_digests; /* "docker.io/library/busybox@sha256:…" (the index's digest where there is one) */
     char **blobs;        /* every blob's digest the image needs: index, manifest, config, layers */

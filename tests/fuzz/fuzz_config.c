@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (image_config_parse(data, size, &c, NULL) < 0)
         return 0;
     inspected = image_inspect_json(&image, &c, NULL, NULL);
-    history = image_history_json(&store, &image, &c, NULL);
+    history = image_history_json(&store, &c);
     if (json_array_size(history) < c.n_layers)
         abort(); /* each layer has a row */
     text = json_text(inspected);

@@ -34,7 +34,7 @@ setup() {
     # the layer holds what changed and no more
     keg save made:1 | tar -xO "blobs/sha256/$(keg save made:1 | tar -xO manifest.json | jq -r '.[0].Layers[-1]' | sed 's|.*/||')" | tar -t | sort >"$KEG_ROOT/names"
     cat "$KEG_ROOT/names"
-    ! grep -E '^(dev|proc|sys)/.|\.dockerenv|etc/(hosts|resolv.conf|hostname)$|vol/file' "$KEG_ROOT/names"
+    refute grep -E '^(dev|proc|sys)/.|\.dockerenv|etc/(hosts|resolv.conf|hostname)$|vol/file' "$KEG_ROOT/names"
     grep -q '^bin/.wh.vi$' "$KEG_ROOT/names"
     keg rm -v c1
 }
@@ -94,13 +94,33 @@ setup() {
     keg rm c6
 }
 
+@test "commit: environment, labels and ports of both; a new entrypoint doesn't take the old command" {
+    keg create --name c7 --network none -e KEPT=1 -e BOTH=container -l kept=1 --expose 80 busybox sleep 5
+    api POST '/v1.51/commit?container=c7&repo=both&tag=1&changes=ENV+NEW%3D1' -H 'Content-Type: application/json' \
+        -d '{"Env":["BOTH=given"],"Labels":{"given":"1"},"ExposedPorts":{"90/udp":{}}}' >/dev/null
+    keg inspect both:1 | jq -e '.[0].Config | .Cmd == ["sleep","5"] and .Labels == {"given":"1","kept":"1"} and
+        (.ExposedPorts | keys) == ["80/tcp","90/udp"] and .Env[:2] == ["BOTH=given","NEW=1"] and (.Env | index("KEPT=1"))
+        and (.Env | index("BOTH=container") | not)'
+    keg commit -c 'ENTRYPOINT ["/bin/echo"]' c7 entry:1
+    keg inspect entry:1 | jq -e '.[0].Config | .Entrypoint == ["/bin/echo"] and .Cmd == null'
+    keg commit -c 'CMD ["a"]' -c 'ENTRYPOINT ["/bin/echo"]' c7 entry:2
+    [ "$(keg run --rm --network none entry:2)" = a ]
+    run api POST '/v1.51/commit?container=c7' -H 'Content-Type: application/json' -d '{"Env":"no list"}'
+    [[ "$output" == *message* ]]
+    # what it stands on, as long as that is here
+    [ "$(keg image inspect -f '{{.Parent}}' entry:1)" = "$(keg image inspect -f '{{.Id}}' busybox)" ]
+    [ "$(keg history --no-trunc -q entry:1 | head -n 2)" = "$(keg image inspect -f '{{.Id}}' entry:1 busybox)" ]
+    keg rm c7
+    keg rmi both:1 entry:1 entry:2
+}
+
 @test "export: the whole tree as one archive, of a stopped and of a running container" {
     keg run --name e1 --network none -v "$KEG_ROOT/vol:/vol" busybox sh -c 'echo new >/etc/new; rm /bin/vi'
     keg export -o "$KEG_ROOT/e1.tar" e1
     tar -tf "$KEG_ROOT/e1.tar" >"$KEG_ROOT/names"
     grep -q '^etc/new$' "$KEG_ROOT/names"
     grep -q '^bin/busybox$' "$KEG_ROOT/names"
-    ! grep -qE '^bin/vi$|\.wh\.|^vol/.' "$KEG_ROOT/names"
+    refute grep -qE '^bin/vi$|\.wh\.|^vol/.' "$KEG_ROOT/names"
     [ "$(tar -xOf "$KEG_ROOT/e1.tar" etc/new)" = new ]
     # and it makes an image again
     keg import -c 'CMD ["cat","/etc/new"]' "$KEG_ROOT/e1.tar" back

@@ -206,7 +206,7 @@ static int show(struct tool *t, bool history, struct err *err)
     if (image_read(t->store, t->args[0], &image, err) < 0 ||
         image_read_config(t->store, image.id, &config, err) < 0)
         return -1;
-    print_json(history ? image_history_json(t->store, &image, &config, NULL)
+    print_json(history ? image_history_json(t->store, &config)
                        : image_inspect_json(&image, &config, NULL, NULL));
     return 0;
 }
