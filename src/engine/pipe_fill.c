@@ -35,10 +35,7 @@ int pipe_fill_end(struct pipe_fill *p, int reader_result, struct err *err)
 {
     close_fd(&p->in); /* who still writes sees that nobody reads */
     pthread_join(p->thread, NULL);
-    if (p->result < 0 && (reader_result == 0 || p->err.kind != ERR_CANCELLED)) {
-        if (err)
-            *err = p->err;
-        return -1;
-    }
+    if (p->result < 0 && (reader_result == 0 || p->err.kind != ERR_CANCELLED))
+        return err_pass(err, &p->err);
     return reader_result;
 }

@@ -115,7 +115,6 @@ static int descend(struct load *l, struct manifest *m, char digest[DIGEST_SIZE],
 {
     for (int depth = 0; m->kind == MANIFEST_INDEX; depth++) {
         _cleanup_manifest_ struct manifest index = *m;
-        struct err why = {0};
         size_t chosen;
 
         *m = (struct manifest){0};
@@ -123,11 +122,8 @@ static int descend(struct load *l, struct manifest *m, char digest[DIGEST_SIZE],
             return err_set(err, ERR_INVALID, "invalid archive: more than %d indexes inside each other",
                            MANIFEST_DEPTH_MAX);
         strv_push(indexes, digest);
-        if (manifest_choose(&index, &l->platform, &chosen, &why) < 0) {
-            if (l->only)
-                return 0;
-            return err_pass(err, &why);
-        }
+        if (manifest_choose(&index, &l->platform, &chosen, l->only ? NULL : err) < 0)
+            return l->only ? 0 : -1;
         if (read_manifest(l, &index.children[chosen].descriptor, m, err) < 0)
             return -1;
         snprintf(digest, DIGEST_SIZE, "%s", index.children[chosen].descriptor.digest);
