@@ -453,7 +453,7 @@ restart_kegd() {
     kill -KILL "$monitor"
     eventually sh -c '[ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://keg/containers/aa/json | jq -r .State.Status)" = exited ]'
     [ "$(field aa .State.ExitCode)" = 137 ]
-    refute kill -0 "$pid" 2>/dev/null
+    eventually refute kill -0 "$pid" # reaped by whom it was left to
     keg rm aa
     eventually is_clean
 }
