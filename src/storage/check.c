@@ -87,13 +87,12 @@ static int tree_digest(struct storage *s, const char *path, char ret[SHA256_HEX_
     return 0;
 }
 
-static int layer_digest(struct storage *s, const char *chain_id, char ret[SHA256_HEX_SIZE], struct err *err)
+static int layer_digest(struct storage *s, const struct storage_layer *layer, char ret[SHA256_HEX_SIZE],
+                        struct err *err)
 {
-    _cleanup_strv_ char **paths = NULL;
+    _cleanup_free_ char *path = layer_path(s, layer, err);
 
-    if (layer_stack_paths(s, chain_id, &paths, err) < 0)
-        return -1;
-    return tree_digest(s, paths[0], ret, err);
+    return path ? tree_digest(s, path, ret, err) : -1;
 }
 
 static int stage_digest(struct storage *s, const struct storage_stage *stage, char ret[SHA256_HEX_SIZE],
@@ -127,7 +126,7 @@ int storage_layer_verify(struct storage *s, const char *chain_id, int archive, s
     if (storage_layer_get(s, chain_id, &layer, err) < 0 ||
         unpack_again(s, &layer, archive, &stage, err) < 0 || stage_digest(s, stage, expected, err) < 0)
         return -1;
-    if (layer_digest(s, chain_id, found, &ret->why) < 0)
+    if (layer_digest(s, &layer, found, &ret->why) < 0)
         ; /* what can't be read is as good as wrong */
     else if (!str_eq(expected, found))
         err_set(&ret->why, ERR_SYSTEM, "its tree isn't what its archive holds");
@@ -174,6 +173,8 @@ int storage_layer_replace(struct storage *s, const char *chain_id, struct storag
                        RENAME_EXCHANGE) < 0)
         r = err_errno(err, errno, "cannot replace layer %s", chain_id);
     pthread_mutex_unlock(&s->lock);
+    if (r == 0)
+        layer_forget_derived(s, chain_id);
     if (r == 0 && fsync(s->layers_fd) < 0)
         r = err_errno(err, errno, "cannot sync %s", s->layers);
     return r; /* what has the stage's name now goes */

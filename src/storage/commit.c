@@ -211,7 +211,7 @@ static int commit_prepared(struct storage *s, struct storage_commit *rows, struc
     return r;
 }
 
-int storage_commit(struct storage *s, struct storage_commit *rows, size_t n, struct err *err)
+static int commit_batch(struct storage *s, struct storage_commit *rows, size_t n, struct err *err)
 {
     _cleanup_free_ struct storage_layer *layers = xcalloc(n + 1, sizeof(*layers));
     size_t staged = 0;
@@ -221,8 +221,15 @@ int storage_commit(struct storage *s, struct storage_commit *rows, size_t n, str
         r = prepare(s, rows, i, &layers[i], err);
         staged += rows[i].stage != NULL;
     }
-    if (r == 0 && staged > 0)
-        r = commit_prepared(s, rows, layers, n, err);
+    return r == 0 && staged > 0 ? commit_prepared(s, rows, layers, n, err) : r;
+}
+
+int storage_commit(struct storage *s, struct storage_commit *rows, size_t n, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i += COMMIT_MAX)
+        r = commit_batch(s, rows + i, MIN_OF(n - i, (size_t)COMMIT_MAX), err);
     for (size_t i = 0; i < n; i++)
         storage_stage_discard(
             take_ptr(&rows[i].stage)); /* a named one's directory isn't under that name any more */

@@ -5,6 +5,9 @@
  * exported and looked into through LAYER/diff. A driver may keep it in another form as long as it shows it there
  * (erofs: an image that is mounted), and may derive more from it (btrfs: LAYER/tree, a subvolume of the merged tree).
  *
+ * With any driver, a layer that carries hundreds of others has LAYER/flat too, when it was needed: the merged tree up to it,
+ * since the kernel merges no more than 500 (layer.c).
+ *
  * Containers are of two kinds:
  *   layered  CONTAINER/upper and CONTAINER/work, an overlay over the layers, which the runtime mounts
  *   whole    CONTAINER/root, one tree of its own that holds everything

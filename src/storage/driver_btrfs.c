@@ -97,13 +97,7 @@ static int derive(struct storage *s, int dir, const char *path, const char *name
     if (r < 0)
         return err_errno(err, r, "cannot make a subvolume in %s", path);
     strv_push(&paths, over);
-    r = whole_copy(s, &paths, dir, staging, err);
-    if (r == 0 && renameat2(dir, staging, dir, name, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (r == 0 && errno != EEXIST) /* EEXIST: another thread was faster */
-        r = err_errno(err, errno, "cannot name %s/%s", path, name);
-    btrfs_remove(dir, staging, NULL);
-    return r;
+    return whole_name(s, dir, staging, name, whole_copy(s, &paths, dir, staging, err), err);
 }
 
 /* Makes LAYER/<name>, if it isn't there. */
@@ -122,17 +116,18 @@ static int ensure(struct storage *s, const char *layer, const char *name, const 
 /* The trees of the stack that are missing, from the lowest on. *ret: that of `top`, NULL for the empty image. */
 static int ensure_trees(struct storage *s, const char *top, char **ret, struct err *err)
 {
-    _cleanup_strv_ char **diffs = NULL;
+    _cleanup_free_ struct storage_layer *layers = NULL;
     _cleanup_free_ char *below = NULL;
-    int r = layer_stack_paths(s, top, &diffs, err);
+    size_t n = 0;
+    int r = layer_stack(s, top, &layers, &n, err);
 
-    for (size_t i = strv_len(diffs); i-- > 0 && r == 0;) {
-        _cleanup_free_ char *layer = xstrndup(diffs[i], strlen(diffs[i]) - strlen("/diff"));
-        const char *hex = strrchr(layer, '/') + 1;
+    for (size_t i = n; i-- > 0 && r == 0;) {
+        const char *hex = storage_digest_hex(layers[i].chain_id, NULL);
+        _cleanup_free_ char *diff = layer_path(s, &layers[i], err);
 
-        r = ensure(s, hex, "tree", below, diffs[i], err);
+        r = diff ? ensure(s, hex, "tree", below, diff, err) : -1;
         free(below);
-        below = xasprintf("%s/tree", layer);
+        below = xasprintf("%s/%s/tree", s->layers, hex);
     }
     *ret = take_ptr(&below);
     return r;

@@ -31,7 +31,13 @@ struct storage {
 #define EMPTY_DIRS     ".empty"   /* two empty directories, "1" and "2": overlay wants at least two layers */
 #define SCRATCH_DIR    ".scratch" /* stands for the layer below containers of an empty image */
 
-enum { NAME_SIZE = 80 };
+#define FLAT_TREE "flat"
+
+enum {
+    NAME_SIZE = 80,
+    STACK_MAX = 380, /* with as many as COMMIT_MAX stages on top it fits */
+    COMMIT_MAX = 100,
+};
 
 /* A new name with that prefix. */
 void storage_random_name(char ret[NAME_SIZE], const char *prefix);
@@ -44,6 +50,8 @@ const char *storage_digest_hex(const char *digest, struct err *err);
 
 struct storage_layer *layer_find(struct storage *s, const char *chain_id);
 void layer_index_add(struct storage *s, const struct storage_layer *layer);
+/* A layer has another tree now: what was derived from it and from those that stand on it goes. The lock isn't held. */
+void layer_forget_derived(struct storage *s, const char *chain_id);
 /* Reads DATA/layers into the index. */
 int layer_load_all(struct storage *s, struct err *err);
 /* Appends two empty trees to a stack, so that it can be mounted read-only whatever is in it. */
@@ -53,7 +61,13 @@ void layer_add_empty(struct storage *s, char ***paths);
 
 /* The name below DATA/layers of what containers on the image layer `top` ("" or NULL: none) stand on. */
 const char *storage_base_name(const char *top);
-/* The directories of a stack's trees, topmost first, appended to *paths; chain_id "" is no layer. */
+/* Copies of the layers from chain_id down, topmost first, which the caller frees. */
+int layer_stack(struct storage *s, const char *chain_id, struct storage_layer **ret, size_t *ret_n,
+                struct err *err);
+/* The directory LAYER/diff of one layer, shown; the caller frees. NULL on failure. */
+char *layer_path(struct storage *s, const struct storage_layer *layer, struct err *err);
+/* The directories of a stack's trees, topmost first, appended to *paths; chain_id "" is no layer. The kernel merges no more
+ * than 500: from STACK_MAX on, the lower ones are one tree that has been merged before (LAYER/flat). */
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err);
 
 /* ---- The worker (worker.c) ---- */

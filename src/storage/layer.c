@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "storage/internal.h"
 #include "storage/layer_json.h"
+#include "storage/whole.h"
 
 int storage_chain_id(const char *parent, const char *diff_id, char ret[STORAGE_DIGEST_SIZE], struct err *err)
 {
@@ -136,20 +137,35 @@ void layer_add_empty(struct storage *s, char ***paths)
     strv_push_take(paths, xasprintf("%s/%s/2", s->layers, EMPTY_DIRS));
 }
 
-/* Copies the layers from chain_id down, topmost first, to *ret. */
-static int stack_layers(struct storage *s, const char *chain_id, struct storage_layer **ret, size_t *ret_n,
-                        struct err *err)
+int layer_stack(struct storage *s, const char *chain_id, struct storage_layer **ret, size_t *ret_n,
+                struct err *err)
 {
+    _cleanup_free_ struct storage_layer *layers = NULL;
+    size_t n = 0;
+
+    pthread_mutex_lock(&s->lock);
     while (!str_empty(chain_id)) {
         const struct storage_layer *layer = layer_find(s, chain_id);
 
-        if (!layer)
+        if (!layer) {
+            pthread_mutex_unlock(&s->lock);
             return no_such_layer(chain_id, err);
-        *ret = xreallocarray(*ret, *ret_n + 1, sizeof(**ret));
-        (*ret)[(*ret_n)++] = *layer;
+        }
+        layers = xreallocarray(layers, n + 1, sizeof(*layers));
+        layers[n++] = *layer;
         chain_id = layer->parent;
     }
+    pthread_mutex_unlock(&s->lock);
+    *ret = take_ptr(&layers);
+    *ret_n = n;
     return 0;
+}
+
+char *layer_path(struct storage *s, const struct storage_layer *layer, struct err *err)
+{
+    if (s->driver->layer_show && s->driver->layer_show(s, layer, err) < 0)
+        return NULL;
+    return xasprintf("%s/%s/diff", s->layers, storage_digest_hex(layer->chain_id, NULL));
 }
 
 const char *storage_base_name(const char *top)
@@ -157,21 +173,37 @@ const char *storage_base_name(const char *top)
     return str_empty(top) ? SCRATCH_DIR : storage_digest_hex(top, NULL);
 }
 
+/* Appends the merged tree of the layer and all below it, made if it isn't there. */
+static int add_flat(struct storage *s, const struct storage_layer *layer, char ***paths, struct err *err)
+{
+    _cleanup_free_ char *dir = xasprintf("%s/%s", s->layers, storage_digest_hex(layer->chain_id, NULL));
+    _cleanup_strv_ char **below = NULL;
+    _cleanup_free_ char *flat = xasprintf("%s/" FLAT_TREE, dir);
+
+    if (access(flat, F_OK) < 0 && (layer_stack_paths(s, layer->chain_id, &below, err) < 0 ||
+                                   whole_make(s, dir, FLAT_TREE, &below, err) < 0))
+        return err_wrap(err, "cannot merge the lower layers of an image with more than %d", STACK_MAX);
+    strv_push_take(paths, take_ptr(&flat));
+    return 0;
+}
+
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err)
 {
     _cleanup_free_ struct storage_layer *layers = NULL;
-    size_t n = 0;
-    int r;
+    size_t n = 0, above;
 
-    pthread_mutex_lock(&s->lock);
-    r = stack_layers(s, chain_id, &layers, &n, err);
-    pthread_mutex_unlock(&s->lock);
-    for (size_t i = 0; i < n && r == 0; i++) {
-        strv_push_take(paths,
-                       xasprintf("%s/%s/diff", s->layers, storage_digest_hex(layers[i].chain_id, NULL)));
-        r = s->driver->layer_show ? s->driver->layer_show(s, &layers[i], err) : 0;
+    if (layer_stack(s, chain_id, &layers, &n, err) < 0)
+        return -1;
+    above = n > 0 ? (n - 1) % STACK_MAX + 1
+                  : 0; /* so that images with the same lower layers share the merged tree */
+    for (size_t i = 0; i < above; i++) {
+        char *path = layer_path(s, &layers[i], err);
+
+        if (!path)
+            return -1;
+        strv_push_take(paths, path);
     }
-    return r;
+    return n > above ? add_flat(s, &layers[above], paths, err) : 0;
 }
 
 int storage_layer_rootfs(struct storage *s, const char *chain_id, struct storage_rootfs *ret, struct err *err)
@@ -209,6 +241,32 @@ static int unname(struct storage *s, const char *chain_id, const char *trash, st
         return err_errno(err, errno, "cannot remove layer %s", chain_id);
     layer_index_remove(s, layer);
     return 0;
+}
+
+/* Whether `below` is in the stack of the layer. The lock is held. */
+static bool stands_on(struct storage *s, const struct storage_layer *layer, const char *below)
+{
+    while (layer && !str_eq(layer->chain_id, below))
+        layer = layer_find(s, layer->parent);
+    return layer != NULL;
+}
+
+void layer_forget_derived(struct storage *s, const char *chain_id)
+{
+    static const char *const names[] = {FLAT_TREE, "tree", "base"};
+
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->n_layers; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(names) && stands_on(s, &s->index[i], chain_id); k++) {
+            _cleanup_free_ char *name =
+                xasprintf("%s/%s", storage_digest_hex(s->index[i].chain_id, NULL), names[k]);
+            char trash[NAME_SIZE];
+
+            storage_random_name(trash, TRASH_PREFIX);
+            if (renameat(s->layers_fd, name, s->layers_fd, trash) == 0)
+                storage_trash_add(s, trash);
+        }
+    pthread_mutex_unlock(&s->lock);
 }
 
 int storage_layer_remove(struct storage *s, const char *chain_id, struct err *err)

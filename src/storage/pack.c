@@ -59,11 +59,12 @@ static int export_merged(struct storage *s, char ***lower, bool whole, int out,
 int storage_layer_pack(struct storage *s, const char *chain_id, int out, struct storage_pack_result *ret,
                        struct err *err)
 {
-    _cleanup_strv_ char **paths = NULL;
+    _cleanup_free_ char *path = NULL;
+    struct storage_layer layer;
 
-    if (storage_layer_get(s, chain_id, NULL, err) < 0 || layer_stack_paths(s, chain_id, &paths, err) < 0)
+    if (storage_layer_get(s, chain_id, &layer, err) < 0 || !(path = layer_path(s, &layer, err)))
         return -1;
-    return pack_directory(s, AT_FDCWD, paths[0], out, ret, err);
+    return pack_directory(s, AT_FDCWD, path, out, ret, err);
 }
 
 int storage_container_export(struct storage *s, const char *id, int out, struct storage_pack_result *ret,

@@ -2,6 +2,7 @@
 #include "storage/whole.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,31 @@ int whole_copy(struct storage *s, char ***paths, int dir, const char *name, stru
     r = worker_run(s, &worker, &report, err);
     close_dirs(fds, worker.n_lower);
     return r;
+}
+
+int whole_name(struct storage *s, int dir, const char *staging, const char *name, int r, struct err *err)
+{
+    if (r == 0 && renameat2(dir, staging, dir, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (r == 0 && errno != EEXIST)
+        r = err_errno(err, errno, "cannot name a tree %s", name);
+    driver_remove(s->driver, dir, staging, NULL);
+    return r;
+}
+
+int whole_make(struct storage *s, const char *path, const char *name, char ***paths, struct err *err)
+{
+    _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char staging[NAME_SIZE];
+    int r;
+
+    if (dir < 0)
+        return err_errno(err, errno, "cannot open %s", path);
+    storage_random_name(staging, STAGING_PREFIX);
+    r = whole_copy(s, paths, dir, staging, err);
+    if (r == 0 && syncfs(dir) < 0)
+        r = err_errno(err, errno, "cannot sync %s", path);
+    return whole_name(s, dir, staging, name, r, err);
 }
 
 static int origin_of(struct storage *s, const char *top, char ***paths, struct err *err)

@@ -66,6 +66,10 @@ tool() { # with the driver $d
     DRIVER=${DRIVER-$d} "$KEG_BUILD/tests/storage-tool" "$(data "$d")" "$KEG_BUILD/keg-layer" "$@"
 }
 
+tool_exec() { # the same, for the background: what is killed is the tool itself
+    DRIVER=$d exec "$KEG_BUILD/tests/storage-tool" "$(data "$d")" "$KEG_BUILD/keg-layer" "$@"
+}
+
 commit() { # PARENT FILE…: sets $chain, and $chains to all
     tool commit "$@" >"$T/commit" || { echo "$d: commit $*"; return 1; }
     chains=$(sed -n 's/^chain //p' "$T/commit")
@@ -251,18 +255,18 @@ same_diff() {
         top=$chain
         STAGE_ONLY=1 tool commit "$top" change.tar
         for delay in 0.01 0.03 0.06 0.1; do
-            tool commit "$top" change.tar again.tar step0.tar step1.tar >/dev/null 2>&1 &
+            tool_exec commit "$top" change.tar again.tar step0.tar step1.tar >/dev/null 2>&1 &
             sleep "$delay"
             kill -KILL $! 2>/dev/null || :
             wait $! 2>/dev/null || :
-            tool create k "$top" >/dev/null 2>&1 &
+            tool_exec create k "$top" >/dev/null 2>&1 &
             sleep "$delay"
             kill -KILL $! 2>/dev/null || :
             wait $! 2>/dev/null || :
             eventually tool delete k # what it had started may still be writing
         done
         commit "$top" change.tar again.tar
-        tool flat "$chain" >"$T/flat" 2>/dev/null
+        tool flat "$chain" >"$T/flat" 2>"$T/why" || { echo "$d"; cat "$T/why"; return 1; }
         same "$T/flat.all" "$T/flat"
         tool create k "$chain" >/dev/null
         [ "$(tool cat k etc/gone)" = back ]
