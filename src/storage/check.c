@@ -153,7 +153,7 @@ static int make_init(struct storage *s, const struct storage_stage *stage, const
     if (layer_stack_paths(s, layer->parent, &image.lower, err) < 0)
         return -1;
     dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name) : init_layer_make(dir, &image, err);
+    return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name) : init_layer_make(s, dir, &image, err);
 }
 
 int storage_layer_replace(struct storage *s, const char *chain_id, struct storage_stage **stage,

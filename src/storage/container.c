@@ -119,7 +119,7 @@ static int ensure_init(struct storage *s, const char *top, struct err *err)
     dir = openat(s->layers_fd, storage_base_name(top), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_errno(err, errno, "cannot open layer %s", top);
-    return init_layer_make(dir, &image, err);
+    return init_layer_make(s, dir, &image, err);
 }
 
 /* The merged root has the attributes of the writable layer's: they are the image's. */

@@ -87,17 +87,17 @@ static int derive(struct storage *s, int dir, const char *path, const char *name
 {
     _cleanup_close_ int source = from ? open(from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -EBADF;
     _cleanup_strv_ char **paths = NULL;
-    char staging[NAME_SIZE];
+    char made[NAME_SIZE];
     int r;
 
     if (from && source < 0)
         return err_errno(err, errno, "cannot open %s", from);
-    storage_random_name(staging, STAGING_PREFIX);
-    r = from ? subvolume_snapshot(source, dir, staging) : subvolume_create(dir, staging);
+    storage_random_name(made, MAKING_PREFIX);
+    r = from ? subvolume_snapshot(source, s->layers_fd, made) : subvolume_create(s->layers_fd, made);
     if (r < 0)
         return err_errno(err, r, "cannot make a subvolume in %s", path);
     strv_push(&paths, over);
-    return whole_name(s, dir, staging, name, whole_copy(s, &paths, dir, staging, err), err);
+    return whole_name(s, made, dir, name, whole_copy(s, &paths, s->layers_fd, made, err), err);
 }
 
 /* Makes LAYER/<name>, if it isn't there. */

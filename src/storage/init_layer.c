@@ -112,7 +112,7 @@ static int fill(int root, const struct storage_rootfs *image)
     return r == 0 && image->lower ? fix_directory(root, ".", image) : r;
 }
 
-int init_layer_make(int dir, const struct storage_rootfs *image, struct err *err)
+int init_layer_make(struct storage *s, int dir, const struct storage_rootfs *image, struct err *err)
 {
     char name[NAME_SIZE];
     _cleanup_close_ int root = -EBADF;
@@ -120,16 +120,16 @@ int init_layer_make(int dir, const struct storage_rootfs *image, struct err *err
 
     if (faccessat(dir, "init", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
-    storage_random_name(name, STAGING_PREFIX);
-    if (mkdirat(dir, name, 0755) < 0)
+    storage_random_name(name, MAKING_PREFIX);
+    if (mkdirat(s->layers_fd, name, 0755) < 0)
         r = -errno;
-    root = r < 0 ? -EBADF : openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    root = r < 0 ? -EBADF : openat(s->layers_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r == 0)
         r = root < 0 || fchmod(root, 0755) < 0 ? -errno : fill(root, image);
-    if (r == 0 && renameat2(dir, name, dir, "init", RENAME_NOREPLACE) == 0)
+    if (r == 0 && renameat2(s->layers_fd, name, dir, "init", RENAME_NOREPLACE) == 0)
         return 0;
     if (r == 0 && errno != EEXIST) /* EEXIST: another thread was faster */
         r = -errno;
-    tree_remove(dir, name);
+    tree_remove(s->layers_fd, name);
     return r < 0 ? err_errno(err, r, "cannot make the init layer") : 0;
 }

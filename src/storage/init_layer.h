@@ -6,6 +6,6 @@
 #include "storage/storage.h"
 
 /* Makes DIR/init for the image tree `image`, if it isn't there. DIR is a descriptor. */
-int init_layer_make(int dir, const struct storage_rootfs *image, struct err *err);
+int init_layer_make(struct storage *s, int dir, const struct storage_rootfs *image, struct err *err);
 
 #endif

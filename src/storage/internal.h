@@ -28,6 +28,7 @@ struct storage {
 
 #define STAGING_PREFIX ".staging-"
 #define TRASH_PREFIX   ".trash-"
+#define MAKING_PREFIX  ".making-" /* what will stand beside a layer's tree */
 #define EMPTY_DIRS     ".empty"   /* two empty directories, "1" and "2": overlay wants at least two layers */
 #define SCRATCH_DIR    ".scratch" /* stands for the layer below containers of an empty image */
 

@@ -83,7 +83,8 @@ static int sweep(struct storage *s, int dir, const char *path, struct trash *tra
         return -1;
     }
     while ((entry = readdir(d)))
-        if (!str_starts(entry->d_name, STAGING_PREFIX) && !str_starts(entry->d_name, TRASH_PREFIX))
+        if (!str_starts(entry->d_name, STAGING_PREFIX) && !str_starts(entry->d_name, TRASH_PREFIX) &&
+            !str_starts(entry->d_name, MAKING_PREFIX))
             continue;
         else if (trash)
             storage_trash_add(s, entry->d_name);

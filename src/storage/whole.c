@@ -44,29 +44,29 @@ int whole_copy(struct storage *s, char ***paths, int dir, const char *name, stru
     return r;
 }
 
-int whole_name(struct storage *s, int dir, const char *staging, const char *name, int r, struct err *err)
+int whole_name(struct storage *s, const char *made, int dir, const char *name, int r, struct err *err)
 {
-    if (r == 0 && renameat2(dir, staging, dir, name, RENAME_NOREPLACE) == 0)
+    if (r == 0 && renameat2(s->layers_fd, made, dir, name, RENAME_NOREPLACE) == 0)
         return 0;
     if (r == 0 && errno != EEXIST)
         r = err_errno(err, errno, "cannot name a tree %s", name);
-    driver_remove(s->driver, dir, staging, NULL);
+    driver_remove(s->driver, s->layers_fd, made, NULL);
     return r;
 }
 
 int whole_make(struct storage *s, const char *path, const char *name, char ***paths, struct err *err)
 {
     _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char staging[NAME_SIZE];
+    char made[NAME_SIZE];
     int r;
 
     if (dir < 0)
         return err_errno(err, errno, "cannot open %s", path);
-    storage_random_name(staging, STAGING_PREFIX);
-    r = whole_copy(s, paths, dir, staging, err);
+    storage_random_name(made, MAKING_PREFIX);
+    r = whole_copy(s, paths, s->layers_fd, made, err);
     if (r == 0 && syncfs(dir) < 0)
         r = err_errno(err, errno, "cannot sync %s", path);
-    return whole_name(s, dir, staging, name, r, err);
+    return whole_name(s, made, dir, name, r, err);
 }
 
 static int origin_of(struct storage *s, const char *top, char ***paths, struct err *err)

@@ -13,9 +13,9 @@ int whole_copy(struct storage *s, char ***paths, int dir, const char *name, stru
 /* Makes the tree `name` in the directory `dir` (below DATA/layers) as whole_copy() does, under another name first, and
  * synced: it is whole or not there. Another thread may make it too. */
 int whole_make(struct storage *s, const char *dir, const char *name, char ***paths, struct err *err);
-/* The end of that: the tree `staging` in the open directory becomes `name`, or goes: when it wasn't made (r < 0), or when
+/* The end of that: the tree `made` in DATA/layers becomes `name` in the open directory, or goes: when it wasn't made (r < 0), or when
  * somebody was faster. */
-int whole_name(struct storage *s, int dir, const char *staging, const char *name, int r, struct err *err);
+int whole_name(struct storage *s, const char *made, int dir, const char *name, int r, struct err *err);
 /* What the container's root has that its origin hasn't, and the other way round, as an OCI layer tar. out < 0: it is only
  * measured. *ret_changed (may be NULL): bytes of the files in it. */
 int whole_diff(struct storage *s, const char *id, const char *top, int out, struct storage_pack_result *ret,

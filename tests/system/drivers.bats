@@ -96,7 +96,7 @@ inside() { # ID COMMAND…
 # Nothing of a store that is closed stays mounted, and nothing stays half made.
 is_tidy() {
     [ "$(grep -c " $(data "$d")/" /proc/self/mountinfo)" = 0 ] || { grep " $(data "$d")/" /proc/self/mountinfo; return 1; }
-    [ -z "$(find "$(data "$d")/layers" "$(data "$d")/containers" -maxdepth 2 \( -name '.staging*' -o -name '.trash*' \) -print -quit)" ]
+    [ -z "$(find "$(data "$d")/layers" "$(data "$d")/containers" -maxdepth 2 \( -name '.staging*' -o -name '.trash*' -o -name '.making*' \) -print -quit)" ]
 }
 
 same() { # FILE-OF-OTHERS FILE: the first driver's is kept, all others' are compared with it
@@ -236,7 +236,7 @@ same_diff() {
         [ "$(tar -tf "$T/flat" | grep -c '^steps/.')" = 10 ]
         tool create c "$chain" >/dev/null
         [ "$(tool cat c last)" = $((LAYERS - 1)) ]
-        inside c sh -c 'echo mine >last; rm steps/120'
+        inside c sh -c 'echo mine >last; rm steps/'$((LAYERS - 5))
         [ "$(tool cat c last)" = mine ]
         tool delete c
         lowest=$(head -n 1 <<<"${all# }" | cut -d' ' -f1)
