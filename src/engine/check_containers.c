@@ -14,6 +14,8 @@
 #include "storage/storage.h"
 #include "volume/volume.h"
 
+enum { LEAVING_US = 10000, LEAVING_TRIES = 1000 };
+
 /* ---- those in the way ---- */
 
 static bool stands_on(struct engine *e, const struct container *c, const char *chain_id)
@@ -130,33 +132,61 @@ static bool has_row(struct engine *e, const char *id)
     return false;
 }
 
-/* Directories of DATA/containers that no container has. They are made after, and removed before its entry in the table. */
-static int check_container_directories(struct check *x, struct err *err)
+/* The names in DATA/containers that no container has: they are made after its entry in the table. NULL with err. */
+static DIR *list_strangers(struct check *x, const char *path, char ***ret, struct err *err)
 {
-    _cleanup_free_ char *path = path_join(x->e->options.data_root, "containers");
     DIR *dir = opendir(path);
     struct dirent *entry;
 
-    if (!dir)
-        return err_errno(err, errno, "cannot list %s", path);
-    while ((entry = readdir(dir))) {
-        _cleanup_free_ char *name = xasprintf("containers/%s", entry->d_name);
-        struct err why = {0};
-        json_t *finding;
-        int r;
-
-        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") || has_row(x->e, entry->d_name) ||
-            faccessat(dirfd(dir), entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        finding = check_found(x, "directory", "orphaned", name, NULL, NULL);
-        if (!x->o->repair)
-            continue;
-        (void)storage_container_remove(x->e->storage, entry->d_name, NULL);
-        r = path_remove_all(dirfd(dir), entry->d_name);
-        if (r < 0)
-            err_errno(&why, r, "cannot remove it");
-        check_repaired(finding, r, &why);
+    if (!dir) {
+        err_errno(err, errno, "cannot list %s", path);
+        return NULL;
     }
+    while ((entry = readdir(dir)))
+        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..") && !has_row(x->e, entry->d_name))
+            strv_push(ret, entry->d_name);
+    return dir;
+}
+
+/* Until every container of --rm that was on its way out by now has gone. False: there is always one. */
+static bool wait_for_leaving(const struct engine *e)
+{
+    for (int i = 0; e->leaving > 0; i++) {
+        if (i == LEAVING_TRIES || e->closing)
+            return false;
+        usleep(LEAVING_US);
+    }
+    return true;
+}
+
+static void found_directory(struct check *x, int dir, const char *id)
+{
+    _cleanup_free_ char *name = xasprintf("containers/%s", id);
+    json_t *finding = check_found(x, "directory", "orphaned", name, NULL, NULL);
+    struct err why = {0};
+    int r;
+
+    if (!x->o->repair)
+        return;
+    (void)storage_container_remove(x->e->storage, id, NULL);
+    r = path_remove_all(dir, id);
+    if (r < 0)
+        err_errno(&why, r, "cannot remove it");
+    check_repaired(finding, r, &why);
+}
+
+static int check_container_directories(struct check *x, struct err *err)
+{
+    _cleanup_free_ char *path = path_join(x->e->options.data_root, "containers");
+    _cleanup_strv_ char **strangers = NULL;
+    DIR *dir = list_strangers(x, path, &strangers, err);
+
+    if (!dir)
+        return -1;
+    if (strangers && wait_for_leaving(x->e))
+        for (char **id = strangers; *id; id++)
+            if (faccessat(dirfd(dir), *id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                found_directory(x, dirfd(dir), *id);
     closedir(dir);
     return 0;
 }

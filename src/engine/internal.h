@@ -50,6 +50,7 @@ struct engine {
     struct engine_images *images;     /* images.c: what it keeps in memory, may stay NULL */
     struct engine_networks *networks; /* networks.c */
     struct engine_volumes *volumes;   /* volumes.c */
+    atomic_int leaving;               /* remove.c: containers of --rm whose record goes before their files do */
     pthread_mutex_t checking;         /* check.c: one check at a time */
     bool was_unclean, opened;         /* check.c: how the last life ended; this one has begun */
     bool check_runs;                  /* check_thread is to be joined */

@@ -69,8 +69,12 @@ static int remove_itself(struct container *c, bool anonymous_volumes, struct err
 int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err)
 {
     set_removing(c, true);
-    if (c->auto_remove)
-        return remove_itself(c, anonymous_volumes, err);
+    if (c->auto_remove) {
+        c->engine->leaving++;
+        int r = remove_itself(c, anonymous_volumes, err);
+        c->engine->leaving--;
+        return r;
+    }
     container_save(c, NULL); /* only a precaution: on a full disk removing is what helps */
     if (remove_places(c, err) < 0 || forget(c, anonymous_volumes, err) < 0) {
         set_removing(c, false);

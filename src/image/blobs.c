@@ -178,9 +178,12 @@ int blobs_adopt(struct blobs *b, int fd, const char *digest, int64_t size, bool 
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (linkat(AT_FDCWD, self, b->dir, digest_hex(digest), AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
         return err_errno(err, errno, "store blob %s", digest);
-    if (sync && fsync(b->dir) < 0)
-        return err_errno(err, errno, "write the blob store to disk");
-    return 0;
+    return sync ? blobs_sync(b, err) : 0;
+}
+
+int blobs_sync(struct blobs *b, struct err *err)
+{
+    return fsync(b->dir) < 0 ? err_errno(err, errno, "write the blob store to disk") : 0;
 }
 
 struct blob_writer *blob_writer_new(struct blobs *b, struct err *err)

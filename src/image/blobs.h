@@ -41,6 +41,9 @@ int blobs_scratch(struct blobs *b, struct err *err);
  * the size is checked when >= 0. The descriptor stays the caller's. */
 int blobs_adopt(struct blobs *b, int fd, const char *digest, int64_t size, bool sync, struct err *err);
 
+/* Makes names given without sync last. */
+int blobs_sync(struct blobs *b, struct err *err);
+
 /* A writer that hashes while it writes. */
 struct blob_writer;
 struct blob_writer *blob_writer_new(struct blobs *b, struct err *err);

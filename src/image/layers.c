@@ -331,15 +331,19 @@ static int wait_made(struct run *run, struct layer *l)
 /* Gives the staged blobs their names. synced: storage_commit() has just brought all bytes to the disk. */
 static int adopt_blobs(struct run *run, size_t from, size_t to, bool synced, struct err *err)
 {
+    bool named = false;
+
     for (size_t i = from; i < to; i++) {
         struct layer *l = &run->layers[i];
 
-        if (l->state == LAYER_STAGED && l->blob_fd >= 0 &&
-            blobs_adopt(run->store->blobs, l->blob_fd, l->blob->digest, l->blob->size, !synced, err) < 0)
-            return -1;
+        if (l->state == LAYER_STAGED && l->blob_fd >= 0) {
+            if (blobs_adopt(run->store->blobs, l->blob_fd, l->blob->digest, l->blob->size, !synced, err) < 0)
+                return -1;
+            named = synced;
+        }
         close_fd(&l->blob_fd);
     }
-    return 0;
+    return named ? blobs_sync(run->store->blobs, err) : 0;
 }
 
 /* Layers [from, to) become visible: trees, then blobs; then their claims end. */

@@ -137,9 +137,9 @@ check() { # [repair=1]: the result as the API gives it
         echo "after $what"
         only damaged layer "sha256:$(layer_trees busybox)"
         keg system check --repair
-        keg system check -q
         i=$((i + 1))
     done
+    keg system check -q
     [ "$i" = 9 ]
     [ "$(keg run --rm --network none busybox cat /etc/passwd | head -n 1)" = root:x:0:0:root:/root:/bin/sh ]
 }
@@ -268,4 +268,44 @@ layer_blobs_offline() { # the largest blob there is
     timeout 0.02 keg system check || :
     eventually keg system check -q
     [ -z "$(find "$DATA/layers" -name '.staging-*')" ]
+}
+
+@test "check: with the other storage drivers: what is found, mended, and runs after" {
+    local driver tree blob base=$KEG_ROOT
+    for driver in vfs erofs; do
+        [ "$driver" != erofs ] || grep -qw erofs /proc/filesystems || continue
+        echo "driver $driver"
+        mkdir "$base/$driver"
+        (
+            KEG_ROOT=$base/$driver
+            unset KEGD_PID
+            kegd_start --bridge none --storage-driver "$driver"
+            trap 'kegd_kill KILL' EXIT
+            mkdir "$KEG_ROOT/busybox"
+            image_busybox
+            keg create --name stands --network none busybox cat /etc/passwd
+            keg system check -q
+            tree=$KEG_ROOT/data/layers/$(layer_trees busybox)
+            if [ "$driver" = erofs ]; then # where the file says "daemon"
+                kegd_kill TERM
+                umount "$tree/diff" 2>/dev/null || :
+                printf DAEMON | dd of="$tree/image.erofs" bs=1 conv=notrunc status=none \
+                    seek="$(grep -abo daemon:x "$tree/image.erofs" | head -n 1 | cut -d: -f1)"
+                kegd_start --bridge none --storage-driver "$driver"
+            else
+                chmod 700 "$tree/diff/etc"
+            fi
+            run keg system check
+            echo "$output"
+            [ "$status" = 1 ]
+            [[ "$output" == *"damaged"*"layer"* ]]
+            keg system check --repair
+            keg system check -q
+            keg start -a stands | grep -q ^daemon:x
+            keg run --rm --network none busybox grep -q ^daemon:x /etc/passwd
+            keg rm stands
+            trap - EXIT
+            kegd_stop
+        )
+    done
 }

@@ -64,19 +64,17 @@ cuts() { # MODE ROUNDS [FS]
 }
 
 @test "power: a disk loses what wasn't flushed (ext4)" {
-    cuts drop "$(rounds 100 10)" ext4
+    cuts drop "$(rounds 100 6)" ext4
 }
 
 @test "power: a disk loses what wasn't flushed (btrfs)" {
-    [ -n "${KEG_FULL:-}" ] || skip "with KEG_FULL=1"
     require mkfs.btrfs
     grep -qw btrfs /proc/filesystems || skip "the kernel has no btrfs"
-    cuts drop "${KEG_ROUNDS:-100}" btrfs
+    cuts drop "$(rounds 100 3)" btrfs
 }
 
 @test "power: a disk loses what wasn't flushed (xfs)" {
-    [ -n "${KEG_FULL:-}" ] || skip "with KEG_FULL=1"
     require mkfs.xfs
     grep -qw xfs /proc/filesystems || skip "the kernel has no xfs"
-    cuts drop "${KEG_ROUNDS:-100}" xfs
+    cuts drop "$(rounds 100 3)" xfs
 }
