@@ -30,6 +30,10 @@ static int set_xattrs(const struct attributes_target *at, const struct tar_entry
             continue;
         if (policy == XATTR_MAY && (errno == EOPNOTSUPP || errno == EPERM))
             continue; /* user.* on a symlink, or a file system without them */
+        if (errno == EINVAL)
+            return err_set(err, ERR_INVALID,
+                           "%s: the extended attribute %s has an impossible value (%zu bytes)", e->path,
+                           x->name, x->len);
         return err_errno(err, errno, "%s: cannot set the extended attribute %s (%zu bytes)", e->path, x->name,
                          x->len);
     }
