@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "image/referrers.h"
 #include "image/registry.h"
 #include "image/store_internal.h"
 
@@ -181,12 +182,18 @@ static int send_manifest(struct push *p, struct image_pushed *ret, struct err *e
     struct sending s = {.push = p};
     const struct registry_watch watch = {on_upload, &s};
     int fd = blobs_get(p->store->blobs, o->manifest, &ret->size, err);
+    char subject[DIGEST_SIZE];
+    bool noticed;
 
     if (fd < 0)
         return -1;
     snprintf(ret->digest, sizeof(ret->digest), "%s", o->manifest);
-    return registry_push_manifest(p->registry, o->reference->tag, o->manifest, p->manifest.media_type, &fd,
-                                  &watch, err);
+    if (registry_push_manifest(p->registry, o->reference->tag, o->manifest, p->manifest.media_type, &fd,
+                               &watch, &noticed, err) < 0)
+        return -1;
+    referrers_subject(&p->text, subject);
+    return *subject && !noticed ? referrers_note(p->registry, subject, &p->text, o->manifest, &watch, err)
+                                : 0;
 }
 
 static int push_run(struct push *p, struct image_pushed *ret, struct err *err)

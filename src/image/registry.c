@@ -250,7 +250,7 @@ int registry_push_blob(struct registry *r, const char *digest, int *fd, char *co
 
 int registry_push_manifest(struct registry *r, const char *reference, const char *digest,
                            const char *media_type, int *fd, const struct registry_watch *watch,
-                           struct err *err)
+                           bool *ret_noticed, struct err *err)
 {
     _cleanup_json_ json_t *packet =
         json_pack("{s:s, s:s, s:s}", "op", "push-manifest", "reference", reference, "media_type", media_type);
@@ -262,6 +262,8 @@ int registry_push_manifest(struct registry *r, const char *reference, const char
         return -1;
     if (digest_valid(stored) && !str_eq(stored, digest))
         return err_set(err, ERR_INVALID, "the registry stored the manifest %s as %s", digest, stored);
+    if (ret_noticed)
+        *ret_noticed = json_bool_or(ok, "subject", false);
     return 0;
 }
 

@@ -60,10 +60,11 @@ struct registry_pushed {
 int registry_push_blob(struct registry *r, const char *digest, int *fd, char *const *sources,
                        const struct registry_watch *watch, struct registry_pushed *ret, struct err *err);
 /* Sends the file's content as the manifest of that tag or digest. ERR_INVALID when the registry has stored
- * something else than `digest`. *fd is closed here. */
+ * something else than `digest`. *fd is closed here. *ret_noticed (NULL: nobody asks): the registry has noticed
+ * the manifest's subject. */
 int registry_push_manifest(struct registry *r, const char *reference, const char *digest,
                            const char *media_type, int *fd, const struct registry_watch *watch,
-                           struct err *err);
+                           bool *ret_noticed, struct err *err);
 int registry_login(struct registry *r, char **ret_token, struct err *err);
 
 #endif

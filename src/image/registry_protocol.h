@@ -20,7 +20,7 @@
  *   {"op":"push-blob","digest":DIGEST,"sources":[path…]}      fds: reply, file
  *      ok: {"how":"exists"|"mounted"|"uploaded","from":path}   the whole file is the blob
  *   {"op":"push-manifest","reference":TAG|DIGEST,"media_type":…}   fds: reply, file
- *      ok: {"digest":what the registry says, or ""}
+ *      ok: {"digest":what the registry says, or "","subject":has it noticed the manifest's subject?}
  *   {"op":"document","path":"/v2/…"}                fds: reply, out
  *      ok: {"next":path of the next page or absent}   any JSON document of at most 4 MiB
  *   {"op":"url","url":"https://…"}                 fds: reply, out

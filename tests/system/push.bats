@@ -167,6 +167,29 @@ remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
     [[ "$output" == *"the registry stored the manifest sha256:"*" as sha256:0000"* ]]
 }
 
+@test "push: an image that refers to a subject is entered in the registry's list of referrers" {
+    local manifest subject tag digest
+    keg tag busybox 127.0.0.1:5000/refer:base
+    keg push -q 127.0.0.1:5000/refer:base
+    subject=$(remote_digest refer:base)
+    manifest=$(curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' 127.0.0.1:5000/v2/refer/manifests/base |
+        jq -c --arg d "$subject" '. + {subject: {mediaType: .mediaType, digest: $d, size: 1}, annotations: {"for": "you"}}')
+    curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' -d "$manifest" 127.0.0.1:5000/v2/refer/manifests/about
+    digest=$(remote_digest refer:about)
+    keg pull -q 127.0.0.1:5000/refer:about
+    keg tag 127.0.0.1:5000/refer:about 127.0.0.1:5000/elsewhere:about
+    tag=sha256-${subject#sha256:}
+    for _ in 1 2; do # the second time it is in already
+        keg push -q 127.0.0.1:5000/elsewhere:about
+        [ "$(remote_digest elsewhere:about)" = "$digest" ]
+        curl -sf -H 'Accept: application/vnd.oci.image.index.v1+json' "127.0.0.1:5000/v2/elsewhere/manifests/$tag" >"$KEG_ROOT/referrers"
+        cat "$KEG_ROOT/referrers"
+        jq -e --arg d "$digest" --argjson n "${#manifest}" '.mediaType == "application/vnd.oci.image.index.v1+json"
+            and .manifests == [{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $n,
+                artifactType: "application/vnd.oci.image.config.v1+json", annotations: {"for": "you"}}]' "$KEG_ROOT/referrers"
+    done
+}
+
 @test "push: a registry's refusal is told in its own words, and costs the image nothing" {
     push_to_moody deny 127.0.0.1:5002/noise
     [ "$status" = 1 ]

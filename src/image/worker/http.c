@@ -114,6 +114,8 @@ static void take_header(struct http_response *r, const char *name, const char *v
         replace_text(&r->content_type, xstrndup(value, strcspn(value, "; ")));
     else if (strcasecmp(name, "docker-content-digest") == 0)
         replace_text(&r->content_digest, xstrdup(value));
+    else if (strcasecmp(name, "oci-subject") == 0)
+        r->subject = true;
     else if (strcasecmp(name, "location") == 0)
         replace_text(&r->location, xstrdup(value));
     else if (strcasecmp(name, "link") == 0)

@@ -50,6 +50,7 @@ struct http_request {
 struct http_response {
     long status;
     char *content_type, *content_digest, *challenge, *location, *link;
+    bool subject;          /* it says OCI-Subject */
     int64_t start;         /* first byte's offset, from Content-Range; 0 */
     int64_t length;        /* Content-Length, -1 when unknown */
     int64_t range_end;     /* of an upload so far: its last byte's offset, from Range; -1 when absent */

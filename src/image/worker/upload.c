@@ -324,7 +324,8 @@ json_t *client_push_manifest(struct client *c, const char *reference, const char
     body = (struct http_upload){.fd = fd, .size = u.size};
     if (upload_request(&u, path, NULL, &q, &r, err) == 0) {
         if (r.status / 100 == 2)
-            ok = json_pack("{s:s}", "digest", r.content_digest ? r.content_digest : "");
+            ok = json_pack("{s:s, s:b}", "digest", r.content_digest ? r.content_digest : "", "subject",
+                           r.subject);
         else
             answer_push_error(&r, err);
     }
