@@ -25,7 +25,7 @@ const struct option_row option_rows[] = {
     {"version", 'v', NULL, OPTION_BOOL, AT(version), NULL, "Print version information and quit"},
     {"help", 'h', NULL, OPTION_BOOL, AT(help), NULL, "Print this help and quit"},
 
-    {"storage-driver", 's', "storage-driver", OPTION_STRING, AT(storage_driver), "NAME", "Storage driver (default overlay2)"},
+    {"storage-driver", 's', "storage-driver", OPTION_STRING, AT(storage_driver), "NAME", "Storage driver: overlay2, erofs, btrfs, vfs"},
     {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network"},
     {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub"},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},

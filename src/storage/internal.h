@@ -36,7 +36,7 @@ struct storage {
 
 enum {
     NAME_SIZE = 80,
-    STACK_MAX = 380, /* with as many as COMMIT_MAX stages on top it fits */
+    STACK_MAX = 200, /* with COMMIT_MAX stages on top it fits; and their paths into one packet to a monitor */
     COMMIT_MAX = 100,
 };
 

@@ -327,6 +327,46 @@ same_diff() {
     [ -z "$(btrfs subvolume list "$W/btrfs")" ]
 }
 
+# What the mount of a container's root says.
+root_mount() { keg run "$@" busybox awk '$2 == "/"' /proc/mounts; }
+
+volatile_with_rm_alone() {
+    case $d in
+    overlay2 | erofs)
+        root_mount --rm | grep -q volatile
+        root_mount --name kept >"$T/mount"
+        refute grep -q volatile "$T/mount"
+        refute grep -Eq 'metacopy=on|redirect_dir=on|index=on' "$T/mount"
+        ;;
+    *) root_mount --name kept >"$T/mount"; refute grep -q overlay "$T/mount" ;;
+    esac
+    keg rm kept
+}
+
+# An archive of an image with the layers step0.tar …, on a busybox.
+deep_archive() { # FILE
+    local dir=$T/deep i
+    mkdir "$dir"
+    tar -C "$KEG_ROOT/busybox" -cf "$dir/base.tar" .
+    for i in $(seq 0 $((LAYERS - 1))); do echo "step$i.tar"; done >"$T/steps"
+    (cd "$W/tar" && cp $(cat "$T/steps") "$dir")
+    sed -i '1i base.tar' "$T/steps"
+    (cd "$dir" && xargs sha256sum <"$T/steps") | cut -d' ' -f1 | jq -R '"sha256:" + .' | jq -s '{architecture: "amd64", os: "linux", config:
+        {Cmd: ["sh"]}, rootfs: {type: "layers", diff_ids: .}}' >"$dir/config.json"
+    jq -R . "$T/steps" | jq -s '[{Config: "config.json", RepoTags: ["deep:latest"], Layers: .}]' >"$dir/manifest.json"
+    tar -C "$dir" -cf "$1" config.json manifest.json $(cat "$T/steps")
+    rm -r "$dir"
+}
+
+a_deep_image_runs() {
+    deep_archive "$T/deep.tar"
+    keg load -q -i "$T/deep.tar"
+    [ "$(keg run --rm deep cat /last)" = $((LAYERS - 1)) ]
+    [ "$(keg run --rm deep sh -c 'ls /steps | wc -l')" = 10 ]
+    keg rmi deep >/dev/null
+    rm "$T/deep.tar"
+}
+
 run_a_container() {
     keg run --name one busybox sh -c 'echo hi >/etc/new; rm /etc/group; mkdir /n; echo 1 >/n/a; ln /n/a /n/b; echo done'
     [ "$(keg ps -as --format '{{.Size}}' | cut -c1-2)" = 5B ]
@@ -360,6 +400,8 @@ run_a_container() {
         [ "$(keg info --format '{{.Driver}}')" = "$d" ]
         keg info | grep -q 'Backing Filesystem: '
         run_a_container
+        volatile_with_rm_alone
+        if [ "$d" = overlay2 ] || [ -n "${KEG_FULL:-}" ]; then a_deep_image_runs; fi
         KEG_KEEP=1 kegd_stop
         [ "$(grep -c " $KEG_ROOT/" /proc/self/mountinfo)" = 0 ] || { cat /proc/self/mountinfo; return 1; }
         unset KEG_ROOT
