@@ -302,6 +302,8 @@ static int commit_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (args->rest_count > 1 && reference_parse(args->rest[1], &ref, err) < 0)
         return -1;
+    if (ref.digest)
+        return err_set(err, ERR_INVALID, "refusing to create a tag with a digest reference");
     name = args->rest_count > 1 ? reference_name(&ref) : NULL;
     url_path(&url, "/commit", NULL);
     url_add(&url, "container", args->rest[0]);

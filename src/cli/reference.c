@@ -61,6 +61,9 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
     const char *slash = strchr(text, '/'), *rest = text, *at = strchr(text, '@'), *colon;
     bool ok;
 
+    if (strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64) /* an image's id */
+        return err_set(err, ERR_INVALID,
+                       "invalid repository name (%s), cannot specify 64-byte hexadecimal strings", text);
     if (slash && is_domain(text, (size_t)(slash - text)) && (!at || slash < at)) {
         r.domain = xstrndup(text, (size_t)(slash - text));
         rest = slash + 1;

@@ -74,6 +74,9 @@ setup() {
     run keg commit c5 UPPER
     [ "$status" != 0 ]
     [[ "$output" == *"must be lowercase"* ]]
+    run keg commit c5 "busybox@sha256:$(printf '0%.0s' {1..64})"
+    [ "$status" != 0 ]
+    [[ "$output" == *"refusing to create a tag with a digest reference"* ]]
     run keg commit -c 'RUN rm -rf /' c5 x
     [ "$status" != 0 ]
     echo "$output"

@@ -240,8 +240,17 @@ static void test_references(_unused_ void **state)
                 {"localhost:5000/x", "localhost:5000/x", NULL, "localhost:5000/x"},
                 {"a__b/c--d", "docker.io/a__b/c--d", NULL, "a__b/c--d"},
                 {"r.example/x/y:t", "r.example/x/y", "t", "r.example/x/y:t"}};
-    static const char *const bad[] = {"",    "Foo",   "a:b:c", "a//b",        "-a",
-                                      "--a", "a___b", "a-",    "a@sha256:12", "a: b"};
+    static const char *const bad[] = {"",
+                                      "Foo",
+                                      "a:b:c",
+                                      "a//b",
+                                      "-a",
+                                      "--a",
+                                      "a___b",
+                                      "a-",
+                                      "a@sha256:12",
+                                      "a: b",
+                                      "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"};
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         struct reference r;
