@@ -37,8 +37,8 @@ struct layer {
     char id[SHORT_ID + 1];
     enum layer_state state;
     bool claimed;
-    struct storage_stage *stage; /* NULL when only the blob was missing */
-    int blob_fd;                 /* the blob's bytes, not yet adopted; -EBADF when the blob is there */
+    struct storage_stage *stage;
+    int blob_fd; /* the blob's bytes, not yet adopted; -EBADF when the blob is there */
 };
 
 struct run {
@@ -98,10 +98,23 @@ static int report(struct run *run, const struct layer *l, const char *status, in
     return r;
 }
 
+/* Whether the blob unpacks to the layer, as was seen before. A manifest may put any blob beside a layer that is here:
+ * what nobody has unpacked yet would be kept in the place of the good one, and given away by save and push. */
+static bool blob_proven(struct run *run, const struct layer *l, const struct storage_layer *layer)
+{
+    return str_eq(l->blob->digest, l->diff_id) || str_eq(l->blob->digest, layer->blob_digest) ||
+           image_store_is_proven(run->store, l->blob->digest, l->diff_id);
+}
+
 static bool layer_present(struct run *run, const struct layer *l)
 {
-    return storage_layer_exists(run->store->layers, l->chain_id) &&
-           blobs_has(run->store->blobs, l->blob->digest);
+    struct storage_layer layer;
+    int64_t size = -1;
+    _cleanup_close_ int blob = blobs_get(run->store->blobs, l->blob->digest, &size, NULL);
+
+    return blob >= 0 && size == l->blob->size &&
+           storage_layer_get(run->store->layers, l->chain_id, &layer, NULL) == 0 &&
+           blob_proven(run, l, &layer);
 }
 
 /* -1: this run has failed, be it because nobody listens any more. */
@@ -140,36 +153,7 @@ static void report_downloaded(struct run *run, const struct layer *l)
     report(run, l, "Download complete", 0, 0);
 }
 
-/* Only the blob is missing: the same tree came here in another compression. */
-static int fetch_blob(struct run *run, struct layer *l, struct err *err)
-{
-    struct download d = {run, l, 0};
-    struct registry_watch watch = {on_download, &d};
-    _cleanup_(sha256_free_p) struct sha256 *hash = sha256_new();
-    _cleanup_free_ char *piece = xmalloc(PIPE_SIZE);
-    char hex[SHA256_HEX_SIZE];
-    int out;
-    ssize_t n;
-
-    l->blob_fd = blobs_scratch(run->store->blobs, err);
-    if (l->blob_fd < 0)
-        return -1;
-    out = fcntl(l->blob_fd, F_DUPFD_CLOEXEC, 0);
-    if (out < 0)
-        return err_errno(err, errno, "fetch layer %s", l->id);
-    if (registry_get_blob(run->job->registry, l->blob->digest, l->blob->size, &out, &watch, err) < 0)
-        return -1;
-    for (off_t at = 0; (n = pread(l->blob_fd, piece, PIPE_SIZE, at)) > 0; at += n)
-        sha256_update(hash, piece, (size_t)n);
-    sha256_hex(hash, hex);
-    if (n < 0 || !str_eq(hex, digest_hex(l->blob->digest)))
-        return err_set(err, ERR_INVALID, "filesystem layer verification failed for digest %s",
-                       l->blob->digest);
-    report_downloaded(run, l);
-    return 0;
-}
-
-/* The blob is here, the layer isn't. */
+/* The blob is here; the layer isn't, or hasn't been seen to be the blob's: then the tree is made to compare, and dropped. */
 static int unpack_local(struct run *run, struct layer *l, struct err *err)
 {
     _cleanup_close_ int fd = blobs_get(run->store->blobs, l->blob->digest, NULL, err);
@@ -244,8 +228,6 @@ static int layer_make(struct run *run, struct layer *l, struct err *err)
         r = unpack_local(run, l, err);
     else if (!run->job->registry)
         r = err_set(err, ERR_INVALID, "the archive lacks layer %s", l->blob->digest);
-    else if (storage_layer_exists(run->store->layers, l->chain_id))
-        r = fetch_blob(run, l, err);
     else
         r = stream_layer(run, l, err);
     image_store_release_slot(run->store, slot);
@@ -369,6 +351,7 @@ static int commit_batch(struct run *run, size_t from, size_t to, struct err *err
 
         if (l->state != LAYER_STAGED)
             continue;
+        image_store_prove(run->store, l->blob->digest, l->diff_id);
         release_claim(run, l);
         set_state(run, l, LAYER_PRESENT);
         report(run, l, "Pull complete", 0, 0);

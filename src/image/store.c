@@ -36,6 +36,7 @@ struct image_store *image_store_open(const struct image_store_options *options, 
         return NULL;
     store = xcalloc(1, sizeof(*store));
     store->blobs = blobs;
+    store->proven = json_object();
     store->layers = options->layers;
     store->worker_dir = xstrdup(options->worker_dir);
     store->certificates_dir =
@@ -63,6 +64,7 @@ void image_store_close(struct image_store *store)
     strv_free(store->insecure_registries);
     strv_free(store->mirrors);
     strv_free(store->claims);
+    json_decref(store->proven);
     pthread_mutex_destroy(&store->lock);
     pthread_cond_destroy(&store->changed);
     free(store);
@@ -121,7 +123,16 @@ struct sweep_run {
     struct image_store *store;
     const struct image_sweep *sweep;
     struct err *err;
+    struct err failure; /* the first that couldn't be removed; the others go all the same */
+    bool failed;
 };
+
+static void sweep_fail(struct sweep_run *run, const struct err *err)
+{
+    if (!run->failed)
+        run->failure = *err;
+    run->failed = true;
+}
 
 /* 1: garbage, 0: needed, -1: the engine can't tell. */
 static int is_garbage(struct sweep_run *run, enum image_object kind, const char *digest)
@@ -137,11 +148,14 @@ static int sweep_blob(void *arg, const char *digest, int64_t size)
 {
     struct sweep_run *run = arg;
     int garbage = is_garbage(run, IMAGE_OBJECT_BLOB, digest);
+    struct err err = {0};
 
     if (garbage <= 0)
         return garbage;
-    if (!run->sweep->look && blobs_remove(run->store->blobs, digest, run->err) < 0)
-        return -1;
+    if (!run->sweep->look && blobs_remove(run->store->blobs, digest, &err) < 0) {
+        sweep_fail(run, &err);
+        return 0;
+    }
     if (run->sweep->removed)
         run->sweep->removed(run->sweep->arg, IMAGE_OBJECT_BLOB, digest, size);
     return 0;
@@ -166,10 +180,9 @@ static int sweep_layers_once(struct sweep_run *run)
         if (!garbage)
             continue;
         if (!run->sweep->look && storage_layer_remove(run->store->layers, layers[i].chain_id, &err) < 0) {
-            if (err.kind == ERR_CONFLICT || err.kind == ERR_NOT_FOUND)
-                continue;
-            *run->err = err;
-            return -1;
+            if (err.kind != ERR_CONFLICT && err.kind != ERR_NOT_FOUND)
+                sweep_fail(run, &err);
+            continue;
         }
         removed++;
         if (run->sweep->removed)
@@ -181,7 +194,7 @@ static int sweep_layers_once(struct sweep_run *run)
 int image_store_sweep(struct image_store *store, const struct image_sweep *sweep, struct err *err)
 {
     struct err own = {0};
-    struct sweep_run run = {store, sweep, err ? err : &own};
+    struct sweep_run run = {.store = store, .sweep = sweep, .err = err ? err : &own};
     int r;
 
     pthread_mutex_lock(&store->lock);
@@ -191,7 +204,7 @@ int image_store_sweep(struct image_store *store, const struct image_sweep *sweep
     if (r >= 0)
         r = blobs_each(store->blobs, sweep_blob, &run, run.err);
     pthread_mutex_unlock(&store->lock);
-    return r;
+    return r == 0 && run.failed ? err_pass(err, &run.failure) : r;
 }
 
 void image_store_acquire_slot(struct image_store *store, enum image_slot slot)
@@ -253,4 +266,29 @@ bool image_store_wait_unclaimed(struct image_store *store, const char *chain_id,
         r = pthread_cond_timedwait(&store->changed, &store->lock, &until);
     pthread_mutex_unlock(&store->lock);
     return !claimed;
+}
+
+static char *proof(const char *blob, const char *diff_id)
+{
+    return xasprintf("%s %s", blob, diff_id);
+}
+
+void image_store_prove(struct image_store *store, const char *blob, const char *diff_id)
+{
+    _cleanup_free_ char *key = proof(blob, diff_id);
+
+    pthread_mutex_lock(&store->lock);
+    json_object_set_new(store->proven, key, json_true());
+    pthread_mutex_unlock(&store->lock);
+}
+
+bool image_store_is_proven(struct image_store *store, const char *blob, const char *diff_id)
+{
+    _cleanup_free_ char *key = proof(blob, diff_id);
+    bool found;
+
+    pthread_mutex_lock(&store->lock);
+    found = json_object_get(store->proven, key) != NULL;
+    pthread_mutex_unlock(&store->lock);
+    return found;
 }

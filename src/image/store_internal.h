@@ -20,6 +20,7 @@ struct image_store {
     unsigned slots[2];          /* free ones, by enum image_slot */
     char **claims;              /* chain ids that a pull is making right now */
     struct image_lease *leases; /* list */
+    json_t *proven;             /* set of "blob digest, diff id": seen to belong together since the start */
 };
 
 /* Two pools of unpacking processes, so that slow registries hold up no local work. */
@@ -31,6 +32,9 @@ void image_store_release_slot(struct image_store *store, enum image_slot slot);
 /* Claims the making of a layer. False: somebody else is making it. */
 bool image_store_claim(struct image_store *store, const char *chain_id);
 void image_store_unclaim(struct image_store *store, const char *chain_id);
+/* That a blob unpacks to the tar with that diff id: known for as long as the daemon runs. */
+void image_store_prove(struct image_store *store, const char *blob, const char *diff_id);
+bool image_store_is_proven(struct image_store *store, const char *blob, const char *diff_id);
 /* Waits until nobody makes that layer, at most `milliseconds`. False: still being made. */
 bool image_store_wait_unclaimed(struct image_store *store, const char *chain_id, int milliseconds);
 

@@ -440,6 +440,20 @@ legacy() { # makes the oldest form: <id>/layer.tar, the second one a symlink to 
     refuse 'hash to' < <(tar -c manifest.json blobs)
 }
 
+@test "load: a layer that is here is no excuse for a blob that isn't it" {
+    legacy "$WORK/poison"
+    cd "$WORK/poison"
+    tool load < <(tar -c manifest.json config.json aaa bbb)
+    gzip -c aaa/layer.tar >good.gz
+    echo other >root/file
+    tar -C root -cf other.tar file
+    run tool load < <(tar --transform 's,other.tar,aaa/layer.tar,' -c manifest.json config.json bbb other.tar)
+    [ "$status" -eq 1 ] && [[ "$output" == *"wrong diff id"* ]] || { echo "$output"; false; }
+    run tool load < <(tar --transform 's,good.gz,aaa/layer.tar,' -c manifest.json config.json bbb good.gz)
+    [ "$status" -eq 0 ] && [ "$(member layers | wc -l)" = 2 ] || { echo "$output"; false; }
+    [ "$(rubbish)" = 0 ]
+}
+
 @test "import: a tree, compressed or not, with changes" {
     mkdir -p "$WORK/tree/etc"
     echo hi >"$WORK/tree/etc/motd"
