@@ -143,17 +143,27 @@ int storage_layer_verify(struct storage *s, const char *chain_id, int archive, s
 static int make_init(struct storage *s, const struct storage_stage *stage, const struct storage_layer *layer,
                      struct err *err)
 {
-    _cleanup_free_ char *init = xasprintf("%s/init", storage_digest_hex(layer->chain_id, NULL));
+    const char *name = storage_digest_hex(layer->chain_id, NULL);
+    _cleanup_free_ char *init = xasprintf("%s/init", name);
     _cleanup_(storage_rootfs_finish) struct storage_rootfs image = {};
     _cleanup_close_ int dir = -EBADF;
 
-    if (faccessat(s->layers_fd, init, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
+    if (faccessat(s->layers_fd, init, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+        faccessat(s->layers_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0; /* no container needed it yet; of a layer that is gone nobody knows */
     strv_push_take(&image.lower, xasprintf("%s/%s/diff", s->layers, stage->name));
     if (layer_stack_paths(s, layer->parent, &image.lower, err) < 0)
         return -1;
     dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name) : init_layer_make(s, dir, &image, err);
+}
+
+/* The old tree gets the stage's name, if there is one. 0 or -errno. */
+static int exchange(struct storage *s, const char *stage, const char *name)
+{
+    if (renameat2(s->layers_fd, stage, s->layers_fd, name, RENAME_EXCHANGE) == 0)
+        return 0;
+    return errno == ENOENT && renameat(s->layers_fd, stage, s->layers_fd, name) == 0 ? 0 : -errno;
 }
 
 int storage_layer_replace(struct storage *s, const char *chain_id, struct storage_stage **stage,
@@ -169,9 +179,8 @@ int storage_layer_replace(struct storage *s, const char *chain_id, struct storag
     pthread_mutex_lock(&s->lock);
     if (!layer_find(s, chain_id))
         r = err_set(err, ERR_NOT_FOUND, "layer %s was removed meanwhile", chain_id);
-    else if (renameat2(s->layers_fd, own->name, s->layers_fd, storage_digest_hex(chain_id, NULL),
-                       RENAME_EXCHANGE) < 0)
-        r = err_errno(err, errno, "cannot replace layer %s", chain_id);
+    else if ((r = exchange(s, own->name, storage_digest_hex(chain_id, NULL))) < 0)
+        r = err_errno(err, r, "cannot replace layer %s", chain_id);
     pthread_mutex_unlock(&s->lock);
     if (r == 0)
         layer_forget_derived(s, chain_id);

@@ -237,7 +237,8 @@ static int unname(struct storage *s, const char *chain_id, const char *trash, st
     child = find_child(s, chain_id);
     if (child)
         return err_set(err, ERR_CONFLICT, "layer %s is in use: %s stands on it", chain_id, child->chain_id);
-    if (renameat(s->layers_fd, storage_digest_hex(chain_id, NULL), s->layers_fd, trash) < 0)
+    if (renameat(s->layers_fd, storage_digest_hex(chain_id, NULL), s->layers_fd, trash) < 0 &&
+        errno != ENOENT) /* somebody was faster, by hand: it is gone all the same */
         return err_errno(err, errno, "cannot remove layer %s", chain_id);
     layer_index_remove(s, layer);
     return 0;

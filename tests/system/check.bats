@@ -159,6 +159,37 @@ check() { # [repair=1]: the result as the API gives it
     [ -d "$DATA/layers/$first/diff" ]
 }
 
+@test "check: a layer that vanishes under a running kegd is made again, and keeps nothing from being removed" {
+    local tree
+    tree=$DATA/layers/$(layer_trees busybox)
+    keg run --name stopped --network none busybox touch /mine
+    rm -r "$tree"
+    check
+    jq -e '.result.Findings | length > 0' <<<"$output"
+    keg system check --repair
+    keg start -a stopped
+    keg commit stopped child
+    keg rm stopped
+    rm -r "$DATA/layers/$(layer_trees child | tail -n 1)"
+    keg rmi child
+    keg system check -q
+}
+
+@test "check: what can't be removed keeps nothing else from it" {
+    local stuck blob=0000000000000000000000000000000000000000000000000000000000000000
+    for stuck in 1 8 f; do mkdir "$DATA/blobs/sha256/${blob//0/$stuck}"; done
+    tar -C "$KEG_ROOT/busybox" -c etc | keg import - goes
+    local id
+    id=$(keg images -q --no-trunc goes)
+    run keg rmi goes
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ "$output" == *"is a directory"* ]]
+    [ ! -e "$DATA/blobs/sha256/${id#sha256:}" ]
+    rmdir "$DATA"/blobs/sha256/{1111,8888,ffff}*
+    keg system check -q
+}
+
 @test "check: what a running container stands on isn't touched; a stopped one starts again after" {
     local tree
     tree=$DATA/layers/$(layer_trees busybox)/diff
