@@ -107,10 +107,10 @@ static const struct format_view images_view_digests = {"*formatter.imageContext"
                                                        "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t" IMAGES_END,
                                                        "{{.ID}}", image_columns};
 
-static void add_row(json_t *rows, const json_t *image, const char *repository, const char *tag,
-                    const char *digest)
+/* The first row is the image itself: most have one. */
+static void add_row(json_t *rows, json_t *image, const char *repository, const char *tag, const char *digest)
 {
-    json_t *row = json_copy((json_t *)image);
+    json_t *row = json_object_get(image, "tag") ? json_copy(image) : json_incref(image);
 
     json_set_str(row, "repository", repository);
     json_set_str(row, "tag", tag);
@@ -130,7 +130,7 @@ static const char *digest_in(char *const *digests, const char *repository)
     return NULL;
 }
 
-static void add_image(json_t *rows, const json_t *image, bool with_digests)
+static void add_image(json_t *rows, json_t *image, bool with_digests)
 {
     _cleanup_strv_ char **tags = json_strv(image, "RepoTags"), **digests = json_strv(image, "RepoDigests");
     bool shown = false;
@@ -179,7 +179,7 @@ static int images_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_json_ json_t *images = NULL, *rows = json_array();
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_strv_ char **filters = NULL;
-    const json_t *image;
+    json_t *image;
     size_t i;
     bool digests;
 

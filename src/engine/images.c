@@ -202,6 +202,12 @@ static int images_compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+void images_sort_names(char **names)
+{
+    if (names)
+        qsort(names, strv_len(names), sizeof(*names), images_compare_names);
+}
+
 char **images_names(struct engine *e, const char *id)
 {
     char **names = NULL;
@@ -211,8 +217,7 @@ char **images_names(struct engine *e, const char *id)
     json_object_foreach (e->images->names, name, value)
         if (str_eq(json_str(value, "Image"), id))
             strv_push(&names, name);
-    if (names)
-        qsort(names, strv_len(names), sizeof(*names), images_compare_names);
+    images_sort_names(names);
     return names;
 }
 
@@ -225,15 +230,21 @@ char *images_familiar(const char *name)
     return reference_familiar(&ref);
 }
 
-char **images_familiar_names(struct engine *e, const char *id, bool digests)
+char **images_familiar_of(char *const *names, bool digests)
 {
-    _cleanup_strv_ char **names = images_names(e, id);
     char **familiar = NULL;
 
-    for (char **name = names; name && *name; name++)
+    for (char *const *name = names; name && *name; name++)
         if ((strchr(*name, '@') != NULL) == digests)
             strv_push_take(&familiar, images_familiar(*name));
     return familiar;
+}
+
+char **images_familiar_names(struct engine *e, const char *id, bool digests)
+{
+    _cleanup_strv_ char **names = images_names(e, id);
+
+    return images_familiar_of(names, digests);
 }
 
 /* ---- finding ---- */

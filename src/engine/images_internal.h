@@ -23,7 +23,7 @@ struct image_listener; /* image/progress.h */
 struct engine_images {
     pthread_mutex_t lock; /* recursive */
     json_t *rows, *names;
-    uint64_t generation; /* counts changes */
+    uint64_t generation;            /* counts changes */
     struct images_collect *collect; /* NULL: off */
 };
 
@@ -51,7 +51,9 @@ int images_check_platform(const char *ref, const char *wanted, const json_t *row
 
 /* The names of an image, normalised; with the lock held. strv_free() them. */
 char **images_names(struct engine *e, const char *id);
+void images_sort_names(char **names);
 /* Those with (digests) or without a digest, in the form that people write. */
+char **images_familiar_of(char *const *names, bool digests);
 char **images_familiar_names(struct engine *e, const char *id, bool digests);
 /* "docker.io/library/busybox:latest" → "busybox:latest"; the caller frees. */
 char *images_familiar(const char *name);

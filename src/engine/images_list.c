@@ -17,7 +17,27 @@ struct list_context {
     int64_t before, since, until; /* ns of creation; 0: any */
     bool has_until, dangling, dangling_asked;
     json_t *used; /* {image id: how many containers} */
+    json_t
+        *names; /* {image id: [name…]}: looked for per image, a thousand images would take a million looks */
 };
+
+static json_t *list_index_names(struct engine *e)
+{
+    json_t *index = json_object(), *value;
+    const char *name;
+
+    json_object_foreach (e->images->names, name, value) {
+        const char *id = json_str_or(value, "Image", "");
+        json_t *names = json_object_get(index, id);
+
+        if (!names) {
+            names = json_array();
+            json_object_set_new(index, id, names);
+        }
+        json_array_append_new(names, json_string(name));
+    }
+    return index;
+}
 
 static int list_count_use(void *arg, const struct container_brief *c)
 {
@@ -203,10 +223,13 @@ static const char *list_parent(struct engine *e, const json_t *row)
 
 static void list_add(const struct list_context *c, const char *id, const json_t *row, json_t *list)
 {
-    char **tags = images_familiar_names(c->e, id, /* digests= */ false);
-    char **digests = images_familiar_names(c->e, id, /* digests= */ true);
+    _cleanup_strv_ char **names = json_strv(c->names, id);
+    char **tags, **digests;
     json_t *labels = json_object_get(row, "Labels"), *item;
 
+    images_sort_names(names);
+    tags = images_familiar_of(names, /* digests= */ false);
+    digests = images_familiar_of(names, /* digests= */ true);
     if (list_row_matches(c, row, !tags) &&
         (list_choose_names(c->options->filters, &tags) | list_choose_names(c->options->filters, &digests))) {
         item = json_object();
@@ -227,28 +250,31 @@ static void list_add(const struct list_context *c, const char *id, const json_t 
     strv_free(digests);
 }
 
+struct list_item {
+    int64_t created;
+    const char *id;
+    json_t *item;
+};
+
 static int list_compare(const void *a, const void *b)
 {
-    int64_t x = json_int_or(*(json_t *const *)a, "Created", 0),
-            y = json_int_or(*(json_t *const *)b, "Created", 0);
+    const struct list_item *x = a, *y = b;
 
-    return x < y   ? 1
-           : x > y ? -1
-                   : strcmp(json_str_or(*(json_t *const *)a, "Id", ""),
-                            json_str_or(*(json_t *const *)b, "Id", ""));
+    return x->created < y->created ? 1 : x->created > y->created ? -1 : strcmp(x->id, y->id);
 }
 
 /* The same items, newest first; the reference to list is taken. */
 static json_t *list_sort(json_t *list)
 {
-    size_t n = json_array_size(list);
-    json_t **items = xcalloc(n + 1, sizeof(*items)), *sorted = json_array();
+    size_t n = json_array_size(list), i;
+    struct list_item *items = xcalloc(n + 1, sizeof(*items));
+    json_t *sorted = json_array(), *item;
 
-    for (size_t i = 0; i < n; i++)
-        items[i] = json_array_get(list, i);
+    json_array_foreach (list, i, item)
+        items[i] = (struct list_item){json_int_or(item, "Created", 0), json_str_or(item, "Id", ""), item};
     qsort(items, n, sizeof(*items), list_compare);
-    for (size_t i = 0; i < n; i++)
-        json_array_append(sorted, items[i]);
+    for (i = 0; i < n; i++)
+        json_array_append(sorted, items[i].item);
     free(items);
     json_decref(list);
     return sorted;
@@ -257,7 +283,7 @@ static json_t *list_sort(json_t *list)
 int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
                       struct err *err)
 {
-    _cleanup_json_ json_t *used = json_object();
+    _cleanup_json_ json_t *used = json_object(), *names = NULL;
     struct list_context c = {.e = e, .options = o, .used = used};
     json_t *list = json_array(), *row;
     const char *id;
@@ -266,6 +292,7 @@ int engine_image_list(struct engine *e, const struct engine_image_list_options *
     engine_containers_each(e, list_count_use, used);
     engine_images_lock(e);
     r = list_prepare(&c, err);
+    c.names = names = list_index_names(e);
     if (r == 0)
         json_object_foreach (e->images->rows, id, row)
             list_add(&c, id, row, list);
