@@ -41,19 +41,29 @@ static int reply_document(struct request *r, int status, const char *type, char 
     return 0;
 }
 
+bool reply_is_trimmed(const struct request *r)
+{
+    return r->route && trim_changes(r->route->pattern, r->version);
+}
+
+int reply_json_text(struct request *r, int status, char *text)
+{
+    size_t len = strlen(text);
+
+    text = xrealloc(text, len + 2);
+    memcpy(text + len, "\n", 2); /* as Docker's: one line */
+    return reply_document(r, status, "application/json", text, len + 1);
+}
+
 int reply_json(struct request *r, int status, json_t *body)
 {
     char *text;
-    size_t len;
 
     if (r->route && status < 300)
         trim_answer(r->route->pattern, r->version, body);
     text = json_text(body);
-    len = strlen(text);
     json_decref(body);
-    text = xrealloc(text, len + 2);
-    memcpy(text + len, "\n", 2); /* as Docker's: one line */
-    return reply_document(r, status, "application/json", text, len + 1);
+    return reply_json_text(r, status, text);
 }
 
 int reply_status(struct request *r, int status)

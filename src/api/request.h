@@ -89,6 +89,9 @@ bool request_wants_upgrade(const struct request *r);
 
 /* Takes the reference to body. */
 int reply_json(struct request *r, int status, json_t *body);
+/* The same with JSON that is text already, for requests whose answer isn't trimmed to an older version. Takes text. */
+bool reply_is_trimmed(const struct request *r);
+int reply_json_text(struct request *r, int status, char *text);
 /* No content. */
 int reply_status(struct request *r, int status);
 int reply_text(struct request *r, int status, const char *text);

@@ -18,10 +18,15 @@ int route_images_list(struct request *r, struct err *err)
         .manifests = request_query_bool(r, "manifests"),
     };
     json_t *ret = NULL;
+    char *text;
 
     if (request_query_json(r, "filters", &filters, err) < 0)
         return -1;
     o.filters = filters;
+    if (!json_object_size(filters) && !o.shared_size && !o.manifests && !reply_is_trimmed(r)) {
+        text = engine_image_list_text(r->engine, err);
+        return text ? reply_json_text(r, 200, text) : -1;
+    }
     if (engine_image_list(r->engine, &o, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);

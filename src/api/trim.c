@@ -92,6 +92,14 @@ static const struct {
     {"/networks/{id}", 1047, trim_ipv4},
 };
 
+bool trim_changes(const char *pattern, unsigned version)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (version < rows[i].below && str_eq(rows[i].pattern, pattern))
+            return true;
+    return false;
+}
+
 void trim_answer(const char *pattern, unsigned version, json_t *answer)
 {
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

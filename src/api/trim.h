@@ -6,8 +6,11 @@
 #define KEG_API_TRIM_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
-/* Changes the answer of the route with that pattern, in place, to what `version` (1041: 1.41) has. */
+/* Changes the answer of the route with that pattern, in place, to what `version` (1041: 1.41) has; whether there is
+ * anything to change. */
+bool trim_changes(const char *pattern, unsigned version);
 void trim_answer(const char *pattern, unsigned version, json_t *answer);
 
 #endif

@@ -58,6 +58,8 @@ void engine_images_close(struct engine *e)
     images_collect_stop(e);
     json_decref(e->images->rows);
     json_decref(e->images->names);
+    json_decref(e->images->list.used);
+    free(e->images->list.text);
     pthread_mutex_destroy(&e->images->lock);
     free(e->images);
     e->images = NULL;

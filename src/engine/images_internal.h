@@ -25,6 +25,11 @@ struct engine_images {
     json_t *rows, *names;
     uint64_t generation;            /* counts changes */
     struct images_collect *collect; /* NULL: off */
+    struct {
+        char *text;          /* NULL: none */
+        json_t *used;        /* {image id: how many containers} and… */
+        uint64_t generation; /* …changes that it is of */
+    } list;                  /* engine_image_list_text() */
 };
 
 /* Applies {"rows":{id: row or null},"names":{name: value or null}} to database and table in one transaction.
@@ -61,8 +66,8 @@ char *images_familiar(const char *name);
 /* Records images that a pull, a load or an import made, with their tags and digests, in one transaction. */
 int images_record(struct engine *e, const struct image *images, size_t n, struct err *err);
 /* Reads image and configuration back; without the lock. platform as above. */
-int images_read(struct engine *e, const char *ref, const char *platform, char ret_id[DIGEST_SIZE], struct image *ret,
-                struct image_config *ret_config, struct err *err);
+int images_read(struct engine *e, const char *ref, const char *platform, char ret_id[DIGEST_SIZE],
+                struct image *ret, struct image_config *ret_config, struct err *err);
 
 /* Before a push: an image with plain layers that no registry knows by a digest gets compressed ones; manifest then names the new
  * one, and 1 is returned: a sweep has something to do. 0, -1. Without the lock. */

@@ -48,6 +48,14 @@ static int list_count_use(void *arg, const struct container_brief *c)
     return 0;
 }
 
+static json_t *list_uses(struct engine *e)
+{
+    json_t *used = json_object();
+
+    engine_containers_each(e, list_count_use, used);
+    return used;
+}
+
 /* ---- filters ---- */
 
 static int list_creation_of(struct engine *e, const json_t *filters, const char *key, int64_t *ret,
@@ -283,13 +291,12 @@ static json_t *list_sort(json_t *list)
 int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
                       struct err *err)
 {
-    _cleanup_json_ json_t *used = json_object(), *names = NULL;
+    _cleanup_json_ json_t *used = list_uses(e), *names = NULL;
     struct list_context c = {.e = e, .options = o, .used = used};
     json_t *list = json_array(), *row;
     const char *id;
     int r;
 
-    engine_containers_each(e, list_count_use, used);
     engine_images_lock(e);
     r = list_prepare(&c, err);
     c.names = names = list_index_names(e);
@@ -303,6 +310,40 @@ int engine_image_list(struct engine *e, const struct engine_image_list_options *
     }
     *ret = list_sort(list);
     return 0;
+}
+
+/* ---- the plain list as text ---- */
+
+static void list_keep(struct engine *e, const char *text, json_t *used, uint64_t generation)
+{
+    free(e->images->list.text);
+    json_decref(e->images->list.used);
+    e->images->list.text = xstrdup(text);
+    e->images->list.used = json_incref(used);
+    e->images->list.generation = generation;
+}
+
+char *engine_image_list_text(struct engine *e, struct err *err)
+{
+    const struct engine_image_list_options plain = {};
+    _cleanup_json_ json_t *before = list_uses(e), *after = NULL, *list = NULL;
+    uint64_t generation;
+    char *text = NULL;
+
+    engine_images_lock(e);
+    generation = e->images->generation;
+    if (generation == e->images->list.generation && json_equal(before, e->images->list.used))
+        text = xstrdup(e->images->list.text);
+    engine_images_unlock(e);
+    if (text || engine_image_list(e, &plain, &list, err) < 0)
+        return text;
+    text = json_text(list);
+    after = list_uses(e);
+    engine_images_lock(e);
+    if (generation == e->images->generation && json_equal(before, after))
+        list_keep(e, text, after, generation);
+    engine_images_unlock(e);
+    return text;
 }
 
 /* ---- one image ---- */
