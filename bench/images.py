@@ -45,9 +45,11 @@ def layer(rng, files, size, place=None):
             data = words(rng, rng.randrange(size // 2, size * 3 // 2))
             folder = f"{place}/{i // 20}" if place else f"srv/{rng.randrange(1 << 30):x}/{i % 97}"
             if place and i % 20 == 0:
-                entry = tarfile.TarInfo(folder)
-                entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, 1700000000
-                tar.addfile(entry)
+                parents = [str(parent) for parent in pathlib.PurePath(folder).parents][-2::-1] if i == 0 else []
+                for name in parents + [folder]:
+                    entry = tarfile.TarInfo(name)
+                    entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, 1700000000
+                    tar.addfile(entry)
             entry = tarfile.TarInfo(f"{folder}/file-{i}")
             entry.size, entry.mode, entry.mtime = len(data), 0o644, 1700000000
             tar.addfile(entry, io.BytesIO(data))

@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "image/ahead.h"
 #include "image/store_internal.h"
 
 enum { FOREIGN_POLL_MS = 200, PIPE_SIZE = 1024 * 1024, SHORT_ID = 12 };
@@ -223,6 +224,9 @@ static int layer_make(struct run *run, struct layer *l, struct err *err)
     enum image_slot slot = have_blob ? IMAGE_SLOT_LOCAL : IMAGE_SLOT_NETWORK;
     int r;
 
+    l->stage = ahead_take(run->job->ahead, l->blob->digest, l->diff_id);
+    if (l->stage)
+        return 0;
     image_store_acquire_slot(run->store, slot);
     if (have_blob)
         r = unpack_local(run, l, err);
@@ -248,6 +252,17 @@ static struct layer *next_pending(struct run *run)
     return found;
 }
 
+static bool somebody_works(struct run *run)
+{
+    bool works = false;
+
+    pthread_mutex_lock(&run->lock);
+    for (size_t i = 0; i < run->n && !run->failed; i++)
+        works |= run->layers[i].state == LAYER_RUNNING;
+    pthread_mutex_unlock(&run->lock);
+    return works;
+}
+
 static void *make_pending(void *arg)
 {
     struct run *run = arg;
@@ -261,6 +276,8 @@ static void *make_pending(void *arg)
         else
             set_state(run, l, LAYER_STAGED);
     }
+    if (somebody_works(run))
+        storage_sync_ahead(run->store->layers);
     return NULL;
 }
 

@@ -7,13 +7,16 @@
 #include "image/registry.h"
 #include "image/store.h"
 
+struct ahead;
+
 struct layers_job {
     struct image_store *store;
     struct registry *registry; /* NULL: every missing layer's blob must be in the blob store */
     const struct manifest *manifest;
     const struct image_config *config; /* agrees with manifest: image_config_check() */
     const struct image_listener *listener;
-    bool loading; /* docker load's words instead of docker pull's */
+    struct ahead *ahead; /* layers that were begun while their archive was read; NULL: none */
+    bool loading;        /* docker load's words instead of docker pull's */
 };
 
 /* Blocks until every layer is in the layer store and its blob in the blob store, verified and on disk. The

@@ -16,6 +16,7 @@ enum { IMAGES_MAX = 256 };
 
 static void load_finish(struct load *l)
 {
+    ahead_finish(&l->ahead);
     unpacked_finish(&l->files);
     for (size_t i = 0; i < l->n; i++)
         image_finish(&l->images[i]);
@@ -72,8 +73,12 @@ static int make_image(struct load *l, const char *manifest_digest, const struct 
                       struct image **ret, struct err *err)
 {
     _cleanup_image_config_ struct image_config config = {0};
-    struct layers_job job = {
-        .store = l->store, .manifest = manifest, .config = &config, .listener = l->listener, .loading = true};
+    struct layers_job job = {.store = l->store,
+                             .manifest = manifest,
+                             .config = &config,
+                             .listener = l->listener,
+                             .ahead = &l->ahead,
+                             .loading = true};
 
     *ret = find_image(l, manifest->config.digest);
     if (*ret)
@@ -289,7 +294,7 @@ static int load_run(struct load *l, int fd, struct err *err)
 {
     bool layout, docker, v1;
 
-    if (unpacked_read(l->store, l->lease, fd, &l->files, err) < 0)
+    if (unpacked_read(l->store, l->lease, fd, &l->ahead, &l->files, err) < 0)
         return -1;
     layout = unpacked_find(&l->files, "index.json");
     docker = unpacked_find(&l->files, "manifest.json");
@@ -308,7 +313,11 @@ int image_load(struct image_store *store, struct image_lease *lease, int fd, con
                const struct image_listener *listener, struct image **ret_images, size_t *ret_n,
                struct err *err)
 {
-    struct load l = {.store = store, .lease = lease, .listener = listener, .only = platform != NULL};
+    struct load l = {.store = store,
+                     .lease = lease,
+                     .listener = listener,
+                     .only = platform != NULL,
+                     .ahead = AHEAD_INIT(store)};
     int r;
 
     if (platform)

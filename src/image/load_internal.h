@@ -15,6 +15,7 @@ struct load {
     struct platform platform;
     bool only; /* images of other platforms are passed over */
     struct unpacked files;
+    struct ahead ahead;
     struct image *images;
     size_t n;
 };

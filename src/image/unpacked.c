@@ -17,6 +17,7 @@ enum { FILES_MAX = 16384, LINKS_MAX = 8 };
 struct reading {
     struct image_store *store;
     struct image_lease *lease;
+    struct ahead *ahead;
     struct unpacked *to;
     int sock;
 };
@@ -79,6 +80,7 @@ static int take_file(struct reading *r, struct unpacked_file *file, struct err *
     _cleanup_json_ json_t *json = NULL;
     const json_t *done;
     const char *digest, *named = str_after(file->name, "blobs/sha256/");
+    bool fresh;
     int sent;
 
     if (fd < 0)
@@ -98,7 +100,12 @@ static int take_file(struct reading *r, struct unpacked_file *file, struct err *
     snprintf(file->digest, sizeof(file->digest), "%s", digest);
     file->size = json_int_or(done, "size", -1);
     image_lease_add(r->lease, digest);
-    return blobs_adopt(r->store->blobs, fd, digest, file->size, /* sync= */ true, err);
+    fresh = !blobs_has(r->store->blobs, digest);
+    if (blobs_adopt(r->store->blobs, fd, digest, file->size, /* sync= */ true, err) < 0)
+        return -1;
+    if (fresh)
+        ahead_start(r->ahead, digest, file->size);
+    return 0;
 }
 
 static int refuse_file(struct reading *r, struct err *err)
@@ -141,10 +148,10 @@ static int read_entries(struct reading *r, struct err *err)
     }
 }
 
-int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct unpacked *ret,
-                  struct err *err)
+int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct ahead *ahead,
+                  struct unpacked *ret, struct err *err)
 {
-    struct reading r = {.store = store, .lease = lease, .to = ret, .sock = -EBADF};
+    struct reading r = {.store = store, .lease = lease, .ahead = ahead, .to = ret, .sock = -EBADF};
     pid_t worker = worker_process_spawn(store->worker_dir, "keg-archive", fd, &r.sock, err);
     int result = -1;
 

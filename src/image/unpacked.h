@@ -3,6 +3,7 @@
 #ifndef KEG_IMAGE_UNPACKED_H
 #define KEG_IMAGE_UNPACKED_H
 
+#include "image/ahead.h"
 #include "image/store.h"
 
 struct unpacked_file {
@@ -19,9 +20,10 @@ struct unpacked {
 
 void unpacked_finish(struct unpacked *u);
 /* Reads an archive to its end. Files that images consist of become blobs (leased, verified where their name
- * is a digest), others are passed over. ERR_INVALID for what is no archive or hostile. */
-int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct unpacked *ret,
-                  struct err *err);
+ * is a digest), others are passed over; those that weren't in the store before begin to unpack ahead. ERR_INVALID for
+ * what is no archive or hostile. */
+int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct ahead *ahead,
+                  struct unpacked *ret, struct err *err);
 /* The file of that name, links followed; NULL when there is none. */
 const struct unpacked_file *unpacked_find(const struct unpacked *u, const char *name);
 

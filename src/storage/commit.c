@@ -211,6 +211,15 @@ static int commit_prepared(struct storage *s, struct storage_commit *rows, struc
     return r;
 }
 
+void storage_sync_ahead(struct storage *s)
+{
+    /* Its own open file: an error is told to each once, and the commit's has to hear of it. */
+    _cleanup_close_ int dir = openat(s->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir >= 0)
+        syncfs(dir);
+}
+
 static int commit_batch(struct storage *s, struct storage_commit *rows, size_t n, struct err *err)
 {
     _cleanup_free_ struct storage_layer *layers = xcalloc(n + 1, sizeof(*layers));

@@ -152,6 +152,9 @@ struct storage_commit {
  * the stage is dropped. On failure the rows before the failed one are layers, the others are gone. */
 int storage_commit(struct storage *s, struct storage_commit *rows, size_t n, struct err *err);
 
+/* Brings what was written so far to the disk, while others still unpack: storage_commit() has less to wait for then. */
+void storage_sync_ahead(struct storage *s);
+
 /* ---- Layer → tar stream ---- */
 
 struct storage_pack_result {

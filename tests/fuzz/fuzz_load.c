@@ -34,10 +34,14 @@ static struct unpacked_file files[] = {{.name = (char *)"index.json", .digest = 
                                        {.name = (char *)"other", .digest = OTHER_DIGEST, .size = 2}};
 
 int unpacked_read(struct image_store *store _unused_, struct image_lease *lease _unused_, int fd _unused_,
-                  struct unpacked *ret, struct err *err _unused_)
+                  struct ahead *ahead _unused_, struct unpacked *ret, struct err *err _unused_)
 {
     *ret = (struct unpacked){0};
     return 0;
+}
+
+void ahead_finish(struct ahead *a _unused_)
+{
 }
 
 void unpacked_finish(struct unpacked *u _unused_)
