@@ -157,7 +157,8 @@ int unarchive(int input, int sock, pid_t parent)
                                .blob_out = -EBADF,
                                .max_bytes = ARCHIVE_BYTES_MAX,
                                .max_ratio = ARCHIVE_RATIO_MAX,
-                               .shared = &shared};
+                               .shared = &shared,
+                               .no_digests = true}; /* each file has its own */
     struct err err = {0};
     struct source *source;
     struct tar_input bytes;

@@ -42,12 +42,17 @@ static int set_xattrs(const struct attributes_target *at, const struct tar_entry
 
 int attributes_set(const struct attributes_target *at, const struct tar_entry *e, struct err *err)
 {
-    int r = at->fd >= 0 ? fchown(at->fd, e->uid, e->gid)
-                        : fchownat(at->parent, at->name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW);
+    struct stat st;
+    /* Looking is cheaper than setting, which is written to the journal: most files are made as they shall be. */
+    bool known = at->fd >= 0 && fstat(at->fd, &st) == 0;
+    int r = 0;
 
+    if (!known || st.st_uid != e->uid || st.st_gid != e->gid)
+        r = at->fd >= 0 ? fchown(at->fd, e->uid, e->gid)
+                        : fchownat(at->parent, at->name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW);
     if (r < 0)
         return err_errno(err, errno, "%s: cannot set its owner", e->path);
-    if (e->type != TAR_SYMLINK) {
+    if (e->type != TAR_SYMLINK && (!known || (st.st_mode & 07777) != e->mode || e->mode & 07000)) {
         r = at->fd >= 0 ? fchmod(at->fd, e->mode) : fchmodat(at->parent, at->name, e->mode, 0);
         if (r < 0)
             return err_errno(err, errno, "%s: cannot set its mode", e->path);

@@ -153,7 +153,7 @@ static int take_chunk(struct source *s, struct block **current, size_t len, stru
         if (!s->inflate)
             return -1;
         s->result.compressed = !inflate_is_plain(s->inflate);
-        if (s->result.compressed)
+        if (s->result.compressed && !s->spec.no_digests)
             s->in_hash = sha256_new();
     }
     if (s->in_hash)
@@ -230,7 +230,8 @@ static void *hasher_main(void *arg)
 
     await_start(s);
     while ((b = ring_wait(s, HASH))) {
-        sha256_update(h, b->data, b->len);
+        if (!s->spec.no_digests)
+            sha256_update(h, b->data, b->len);
         ring_release(s, HASH);
     }
     sha256_hex(h, s->result.diff_hex);

@@ -23,6 +23,7 @@ struct source_spec {
     int64_t max_bytes; /* of tar */
     int64_t max_ratio; /* tar to input, judged from SOURCE_RATIO_FROM on */
     struct worker_shared *shared;
+    bool no_digests; /* nobody asks for them: the result's are of nothing */
 };
 
 #define SOURCE_RATIO_FROM (1024LL * 1024 * 1024)

@@ -74,9 +74,9 @@ static int add_dir(struct tree *t, const struct tar_entry *e, int parent, const 
     bool whiteout = false;
     int r;
 
-    if (mkdirat(parent, name, 0700) < 0) {
+    if (mkdirat(parent, name, e->mode & 0777) < 0) {
         r = errno == EEXIST ? tree_clear_name(parent, name, /* for_dir= */ true, &whiteout) : -errno;
-        if (r < 0 || (r == 0 && mkdirat(parent, name, 0700) < 0))
+        if (r < 0 || (r == 0 && mkdirat(parent, name, e->mode & 0777) < 0))
             return tree_refused(err, e->path, "make the directory");
     }
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -129,7 +129,7 @@ static int add_file(struct tree *t, const struct tar_entry *e, int parent, const
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     const char *name = path->text + path->name;
     struct attributes_target at = {};
-    _cleanup_close_ int fd = openat(parent, name, flags, 0600);
+    _cleanup_close_ int fd = openat(parent, name, flags, e->mode & 0777);
     bool whiteout;
 
     if (fd < 0 && errno == EEXIST) {
@@ -137,7 +137,7 @@ static int add_file(struct tree *t, const struct tar_entry *e, int parent, const
 
         if (r < 0)
             return err_errno(err, r, "%s: cannot replace it", e->path);
-        fd = openat(parent, name, flags, 0600);
+        fd = openat(parent, name, flags, e->mode & 0777);
     }
     if (fd < 0)
         return tree_refused(err, e->path, "create the file");
