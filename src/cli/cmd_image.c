@@ -1,7 +1,10 @@
 /* Images in and out: load, import, save, export, tag, rmi, commit. */
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -43,7 +46,7 @@ static int upload(struct cli *cli, const struct buf *url, const char *path, bool
     int r;
 
     if (!from_stdin && file < 0)
-        return err_set(err, ERR_INVALID, "open %s: %s", path, strerror(errno));
+        return err_errno(err, errno, "open %s", path);
     http = client_open(cli, &request, err);
     if (!http)
         return -1;
@@ -56,36 +59,96 @@ static int upload(struct cli *cli, const struct buf *url, const char *path, bool
     return r;
 }
 
-/* Copies an answer to a new file (in place only when whole) or to stdout. */
-static int download(struct cli *cli, const struct buf *url, const char *path, struct err *err)
-{
-    struct client_request request = {.method = "GET", .url = url};
-    _cleanup_free_ char *data = xmalloc(PIECE),
-                        *partial = *path ? xasprintf("%s.partial-%d", path, getpid()) : NULL;
-    _cleanup_close_ int file = -EBADF;
-    struct http *http;
-    ssize_t n;
-    int r = 0;
+/* ---- save, export ---- */
 
+/* Where an answer goes: stdout, or a file that has no name until it is whole, so that nothing is left of one that was cut
+ * off. What is no regular file (a pipe) is written to in place. */
+struct output {
+    char *path, *partial; /* partial: its name meanwhile, where the file system can't do without one */
+    int fd;
+    bool in_place;
+};
+
+static void output_finish(struct output *o)
+{
+    if (o->partial)
+        unlink(o->partial);
+    if (o->fd != STDOUT_FILENO)
+        close_fd(&o->fd);
+    free(o->partial);
+    free(o->path);
+}
+
+static int output_open(const char *path, struct output *ret, struct err *err)
+{
+    _cleanup_free_ char *copy = xstrdup(path);
+    struct stat st;
+    const char *directory = dirname(copy);
+
+    *ret = (struct output){.fd = STDOUT_FILENO, .in_place = true};
     if (!*path && terminal_is(STDOUT_FILENO))
         return err_set(err, ERR_INVALID,
                        "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+    if (!*path)
+        return 0;
+    ret->path = realpath(path, NULL); /* the file, not a symlink to it, is replaced */
+    ret->path = ret->path ? ret->path : xstrdup(path);
+    if (stat(ret->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        if (!S_ISFIFO(st.st_mode))
+            return err_set(err, ERR_INVALID, "invalid output path: \"%s\" must be a regular file", path);
+        ret->fd = open(ret->path, O_WRONLY | O_CLOEXEC);
+    } else {
+        ret->in_place = false;
+        ret->fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+        if (ret->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+            ret->partial = xasprintf("%s.partial-%d", ret->path, getpid());
+            ret->fd = open(ret->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        }
+    }
+    return ret->fd < 0 ? err_errno(err, errno, "invalid output path: %s", ret->in_place ? path : directory)
+                       : 0;
+}
+
+/* Gives the whole file its name. */
+static int output_keep(struct output *o, struct err *err)
+{
+    char link[40];
+
+    if (o->in_place)
+        return 0;
+    if (!o->partial) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", o->fd);
+        o->partial = xasprintf("%s.partial-%d", o->path, getpid());
+        if (linkat(AT_FDCWD, link, AT_FDCWD, o->partial, AT_SYMLINK_FOLLOW) < 0)
+            return err_errno(err, errno, "write %s", o->path);
+    }
+    return rename(o->partial, o->path) < 0 ? err_errno(err, errno, "write %s", o->path) : 0;
+}
+
+/* Copies an answer to a new file (there only when whole) or to stdout. */
+static int download(struct cli *cli, const struct buf *url, const char *path, struct err *err)
+{
+    struct client_request request = {.method = "GET", .url = url};
+    _cleanup_free_ char *data = xmalloc(PIECE);
+    _cleanup_(output_finish) struct output output;
+    struct http *http;
+    ssize_t n;
+    int r;
+
+    if (output_open(path, &output, err) < 0)
+        return -1;
     http = client_open(cli, &request, err);
     if (!http)
         return -1;
-    if (partial && (file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
-        r = err_errno(err, errno, "failed to save: %s", partial);
-    while (r == 0 && (n = http_read(http, data, PIECE, err)) != 0) {
-        r = n < 0 ? -1 : fd_write_full(file >= 0 ? file : STDOUT_FILENO, data, (size_t)n);
-        if (n > 0 && r < 0)
-            r = err_errno(err, r, "write %s", *path ? path : "stdout");
+    while ((n = http_read(http, data, PIECE, err)) > 0) {
+        r = fd_write_full(output.fd, data, (size_t)n);
+        if (r < 0) {
+            n = err_errno(err, r, "write %s", *path ? path : "stdout");
+            break;
+        }
     }
     client_end(cli, http);
-    if (file >= 0 && r == 0 && rename(partial, path) < 0)
-        r = err_errno(err, errno, "write %s", path);
-    if (file >= 0 && r < 0)
-        unlink(partial);
-    return r;
+    return n < 0 ? -1 : output_keep(&output, err);
 }
 
 /* ---- load, import ---- */

@@ -45,17 +45,16 @@ static json_t *image_created_at(const struct format_row *row)
     return format_take(local_time(json_int_or(row->data, "Created", 0) * CLOCK_NS_PER_S));
 }
 
-static json_t *size_or_na(const struct format_row *row, const char *key)
+static json_t *size_or_na(int64_t size, int digits)
 {
-    int64_t size = json_int_or(row->data, key, -1);
     char text[SIZE_TEXT];
 
-    return json_string(size < 0 ? "N/A" : human_size((double)size, 3, text));
+    return json_string(size < 0 ? "N/A" : human_size((double)size, digits, text));
 }
 
 static json_t *image_size(const struct format_row *row)
 {
-    return size_or_na(row, "Size");
+    return size_or_na(json_int_or(row->data, "Size", -1), 3);
 }
 
 static json_t *image_virtual_size(const struct format_row *row)
@@ -67,15 +66,14 @@ static json_t *image_virtual_size(const struct format_row *row)
 
 static json_t *image_shared_size(const struct format_row *row)
 {
-    return size_or_na(row, "SharedSize");
+    return size_or_na(json_int_or(row->data, "SharedSize", -1), 4);
 }
 
 static json_t *image_unique_size(const struct format_row *row)
 {
     int64_t size = json_int_or(row->data, "Size", -1), shared = json_int_or(row->data, "SharedSize", -1);
-    char text[SIZE_TEXT];
 
-    return json_string(size < 0 || shared < 0 ? "N/A" : human_size((double)(size - shared), 3, text));
+    return size_or_na(size < 0 || shared < 0 ? -1 : size - shared, 4);
 }
 
 static json_t *image_containers(const struct format_row *row)
@@ -101,8 +99,8 @@ static const struct format_column image_columns[] = {
 };
 
 #define IMAGES_END "{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}"
-static const struct format_view images_view = {
-    "*formatter.imageContext", "{{.Repository}}\t{{.Tag}}\t" IMAGES_END, "{{.ID}}", image_columns};
+const struct format_view images_view = {"*formatter.imageContext", "{{.Repository}}\t{{.Tag}}\t" IMAGES_END,
+                                        "{{.ID}}", image_columns};
 static const struct format_view images_view_digests = {"*formatter.imageContext",
                                                        "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t" IMAGES_END,
                                                        "{{.ID}}", image_columns};

@@ -1,4 +1,5 @@
 /* keg info, version. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,7 +17,16 @@ static const struct option_row format_options[] = {
 
 /* ---- info: lines of text for members of the answer ---- */
 
-enum line_kind { LINE_TEXT, LINE_NUMBER, LINE_FLAG, LINE_BYTES, LINE_LIST, LINE_PAIRS, LINE_KEYS };
+enum line_kind {
+    LINE_TEXT,
+    LINE_NUMBER,
+    LINE_FLAG,
+    LINE_BYTES,
+    LINE_LIST,
+    LINE_LINES,
+    LINE_PAIRS,
+    LINE_KEYS
+};
 
 /* To add a line: a row. `path` is where in the answer; texts and lists that are empty aren't printed. */
 static const struct {
@@ -41,7 +51,7 @@ static const struct {
     {LINE_KEYS, " Runtimes", "Runtimes"},
     {LINE_TEXT, " Default Runtime", "DefaultRuntime"},
     {LINE_TEXT, " Init Binary", "InitBinary"},
-    {LINE_LIST, " Security Options", "SecurityOptions"},
+    {LINE_LINES, " Security Options", "SecurityOptions"},
     {LINE_TEXT, " Kernel Version", "KernelVersion"},
     {LINE_TEXT, " Operating System", "OperatingSystem"},
     {LINE_TEXT, " OSType", "OSType"},
@@ -53,7 +63,7 @@ static const struct {
     {LINE_TEXT, " Docker Root Dir", "DockerRootDir"},
     {LINE_FLAG, " Debug Mode", "Debug"},
     {LINE_FLAG, " Experimental", "ExperimentalBuild"},
-    {LINE_LIST, " Insecure Registries", "RegistryConfig.InsecureRegistryCIDRs"},
+    {LINE_LINES, " Insecure Registries", "RegistryConfig.InsecureRegistryCIDRs"},
     {LINE_FLAG, " Live Restore Enabled", "LiveRestoreEnabled"},
 };
 
@@ -75,6 +85,22 @@ static void print_list_line(const char *title, const json_t *list, bool keys)
     joined = strv_join(items, " ");
     if (items)
         printf("%s: %s\n", title, joined);
+}
+
+/* "name=seccomp,profile=builtin" → "  seccomp" and "   Profile: builtin"; anything else on a line of its own. */
+static void print_item(const char *item)
+{
+    _cleanup_strv_ char **parts = str_empty(item) ? NULL : strv_split(item, ',');
+
+    for (char **part = parts; part && *part; part++) {
+        char *value = strchr(*part, '=');
+
+        if (!value || str_starts(*part, "name="))
+            printf("  %s\n", value ? value + 1 : *part);
+        else
+            printf("   %c%.*s: %s\n", toupper((unsigned char)**part), (int)(value - *part - 1), *part + 1,
+                   value + 1);
+    }
 }
 
 static void print_info_line(enum line_kind kind, const char *title, const json_t *value)
@@ -100,6 +126,12 @@ static void print_info_line(enum line_kind kind, const char *title, const json_t
     case LINE_LIST:
     case LINE_KEYS:
         print_list_line(title, value, kind == LINE_KEYS);
+        break;
+    case LINE_LINES:
+        if (json_array_size(value))
+            printf("%s:\n", title);
+        json_array_foreach (value, i, pair)
+            print_item(json_string_value(pair));
         break;
     case LINE_PAIRS:
         json_array_foreach (value, i, pair)

@@ -277,8 +277,60 @@ static void add_volumes(json_t *rows, const json_t *usage)
     add_df_row(rows, "Local Volumes", (int64_t)json_array_size(list), active, size, size - used);
 }
 
+/* ---- system df -v ---- */
+
+/* What `docker images` would call the image: its first name. */
+static void name_images(json_t *images)
+{
+    json_t *image;
+    size_t i;
+
+    json_array_foreach (images, i, image) {
+        _cleanup_strv_ char **tags = json_strv(image, "RepoTags"),
+                            **digests = json_strv(image, "RepoDigests");
+        char *name = tags ? tags[0] : digests ? digests[0] : NULL, *end;
+
+        end = name ? strrchr(name, tags ? ':' : '@') : NULL;
+        if (end)
+            *end = '\0';
+        json_set_str(image, "repository", end ? name : "<none>");
+        json_set_str(image, "tag", end && tags ? end + 1 : "<none>");
+    }
+}
+
+/* To add a part: a row. */
+static const struct {
+    const char *key, *title;
+    const struct format_view *view;
+    const char *format;
+} df_parts[] = {
+    {"Images", "Images space usage:\n\n", &images_view,
+     "table "
+     "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t"
+     "{{.Containers}}"},
+    {"Containers", "\nContainers space usage:\n\n", &ps_view,
+     "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t"
+     "{{.Names}}"},
+    {"Volumes", "\nLocal Volumes space usage:\n\n", &volume_view, "table {{.Name}}\t{{.Links}}\t{{.Size}}"},
+};
+
+static int print_verbose(const json_t *usage, struct err *err)
+{
+    name_images(json_object_get(usage, "Images"));
+    for (size_t i = 0; i < ARRAY_SIZE(df_parts); i++) {
+        struct format_wish wish = {.format = df_parts[i].format};
+
+        fputs(df_parts[i].title, stdout);
+        if (format_print(df_parts[i].view, &wish, json_object_get(usage, df_parts[i].key), err) < 0)
+            return -1;
+    }
+    puts("\nBuild cache usage: 0B\n");
+    return 0;
+}
+
 static const struct option_row df_options[] = {
     {"format", 0, OPTION_STRING, format_help_table},
+    {"verbose", 'v', OPTION_BOOL, "Show every image, container and volume"},
     {NULL},
 };
 
@@ -288,10 +340,14 @@ static int system_df_run(struct cli *cli, const struct args *args, struct err *e
     _cleanup_json_ json_t *usage = NULL, *rows = json_array();
     _cleanup_(buf_finish) struct buf url = URL_INIT;
 
+    if (args_bool(args, "verbose") && *wish.format)
+        return err_set(err, ERR_INVALID, "--format and --verbose can't be used together");
     url_path(&url, "/system/df", NULL);
     usage = client_get(cli, &url, err);
     if (!usage)
         return -1;
+    if (args_bool(args, "verbose"))
+        return print_verbose(usage, err);
     add_images(rows, usage);
     add_containers(rows, usage);
     add_volumes(rows, usage);

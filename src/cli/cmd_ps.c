@@ -249,7 +249,7 @@ static const struct format_column ps_columns[] = {
 };
 
 #define PS_TABLE "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
-static const struct format_view ps_view = {"*formatter.ContainerContext", PS_TABLE, "{{.ID}}", ps_columns};
+const struct format_view ps_view = {"*formatter.ContainerContext", PS_TABLE, "{{.ID}}", ps_columns};
 static const struct format_view ps_view_size = {"*formatter.ContainerContext", PS_TABLE "\t{{.Size}}",
                                                 "{{.ID}}", ps_columns};
 

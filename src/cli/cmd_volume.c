@@ -68,7 +68,7 @@ static const struct format_column volume_columns[] = {
     {"Status", "STATUS", not_applicable},
     {NULL},
 };
-static const struct format_view volume_view = {"*formatter.volumeContext", "{{.Driver}}\t{{.Name}}",
+const struct format_view volume_view = {"*formatter.volumeContext", "{{.Driver}}\t{{.Name}}",
                                                "{{.Name}}", volume_columns};
 
 static const struct option_row list_options[] = {

@@ -160,6 +160,7 @@ static bool check_argument_count(const struct args *args)
 /* Prints what a command failed with; the exit code is docker's for that kind of command. */
 static int report_failure(const struct args *args, const struct err *err)
 {
+    fflush(stdout); /* what was said before comes first, also where both end in one pipe */
     if (!(args->command->flags & COMMAND_RUN_ERRORS)) {
         fprintf(stderr, "%s\n", err->message);
         return 1;

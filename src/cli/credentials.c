@@ -341,15 +341,16 @@ int credentials_store(struct cli *cli, const char *server, const struct credenti
 {
     const char *helper = helper_for(cli, server);
     json_t *auths = json_object_get(config_get(cli), "auths");
+    _cleanup_json_ json_t *entry = entry_of(helper ? NULL : c);
 
-    *ret_plain = !helper && !c->identity_token;
+    *ret_plain = !helper && !c->identity_token && !json_equal(json_object_get(auths, server), entry);
     if (helper && store_with_helper(helper, server, c, err) < 0)
         return -1;
     if (!json_is_object(auths)) {
         auths = json_object();
         json_object_set_new(cli->config, "auths", auths);
     }
-    json_object_set_new(auths, server, entry_of(helper ? NULL : c));
+    json_object_set(auths, server, entry);
     return config_save(cli, err);
 }
 

@@ -23,7 +23,7 @@ json_t *credentials_json(const struct credentials *c, const char *server);
 /* The X-Registry-Auth header line ("X-Registry-Auth: …\r\n") for a registry's domain; the caller frees. A helper
  * that is missing or fails is a warning on stderr: what everybody may pull is pulled nevertheless. */
 char *credentials_header(struct cli *cli, const char *domain);
-/* Keeps them. *ret_plain: a password has been written to the file as it is. */
+/* Keeps them. *ret_plain: a password that wasn't there has been written to the file as it is. */
 int credentials_store(struct cli *cli, const char *server, const struct credentials *c, bool *ret_plain,
                       struct err *err);
 /* Forgets them. No error where there were none. */

@@ -55,6 +55,9 @@ json_t *format_sorted(const json_t *array, const char *key);
 /* "k=v,k2=v2" of an object, sorted by key. The caller frees. */
 char *format_map(const json_t *object);
 
+/* Views that more than one command prints; an image's row has repository, tag and digest besides the daemon's members. */
+extern const struct format_view images_view, ps_view, volume_view;
+
 extern const char format_help_table[]; /* the help texts of --format */
 extern const char format_help_plain[];
 

@@ -99,9 +99,12 @@ static int push_resolve(struct engine *e, const struct reference *ref, struct pu
     json_object_foreach (e->images->names, name, value)
         if (ref->tag ? str_eq(name, wanted) : str_starts(name, wanted))
             push_add(e, l, name, json_str_or(value, "Image", ""));
-    if (l->n == 0)
+    if (l->n == 0) {
+        _cleanup_free_ char *familiar = reference_familiar_name(ref);
+
         return err_set(err, ERR_NOT_FOUND, "An image does not exist locally with the %s: %s",
-                       ref->tag ? "tag" : "name", repository);
+                       ref->tag ? "tag" : "name", familiar);
+    }
     return 0;
 }
 

@@ -85,6 +85,8 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
     if (reference_parse_parts(o->name, o->tag, &ref, err) < 0 ||
         (o->platform && platform_parse(o->platform, &platform, err) < 0))
         return -1;
+    if (str_eq(ref.domain, REFERENCE_DEFAULT_DOMAIN) && str_eq(ref.path, "library/scratch"))
+        return err_set(err, ERR_INVALID, "'scratch' is a reserved name");
     pull.platform = o->platform ? &platform : NULL;
     r = ref.tag || ref.digest ? pull_one(e, &ref, &pull, err) : pull_every_tag(e, &ref, &pull, err);
     return r < 0 ? transfer_fail(e, &t, err) : 0;

@@ -183,6 +183,9 @@ int image_remote_search(const struct image_remote *o, const char *term, int limi
     registry = open_registry(o, domain, NULL, domain, err);
     r = registry ? registry_get_document(registry, buf_str(&path), &watch, &body, &next, err) : -1;
     registry_close(registry);
+    if (r < 0 && registry && err && err->kind == ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "%s can't be searched: it has no /v1/search, or refuses it",
+                       domain);
     if (r < 0)
         return -1;
     json = json_parse(buf_str(&body), body.len, "the registry's search results", err);

@@ -171,3 +171,37 @@ setup() {
     [ "$output" = $'1\n0' ]
     [ -z "$stderr" ]
 }
+
+@test "save: a file is replaced as a whole or not at all, and nothing but a file" {
+    mkdir "$KEG_ROOT/out"
+    cd "$KEG_ROOT/out"
+    echo old >old.tar
+    ln -s old.tar link.tar
+    run -1 keg save -o old.tar no-such-image
+    [ "$(cat old.tar)" = old ]
+    keg save -o link.tar busybox
+    [ -L link.tar ]
+    tar tf old.tar | grep -qx index.json
+    run -1 keg save -o none/x.tar busybox
+    [ "$output" = "invalid output path: none: no such file or directory" ]
+    run -1 keg save -o . busybox
+    mknod null c 1 3
+    run -1 keg save -o null busybox
+    [ -c null ]
+    keg save -o /dev/stdout busybox | cmp - old.tar
+    [ "$(ls)" = $'link.tar\nnull\nold.tar' ]
+}
+
+@test "system df -v: images, containers and volumes one by one" {
+    keg create --name df-one -v df-volume:/v busybox true
+    run -0 keg system df -v
+    [[ "$output" == "Images space usage:"*"UNIQUE SIZE   CONTAINERS"*busybox*"Containers space usage:"*df-one*"Local Volumes space usage:"*df-volume*"Build cache usage: 0B"* ]]
+    keg rm -v df-one
+    keg volume rm df-volume
+}
+
+@test "what was said before an error comes first in a pipe; reserved and ambiguous names" {
+    [ "$(keg pull scratch 2>&1 || :)" = $'Using default tag: latest\nError response from daemon: \'scratch\' is a reserved name' ]
+    run -1 keg tag busybox "$(printf 'a%.0s' {1..64})"
+    [[ $output == *"cannot specify 64-byte hexadecimal strings" ]]
+}
