@@ -155,6 +155,8 @@ static json_t *images_row(struct engine *e, const struct image *image, const jso
     json_set_str(row, "Manifest", image->manifest);
     json_set_str(row, "Index", image->index);
     json_set_str(row, "Parent", image->parent[0] ? image->parent : json_str_or(old, "Parent", ""));
+    if (image->artifact)
+        json_set_str(row, "Artifact", image->artifact);
     json_set_str(row, "MediaType", image->media_type);
     json_object_set_new(row, "Blobs", images_blobs_json(image, old));
     json_object_set_new(row, "Layers", json_from_strv(image->layers));
@@ -368,6 +370,9 @@ int engine_image_find(struct engine *e, const char *ref, const char *platform, s
     r = images_match(e, ref, &m, err);
     if (r == 0)
         r = images_check_platform(ref, platform, m.row, err);
+    if (r == 0 && json_str(m.row, "Artifact"))
+        r = err_set(err, ERR_INVALID, "%s is an OCI artifact (%s), no image: no container can be made of it",
+                    ref, json_str(m.row, "Artifact"));
     if (r == 0)
         r = image_read_config(e->image_store, m.id, &config, err);
     if (r == 0) {

@@ -2,7 +2,7 @@
  * disk.
  *
  * rows:  {"sha256:…":
- * {"Manifest","Index","Parent","MediaType","Blobs":[…],"Layers":[…],"Size","Created","Platform","Labels",
+ * {"Manifest","Index","Parent","Artifact","MediaType","Blobs":[…],"Layers":[…],"Size","Created","Platform","Labels",
  *        "LastTagTime","LastUsed","Orphan"}}       Orphan: removed by force while a container stands on it; kept out of
  * sight until no container does names: {"docker.io/library/busybox:latest": {"Image":"sha256:…"},
  * "…@sha256:…": …}

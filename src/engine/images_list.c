@@ -208,7 +208,9 @@ static void list_add_manifests(struct engine *e, const char *id, const json_t *r
     struct containers_of of = {.image = id, .ids = containers};
     const struct image_summary summary = {.manifest = json_str_or(row, "Manifest", ""),
                                           .index = json_str_or(row, "Index", ""),
-                                          .unpacked = json_int_or(row, "Size", 0),
+                                          .artifact = json_str(row, "Artifact") != NULL,
+                                          .unpacked =
+                                              json_str(row, "Artifact") ? 0 : json_int_or(row, "Size", 0),
                                           .containers = containers};
     json_t *target = NULL, *manifests;
 

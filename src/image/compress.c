@@ -42,7 +42,7 @@ bool image_is_plain(struct image_store *store, const char *manifest)
 
     if (read_manifest(store, manifest, &text, &m, NULL) < 0)
         return false;
-    for (size_t i = 0; i < m.n_layers; i++)
+    for (size_t i = 0; i < m.n_layers && !m.artifact; i++)
         if (compressed_type(m.layers[i].media_type))
             return true;
     return false;

@@ -11,6 +11,7 @@
 
 void image_finish(struct image *image)
 {
+    free(image->artifact);
     free(image->media_type);
     strv_free(image->tags);
     strv_free(image->repo_digests);
@@ -27,9 +28,10 @@ int image_describe(struct image_store *store, const char *manifest_digest, const
 
     if (image_config_check(config, manifest, err) < 0)
         return -1;
-    snprintf(image.id, sizeof(image.id), "%s", manifest->config.digest);
+    snprintf(image.id, sizeof(image.id), "%s", manifest_image_id(manifest, manifest_digest));
     snprintf(image.manifest, sizeof(image.manifest), "%s", manifest_digest);
     image.media_type = xstrdup(manifest->media_type);
+    image.artifact = xstrdup(manifest->artifact);
     if (created && clock_parse(created, &image.created) < 0)
         image.created = 0;
     strv_push(&image.blobs, manifest_digest);
@@ -37,7 +39,10 @@ int image_describe(struct image_store *store, const char *manifest_digest, const
     for (size_t i = 0; i < manifest->n_layers; i++) {
         if (!strv_contains(image.blobs, manifest->layers[i].digest))
             strv_push(&image.blobs, manifest->layers[i].digest);
-        strv_push(&image.layers, config->chain_ids[i]);
+        if (image.artifact)
+            image.size += manifest->layers[i].size;
+        else
+            strv_push(&image.layers, config->chain_ids[i]);
     }
     if (config->n_layers && storage_layer_stack_size(store->layers, config->chain_ids[config->n_layers - 1],
                                                      &image.size, err) < 0)
@@ -67,7 +72,7 @@ int image_read(struct image_store *store, const char *manifest_digest, struct im
         return -1;
     if (manifest.kind != MANIFEST_IMAGE)
         return err_set(err, ERR_INVALID, "%s is a manifest list, no image", manifest_digest);
-    if (image_read_config(store, manifest.config.digest, &config, err) < 0)
+    if (image_read_config(store, manifest_image_id(&manifest, manifest_digest), &config, err) < 0)
         return -1;
     return image_describe(store, manifest_digest, &manifest, &config, ret, err);
 }

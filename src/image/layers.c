@@ -154,6 +154,59 @@ static void report_downloaded(struct run *run, const struct layer *l)
     report(run, l, "Download complete", 0, 0);
 }
 
+static int on_blob(void *arg, int64_t bytes _unused_)
+{
+    const struct layers_job *job = arg;
+
+    return image_listener_gone(job->listener) ? -1 : 0;
+}
+
+/* A blob's bytes, verified, in a file that isn't named yet. Descriptor or -1. */
+static int fetch(const struct layers_job *job, const struct descriptor *blob,
+                 const struct registry_watch *watch, struct err *err)
+{
+    _cleanup_(sha256_free_p) struct sha256 *hash = sha256_new();
+    _cleanup_close_ int fd = blobs_scratch(job->store->blobs, err);
+    _cleanup_free_ char *piece = xmalloc(PIPE_SIZE);
+    char hex[SHA256_HEX_SIZE];
+    int out;
+    ssize_t n;
+
+    if (fd < 0)
+        return -1;
+    out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (out < 0)
+        return err_errno(err, errno, "fetch %s", blob->digest);
+    if (registry_get_blob(job->registry, blob->digest, blob->size, &out, watch, err) < 0)
+        return -1;
+    for (off_t at = 0; (n = pread(fd, piece, PIPE_SIZE, at)) > 0; at += n)
+        sha256_update(hash, piece, (size_t)n);
+    sha256_hex(hash, hex);
+    if (n < 0 || !str_eq(hex, digest_hex(blob->digest)))
+        return err_set(err, ERR_INVALID, "filesystem layer verification failed for digest %s", blob->digest);
+    return take_fd(&fd);
+}
+
+/* What an artifact consists of is only kept. */
+static int make_artifact(const struct layers_job *job, struct err *err)
+{
+    const struct registry_watch watch = {on_blob, (void *)job};
+
+    for (size_t i = 0; i <= job->manifest->n_layers; i++) {
+        const struct descriptor *blob = i ? &job->manifest->layers[i - 1] : &job->manifest->config;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (blobs_has(job->store->blobs, blob->digest))
+            continue;
+        if (!job->registry)
+            return err_set(err, ERR_INVALID, "the archive lacks %s", blob->digest);
+        fd = fetch(job, blob, &watch, err);
+        if (fd < 0 || blobs_adopt(job->store->blobs, fd, blob->digest, blob->size, /* sync= */ true, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* The blob is here; the layer isn't, or hasn't been seen to be the blob's: then the tree is made to compare, and dropped. */
 static int unpack_local(struct run *run, struct layer *l, struct err *err)
 {
@@ -456,6 +509,8 @@ int layers_make(const struct layers_job *job, struct err *err)
     pthread_t *threads;
     int r;
 
+    if (job->manifest->artifact)
+        return make_artifact(job, err);
     run_init(&run, job);
     ours = classify(&run);
     ours = MIN_OF(ours, job->store->max_downloads);

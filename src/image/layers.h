@@ -19,7 +19,7 @@ struct layers_job {
     bool loading;        /* docker load's words instead of docker pull's */
 };
 
-/* Blocks until every layer is in the layer store and its blob in the blob store, verified and on disk. The
+/* Blocks until every layer (of an artifact: every blob) is in the layer store and its blob in the blob store, verified and on disk. The
  * caller holds a lease on all of them. Two jobs at once share the work on layers they have in common. */
 int layers_make(const struct layers_job *job, struct err *err);
 

@@ -80,15 +80,16 @@ static int make_image(struct load *l, const char *manifest_digest, const struct 
                              .ahead = &l->ahead,
                              .loading = true};
 
-    *ret = find_image(l, manifest->config.digest);
+    const char *id = manifest_image_id(manifest, manifest_digest);
+
+    *ret = find_image(l, id);
     if (*ret)
         return 1;
     if (l->n == IMAGES_MAX)
         return err_set(err, ERR_INVALID, "invalid archive: more than %d images", IMAGES_MAX);
-    if (image_read_config(l->store, manifest->config.digest, &config, err) < 0 ||
-        image_config_check(&config, manifest, err) < 0)
+    if (image_read_config(l->store, id, &config, err) < 0 || image_config_check(&config, manifest, err) < 0)
         return -1;
-    if (l->only && platform_match(&l->platform, &config.platform) == 0)
+    if (l->only && !manifest->artifact && platform_match(&l->platform, &config.platform) == 0)
         return 0;
     lease_image(l, manifest_digest, manifest, &config);
     l->images = xreallocarray(l->images, l->n + 1, sizeof(*l->images));

@@ -55,6 +55,7 @@ static void descriptor_finish(struct descriptor *d)
 void manifest_finish(struct manifest *m)
 {
     free(m->media_type);
+    free(m->artifact);
     descriptor_finish(&m->config);
     for (size_t i = 0; i < m->n_layers; i++)
         descriptor_finish(&m->layers[i]);
@@ -113,10 +114,15 @@ static int parse_image(const json_t *json, struct manifest *m, struct err *err)
     if (parse_descriptor(json_object_get(json, "config"), "the configuration", &m->config, err) < 0)
         return -1;
     type = m->config.media_type;
-    if (!str_eq(type, MEDIA_DOCKER_CONFIG) && !str_eq(type, MEDIA_OCI_CONFIG))
-        return err_set(
-            err, ERR_NOT_IMPLEMENTED,
-            "unsupported media type %s of the configuration: this is an artifact, no container image", type);
+    if (!str_eq(type, MEDIA_DOCKER_CONFIG) && !str_eq(type, MEDIA_OCI_CONFIG)) {
+        const char *artifact = json_str_or(json, "artifactType", type);
+
+        if (!str_eq(m->media_type, MEDIA_OCI_MANIFEST) || !*artifact || strlen(artifact) > 255)
+            return err_set(err, ERR_NOT_IMPLEMENTED,
+                           "unsupported media type %s of the configuration: this is no container image",
+                           type);
+        m->artifact = xstrdup(artifact);
+    }
     if (m->config.size > IMAGE_CONFIG_SIZE_MAX)
         return err_set(err, ERR_INVALID, "invalid manifest: the configuration is larger than %d bytes",
                        IMAGE_CONFIG_SIZE_MAX);
@@ -127,7 +133,8 @@ static int parse_image(const json_t *json, struct manifest *m, struct err *err)
     m->layers = xcalloc(json_array_size(layers) + 1, sizeof(*m->layers));
     json_array_foreach (layers, i, item) {
         m->n_layers = i + 1;
-        if (parse_descriptor(item, "a layer", &m->layers[i], err) < 0 || check_layer(&m->layers[i], err) < 0)
+        if (parse_descriptor(item, "a layer", &m->layers[i], err) < 0 ||
+            (!m->artifact && check_layer(&m->layers[i], err) < 0))
             return -1;
     }
     return 0;
@@ -232,6 +239,11 @@ int manifest_parse(const void *data, size_t len, const char *media_type, struct 
     *ret = m;
     m = (struct manifest){0};
     return 0;
+}
+
+const char *manifest_image_id(const struct manifest *m, const char *manifest_digest)
+{
+    return m->artifact ? manifest_digest : m->config.digest;
 }
 
 int manifest_choose(const struct manifest *m, const struct platform *want, size_t *ret, struct err *err)

@@ -52,6 +52,7 @@ struct manifest_child {
 struct manifest {
     enum manifest_kind kind;
     char *media_type;
+    char *artifact; /* image only: the type of an OCI artifact, which is kept but can't be run; NULL for images */
     struct descriptor config;  /* image only */
     struct descriptor *layers; /* image only; foreign ones were refused */
     size_t n_layers;
@@ -64,13 +65,16 @@ void manifest_finish(struct manifest *m);
 
 /* Parses a manifest or an index. media_type: as the registry or the descriptor says, NULL when unknown (then
  * the document's own mediaType or its shape decides). ERR_INVALID for what is malformed, ERR_NOT_IMPLEMENTED
- * for schema 1, unknown types, artifacts and foreign layers. */
+ * for schema 1, unknown types and foreign layers. */
 int manifest_parse(const void *data, size_t len, const char *media_type, struct manifest *ret,
                    struct err *err);
 /* The best child for `want`, as an index into children. ERR_NOT_FOUND with Docker's words ("no matching
  * manifest for linux/amd64 in the manifest list entries"). A nested index without a platform is a candidate
  * of last resort. */
 int manifest_choose(const struct manifest *m, const struct platform *want, size_t *ret, struct err *err);
+/* The id of what a manifest describes: an image's is its configuration's digest, an artifact's the manifest's own, since many
+ * have the same empty configuration. */
+const char *manifest_image_id(const struct manifest *m, const char *manifest_digest);
 /* True when the media type names a layer that keg unpacks. */
 bool manifest_layer_supported(const char *media_type);
 
@@ -85,10 +89,10 @@ struct image_config {
 
 void image_config_finish(struct image_config *c);
 #define _cleanup_image_config_ _cleanup_(image_config_finish)
-/* Parses and validates (an object, rootfs.type "layers", digests' grammar, bounded count); computes the chain
+/* Parses and validates (an artifact's manifest gives an empty one, as its id is the manifest's; else an object, rootfs.type "layers", digests' grammar, bounded count); computes the chain
  * ids. */
 int image_config_parse(const void *data, size_t len, struct image_config *ret, struct err *err);
-/* Checks that a manifest and its configuration agree: as many layers as diff ids. */
+/* Checks that a manifest and its configuration agree: as many layers as diff ids. An artifact's has none. */
 int image_config_check(const struct image_config *c, const struct manifest *m, struct err *err);
 
 #endif

@@ -147,7 +147,7 @@ static void lease_layers(struct pull *p)
 /* The whole image is here already: docker has nothing to say about its layers then. */
 static bool is_complete(const struct pull *p)
 {
-    if (!blobs_has(p->store->blobs, p->manifest.config.digest))
+    if (p->manifest.artifact || !blobs_has(p->store->blobs, p->manifest.config.digest))
         return false;
     for (size_t i = 0; i < p->manifest.n_layers; i++)
         if (!storage_layer_exists(p->store->layers, p->config.chain_ids[i]) ||
@@ -158,7 +158,8 @@ static bool is_complete(const struct pull *p)
 
 static int store_documents(struct pull *p, struct err *err)
 {
-    if (blobs_put(p->store->blobs, buf_str(&p->config_text), p->config_text.len, NULL, err) < 0)
+    if (!p->manifest.artifact &&
+        blobs_put(p->store->blobs, buf_str(&p->config_text), p->config_text.len, NULL, err) < 0)
         return -1;
     for (size_t i = 0; i < p->n_documents; i++)
         if (blobs_put(p->store->blobs, buf_str(&p->documents[i].body), p->documents[i].body.len, NULL, err) <
@@ -205,6 +206,20 @@ static int report_end(const struct pull *p, const struct image *image, struct er
     return image_report(p->options->listener, NULL, status, 0, 0, err);
 }
 
+/* An artifact has none that means anything here. */
+static int read_config(struct pull *p, struct err *err)
+{
+    if (p->manifest.artifact) {
+        p->config.json = json_object();
+        return 0;
+    }
+    if (fetch_config(p, err) < 0 ||
+        image_config_parse(buf_str(&p->config_text), p->config_text.len, &p->config, err) < 0 ||
+        image_config_check(&p->config, &p->manifest, err) < 0)
+        return -1;
+    return check_platform(p, err);
+}
+
 static int pull_run(struct pull *p, struct image *ret, struct err *err)
 {
     struct layers_job job = {
@@ -213,9 +228,7 @@ static int pull_run(struct pull *p, struct image *ret, struct err *err)
     if (resolve(p, err) < 0)
         return -1;
     lease_everything(p);
-    if (report_begin(p, err) < 0 || fetch_config(p, err) < 0 ||
-        image_config_parse(buf_str(&p->config_text), p->config_text.len, &p->config, err) < 0 ||
-        image_config_check(&p->config, &p->manifest, err) < 0 || check_platform(p, err) < 0)
+    if (report_begin(p, err) < 0 || read_config(p, err) < 0)
         return -1;
     lease_layers(p);
     job.registry = p->registry;

@@ -117,7 +117,8 @@ static int send_blob(struct push *p, const char *digest, const char *id, struct 
 /* docker names layers by their diff ids here. */
 static void layer_id(const struct push *p, size_t i, char id[SHORT_ID + 1])
 {
-    snprintf(id, SHORT_ID + 1, "%s", digest_hex(p->config.diff_ids[i]));
+    snprintf(id, SHORT_ID + 1, "%s",
+             digest_hex(p->manifest.artifact ? p->manifest.layers[i].digest : p->config.diff_ids[i]));
 }
 
 /* The next layer from the top that isn't the same as one further up. False: none is left. */
@@ -224,7 +225,7 @@ int image_push(struct image_store *store, const struct image_push_options *optio
 
     if (blobs_read(store->blobs, options->manifest, &p.text, &own) == 0 &&
         manifest_parse(buf_str(&p.text), p.text.len, NULL, &p.manifest, &own) == 0 &&
-        image_read_config(store, p.manifest.config.digest, &p.config, &own) == 0 &&
+        image_read_config(store, manifest_image_id(&p.manifest, options->manifest), &p.config, &own) == 0 &&
         image_config_check(&p.config, &p.manifest, &own) == 0) {
         p.registry = registry_open(store,
                                    &(struct registry_options){.domain = ref->domain,

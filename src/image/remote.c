@@ -127,7 +127,7 @@ static int inspect(struct registry *registry, const struct image_remote *o, cons
     for (size_t i = 0; r == 0 && m.kind == MANIFEST_INDEX && i < m.n_children; i++)
         if (!m.children[i].attestation && m.children[i].platform.os[0])
             json_array_append_new(platforms, platform_json(&m.children[i].platform));
-    if (r == 0 && m.kind == MANIFEST_IMAGE)
+    if (r == 0 && m.kind == MANIFEST_IMAGE && !m.artifact)
         r = config_platform(registry, o, ref, &m, platforms, err);
     if (r == 0)
         *ret = json_pack("{s:{s:s, s:s, s:I}, s:O}", "Descriptor", "mediaType", m.media_type, "digest",

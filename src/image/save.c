@@ -203,7 +203,7 @@ static int save_image(struct save *s, const struct image_save_item *item, struct
     if (image_read(s->store, item->manifest, &image, err) < 0 ||
         blobs_read(s->store->blobs, item->manifest, &b, err) < 0 ||
         manifest_parse(buf_str(&b), b.len, NULL, &manifest, err) < 0 ||
-        image_read_config(s->store, manifest.config.digest, &config, err) < 0)
+        image_read_config(s->store, image.id, &config, err) < 0)
         return -1;
     for (char **digest = image.blobs; *digest; digest++)
         if (save_blob(s, *digest, err) < 0)
@@ -212,7 +212,8 @@ static int save_image(struct save *s, const struct image_save_item *item, struct
         index_entry(s, &image, (int64_t)b.len, NULL);
     for (char **tag = item->tags; tag && *tag; tag++)
         index_entry(s, &image, (int64_t)b.len, *tag);
-    list_image(s, &manifest, &config, item);
+    if (!manifest.artifact) /* docker's own list has images only */
+        list_image(s, &manifest, &config, item);
     return 0;
 }
 

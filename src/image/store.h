@@ -67,6 +67,7 @@ struct image {
     char id[DIGEST_SIZE];       /* digest of the configuration */
     char manifest[DIGEST_SIZE]; /* digest of the image's own manifest (in the blob store) */
     char index[DIGEST_SIZE];    /* digest of the index it was chosen from; "" when there was none */
+    char *artifact;             /* type of an OCI artifact: no layers, no configuration; NULL for images */
     char *media_type;           /* of the manifest */
     char parent[DIGEST_SIZE];   /* id of the image that it was committed on; "" */
     char **tags;                /* "docker.io/library/busybox:latest", normalised */

@@ -73,10 +73,12 @@ static json_t *row_json(struct image_store *store, const struct image_summary *s
     row = json_pack("{s:s, s:o, s:b, s:{s:I, s:I}, s:s}", "ID", digest, "Descriptor", descriptor, "Available",
                     all, "Size", "Content", (json_int_t)content, "Total",
                     (json_int_t)(content + (own ? s->unpacked : 0)), "Kind",
-                    child->attestation ? "attestation" : "image");
-    if (!child->attestation)
+                    child->attestation ? "attestation"
+                    : s->artifact      ? "unknown"
+                                       : "image");
+    if (!child->attestation && !s->artifact)
         json_object_set_new(row, "ImageData", image_data(s, &child->platform, own));
-    else if (child->attested[0])
+    else if (child->attestation && child->attested[0])
         json_object_set_new(row, "AttestationData", json_pack("{s:s}", "For", child->attested));
     return row;
 }
@@ -88,7 +90,7 @@ static int own_row(struct image_store *store, const struct image_summary *s, con
     _cleanup_image_config_ struct image_config config = {0};
     struct manifest_child child = {.descriptor = {.media_type = d->manifest.media_type, .size = d->size}};
 
-    if (image_read_config(store, d->manifest.config.digest, &config, err) < 0)
+    if (image_read_config(store, manifest_image_id(&d->manifest, s->manifest), &config, err) < 0)
         return -1;
     memcpy(child.descriptor.digest, s->manifest, DIGEST_SIZE);
     child.platform = config.platform;

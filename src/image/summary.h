@@ -3,12 +3,14 @@
 #define KEG_IMAGE_SUMMARY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "image/store.h"
 
 struct image_summary {
     const char *manifest;     /* digest of the image's own */
     const char *index;        /* of the index it was chosen from; "": none */
+    bool artifact;            /* no image */
     int64_t unpacked;         /* bytes of its layers' trees */
     const json_t *containers; /* ids of those made of it */
 };

@@ -216,6 +216,114 @@ blobs_are_there() {
     same "$(keg save old:2 | tar -xO manifest.json | jq -c '.[0].RepoTags')" '["old:2"]'
 }
 
+# archive_of NAME: one of rich.py's layouts as an archive
+archive_of() { tar -C "$RICH/one/$1" -h -cf "$WORK/$1.tar" .; }
+
+@test "platforms: of an archive's several the one asked for; another than the image's own is an error everywhere" {
+    [ "$(uname -m)" = x86_64 ] || skip "rich.py's images are for amd64"
+    local verb
+    archive_of rich
+    archive_of nested
+    keg load -q -i "$WORK/rich.tar" | grep -qx 'Loaded image: rich:1'
+    same "$(keg image inspect -f '{{.Architecture}}' rich:1)" amd64
+    keg load -q -i "$WORK/nested.tar" --platform linux/arm64
+    same "$(keg image inspect -f '{{.Architecture}}/{{.Variant}}' nested:1)" arm64/v8
+    run keg load -q -i "$WORK/rich.tar" --platform linux/s390x
+    [ "$status" = 1 ]
+    [[ "$output" == *"the archive has no image of the requested platform (linux/s390x)"* ]]
+    for verb in history 'image inspect' rmi; do
+        run keg $verb --platform linux/arm64 rich:1
+        [ "$status" = 1 ]
+        [[ "$output" == *"image with reference rich:1 was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)"* ]]
+    done
+    run keg save --platform linux/arm64 -o "$WORK/x.tar" rich:1
+    [[ "$output" == *"no suitable export target found for platform linux/arm64"* ]]
+    [ ! -e "$WORK/x.tar" ]
+    keg save --platform linux/amd64 -o "$WORK/x.tar" rich:1
+    keg history -q --platform linux/amd64 rich:1
+    run keg history --platform a/b/c/d rich:1
+    [[ "$output" == *"invalid platform"* ]]
+    keg rmi --platform linux/amd64 rich:1
+}
+
+@test "manifests: what the index has that an image came with, attestations too" {
+    [ "$(uname -m)" = x86_64 ] || skip "rich.py's images are for amd64"
+    archive_of rich
+    keg load -q -i "$WORK/rich.tar"
+    keg create --name user --network none rich:1 /x >/dev/null
+    api GET '/v1.51/images/rich:1/json?manifests=1' >"$WORK/inspect"
+    jq -e --arg index "$(named rich)" --arg own "$(named amd64)" --arg id "$(keg ps -aq --no-trunc)" '
+        .Descriptor.digest == $index and (.Manifests | length) == 3 and
+        (.Manifests[1] | .ID == $own and .Available and .Kind == "image" and .ImageData.Platform.architecture == "amd64"
+            and .ImageData.Containers == [$id] and .Size.Total == .Size.Content + .ImageData.Size.Unpacked) and
+        (.Manifests[0] | .Available == false and .ImageData.Platform.variant == "v8") and
+        (.Manifests[2] | .Kind == "attestation" and .AttestationData.For == $own)' "$WORK/inspect"
+    api GET '/v1.51/images/json?manifests=1' | jq -e '.[0].Manifests | length == 3'
+    api GET '/v1.51/images/json' | jq -e '.[0] | has("Manifests") | not'
+    run api GET '/v1.51/images/rich:1/json?manifests=1&platform=linux%2Famd64'
+    [[ "$output" == *"conflicting options"* ]]
+    keg rm user
+}
+
+@test "artifacts are pulled, listed, saved, loaded and pushed, and not run" {
+    local digest
+    archive_of bundle
+    keg load -q -i "$WORK/bundle.tar"
+    same "$(keg image inspect -f '{{.Id}}' bundle:1)" "$(named bundle)"
+    keg images --format '{{.Repository}}:{{.Tag}}' | grep -qx bundle:1
+    run keg run --rm --network none bundle:1 x
+    [ "$status" = 125 ]
+    [[ "$output" == *"bundle:1 is an OCI artifact (application/vnd.example.bundle), no image"* ]]
+    same "$(keg history -q bundle:1)" ""
+    keg tag bundle:1 "$REGISTRY/team/bundle:1"
+    keg push -q "$REGISTRY/team/bundle:1"
+    digest=$(curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/team/bundle/manifests/1" | sha256sum | cut -d' ' -f1)
+    same "sha256:$digest" "$(named bundle)"
+    keg save bundle:1 >"$WORK/saved.tar"
+    keg rmi -f "$(named bundle)" >/dev/null
+    [ ! -e "$KEG_ROOT/data/blobs/sha256/$digest" ]
+    keg load -q -i "$WORK/saved.tar"
+    same "$(keg image inspect -f '{{.Id}}' bundle:1)" "$(named bundle)"
+    keg rmi -f bundle:1 >/dev/null
+    keg pull -q "$REGISTRY/team/bundle:1"
+    same "$(keg image inspect -f '{{index .RepoDigests 0}}' "$REGISTRY/team/bundle:1")" "$REGISTRY/team/bundle@$(named bundle)"
+    keg system check -q
+}
+
+@test "plain layers are compressed once, at the first push; ids and what is unpacked stay" {
+    mkdir -p "$WORK/root/bin"
+    cp /bin/busybox "$WORK/root/bin/sh"
+    tar -C "$WORK/root" -c . | keg import - made:1 >/dev/null
+    local id layers plain push
+    id=$(id_of made:1) layers=$(diff_ids made:1)
+    plain=$(jq -r '.[0]' <<<"$layers")
+    [ -e "$KEG_ROOT/data/blobs/sha256/${plain#sha256:}" ]
+    keg run --name more --network none made:1 /bin/sh -c ': >/new'
+    keg commit more made:2 >/dev/null
+    keg rm more
+    for push in 1 2; do
+        keg tag made:1 "$REGISTRY/made/one:$push"
+        keg push -q "$REGISTRY/made/one:$push"
+        keg tag made:2 "$REGISTRY/made/two:$push"
+        keg push -q "$REGISTRY/made/two:$push"
+    done
+    same "$(id_of made:1) $(diff_ids made:1)" "$id $layers"
+    [ ! -e "$KEG_ROOT/data/blobs/sha256/${plain#sha256:}" ]
+    for push in one two; do
+        same "$(manifest_of made/$push 1)" "$(manifest_of made/$push 2)"
+        manifest_of made/$push 1 | jq -e '[.layers[].mediaType] | all(. == "application/vnd.oci.image.layer.v1.tar+gzip")'
+    done
+    # the layer they share is the same gzip in both
+    same "$(manifest_of made/one 1 | jq -r '.layers[0].digest')" "$(manifest_of made/two 1 | jq -r '.layers[0].digest')"
+    keg save made:2 | tar -xO "blobs/sha256/$(manifest_of made/two 1 | jq -r '.layers[1].digest' | cut -d: -f2)" | gzip -dc | tar -t | grep -qx new
+    keg rmi -f "$id" made:2 >/dev/null
+    keg pull -q "$REGISTRY/made/one:1"
+    same "$(id_of "$REGISTRY/made/one:1")" "$id"
+    keg run --rm --network none "$REGISTRY/made/one:1" /bin/sh -c true
+    keg system check -q
+}
+manifest_of() { curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/$1/manifests/$2"; }
+
 # ---- who pulls whose pushes ----
 
 @test "docker, podman and skopeo pull what keg pushed, and keg what they pushed" {
