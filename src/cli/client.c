@@ -59,7 +59,7 @@ void url_path(struct buf *url, ...)
     va_start(ap, url);
     for (const char *piece = va_arg(ap, const char *); piece;
          piece = va_arg(ap, const char *), escape = !escape)
-        append_escaped(url, piece, escape ? "/:@+" : "/:@+?=&");
+        append_escaped(url, piece, escape ? "/:@+" : "/:@+?=&%"); /* ours: escaped where it has to be */
     va_end(ap);
 }
 

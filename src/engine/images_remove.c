@@ -389,21 +389,21 @@ static int sweep_orphans(struct engine *e, struct err *err)
     return r;
 }
 
-/* Everything that a row names, as a set. */
-static json_t *sweep_needed(struct engine *e)
+/* Everything of that kind that a row names, as a set. One set each: a lowest layer's chain id is its plain blob's digest. */
+static json_t *sweep_needed(struct engine *e, enum image_object kind)
 {
     json_t *needed = json_object(), *row, *item;
     const char *id;
     size_t i;
 
     json_object_foreach (e->images->rows, id, row) {
+        json_array_foreach (json_object_get(row, kind == IMAGE_OBJECT_LAYER ? "Layers" : "Blobs"), i, item)
+            json_object_set_new(needed, json_string_value(item), json_true());
+        if (kind == IMAGE_OBJECT_LAYER)
+            continue;
         json_object_set_new(needed, id, json_true());
         json_object_set_new(needed, json_str_or(row, "Manifest", ""), json_true());
         json_object_set_new(needed, json_str_or(row, "Index", ""), json_true());
-        json_array_foreach (json_object_get(row, "Blobs"), i, item)
-            json_object_set_new(needed, json_string_value(item), json_true());
-        json_array_foreach (json_object_get(row, "Layers"), i, item)
-            json_object_set_new(needed, json_string_value(item), json_true());
     }
     return needed;
 }
@@ -412,24 +412,26 @@ struct sweep {
     struct engine *e;
     void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size);
     void *arg;
-    json_t *needed;      /* as of `generation` */
+    json_t *needed[2];   /* by kind; as of `generation` */
     uint64_t generation; /* of the table: a pull may record something while we sweep */
 };
 
 /* The store's mutex is held: what is recorded while the sweep runs was leased until then, and is seen here.
  */
-static int sweep_referenced(void *arg, enum image_object kind _unused_, const char *digest)
+static int sweep_referenced(void *arg, enum image_object kind, const char *digest)
 {
     struct sweep *s = arg;
     int found;
 
     engine_images_lock(s->e);
-    if (!s->needed || s->generation != s->e->images->generation) {
-        json_decref(s->needed);
-        s->needed = sweep_needed(s->e);
+    if (!s->needed[kind] || s->generation != s->e->images->generation) {
+        for (size_t i = 0; i < ARRAY_SIZE(s->needed); i++) {
+            json_decref(s->needed[i]);
+            s->needed[i] = sweep_needed(s->e, (enum image_object)i);
+        }
         s->generation = s->e->images->generation;
     }
-    found = json_object_get(s->needed, digest) != NULL;
+    found = json_object_get(s->needed[kind], digest) != NULL;
     engine_images_unlock(s->e);
     return found;
 }
@@ -448,7 +450,8 @@ static int sweep_run(struct sweep *s, bool look, struct err *err)
         .referenced = sweep_referenced, .removed = sweep_removed, .arg = s, .look = look};
     int r = image_store_sweep(s->e->image_store, &sweep, err);
 
-    json_decref(s->needed);
+    for (size_t i = 0; i < ARRAY_SIZE(s->needed); i++)
+        json_decref(s->needed[i]);
     return r;
 }
 
