@@ -117,7 +117,8 @@ static int parse_image(const json_t *json, struct manifest *m, struct err *err)
     if (!str_eq(type, MEDIA_DOCKER_CONFIG) && !str_eq(type, MEDIA_OCI_CONFIG)) {
         const char *artifact = json_str_or(json, "artifactType", type);
 
-        if (!str_eq(m->media_type, MEDIA_OCI_MANIFEST) || !*artifact || strlen(artifact) > 255)
+        if (!str_eq(m->media_type, MEDIA_OCI_MANIFEST) || !str_starts(artifact, "application/") ||
+            strlen(artifact) > 255)
             return err_set(err, ERR_NOT_IMPLEMENTED,
                            "unsupported media type %s of the configuration: this is no container image",
                            type);
