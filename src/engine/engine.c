@@ -1,4 +1,5 @@
 /* The engine's life: opening in the order in which things need each other, closing the other way round. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -165,6 +166,37 @@ static int make_places(struct engine *e, struct err *err)
 
 /* ---- opening ---- */
 
+/* Whether DATA/NAME holds anything that is named by 64 hexadecimal digits. */
+static bool holds_something(const char *data, const char *name)
+{
+    _cleanup_free_ char *path = path_join(data, name);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir)))
+        found = strlen(entry->d_name) == 64 && strspn(entry->d_name, "0123456789abcdef") == 64;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/* What a database doesn't know is swept. One that was lost must not take everything with it. */
+static int refuse_lost_database(const struct engine *e, struct err *err)
+{
+    static const char *const places[] = {"layers", "blobs/sha256", "containers"};
+    const char *data = e->options.data_root;
+
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+        if (holds_something(data, places[i]))
+            return err_set(
+                err, ERR_CONFLICT,
+                "%s/keg.db is empty or was missing, but %s/%s isn't empty: put the database back, or "
+                "remove or move away %s/{layers,blobs,containers} to begin anew",
+                data, data, places[i], data);
+    return 0;
+}
+
 static int open_identity(struct engine *e, struct err *err)
 {
     _cleanup_json_ json_t *known = db_get(e->db, DB_META, "id", NULL);
@@ -174,6 +206,8 @@ static int open_identity(struct engine *e, struct err *err)
         snprintf(e->id, sizeof(e->id), "%s", json_str(known, "ID"));
         return 0;
     }
+    if (refuse_lost_database(e, err) < 0)
+        return -1;
     snprintf(e->id, sizeof(e->id), "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
     _cleanup_json_ json_t *value = json_pack("{ss}", "ID", e->id);
     return db_put(e->db, DB_META, "id", NULL, value, DB_SYNCED, err);

@@ -293,6 +293,22 @@ layer_blobs_offline() { # the largest blob there is
     find "$DATA/blobs/sha256" -type f -printf '%s %f\n' | sort -n | tail -n 1 | cut -d' ' -f2
 }
 
+@test "check: a database that was lost takes nothing with it: kegd doesn't start" {
+    kegd_kill TERM
+    mkdir "$KEG_ROOT/kept"
+    mv "$DATA"/keg.db* "$KEG_ROOT/kept"
+    local before
+    before=$(find "$DATA" -mindepth 1 ! -name 'keg.db*' | sort)
+    run kegd_start
+    [ "$status" != 0 ]
+    [[ $output == *"keg.db is empty or was missing, but $DATA/layers isn't empty: put the database back"* ]]
+    [ "$(find "$DATA" -mindepth 1 ! -name 'keg.db*' | sort)" = "$before" ]
+    rm -f "$DATA"/keg.db*
+    mv "$KEG_ROOT/kept"/keg.db* "$DATA"
+    kegd_start
+    keg system check -q
+}
+
 @test "check: one at a time, and an end that nobody waits for" {
     run keg system check --nonsense
     [ "$status" = 125 ]
