@@ -237,6 +237,7 @@ cgroup_value() { # container, v1 controller/file, v2 file
         trap kegd_stop EXIT
         keg load -q -i "$before/saved.tar"
         keg run --rm --network none busybox true
+        run -127 keg run --rm --network none busybox /no-such # for which kegd opens the cgroup hierarchies, once
         census >"$before/census"
         for turn in 1 2; do
             run keg import "$before/big.tar" big
@@ -257,14 +258,13 @@ cgroup_value() { # container, v1 controller/file, v2 file
         echo "$output"
         [ "$status" = 125 ]
         [[ "$output" == *"o space left"* || "$output" == *"disk is full"* ]]
-        run keg volume create full
-        echo "$output"
-        [ "$status" != 0 ]
+        # what is only a row and a directory goes by the room that the database keeps
+        keg volume create full
+        keg volume rm full
         keg ps -a
         keg images
-        keg rm idle || removed=no
+        keg rm idle
         rm "$KEG_ROOT/fill"
-        [ "${removed:-}" != no ] || keg rm idle
         census_same "$before/census"
         keg run --rm --network none -v works:/w busybox touch /w/x
         keg volume rm works
