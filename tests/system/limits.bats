@@ -2,6 +2,8 @@
 # What a container may use and may do, measured from inside and outside: memory, CPU, processes, devices, privileges, and
 # a disk that is full.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
     load lib
     require root nft curl jq
