@@ -49,7 +49,8 @@ static void *inflate(void *arg)
     int fd = open(l->file, O_RDONLY);
     void *in;
 
-    if (fd < 0 || fstat(fd, &st) < 0 || (in = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
+    if (fd < 0 || fstat(fd, &st) < 0 ||
+        (in = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
         err(1, "%s", l->file);
     isal_inflate_init(&state);
     state.crc_flag = ISAL_GZIP;
@@ -178,7 +179,8 @@ int main(int argc, char **argv)
         pthread_cond_init(&l->moved, NULL);
         snprintf(name, sizeof(name), "%s/%d", place, i);
         if (!l->pieces || mkdir(name, 0755) < 0 || (l->dir = open(name, O_RDONLY | O_DIRECTORY)) < 0 ||
-            pthread_create(&l->inflater, NULL, inflate, l) != 0 || pthread_create(&l->writer, NULL, unpack, l) != 0)
+            pthread_create(&l->inflater, NULL, inflate, l) != 0 ||
+            pthread_create(&l->writer, NULL, unpack, l) != 0)
             err(1, "%s", name);
     }
     for (int i = 0; i < n; i++)

@@ -25,7 +25,8 @@
                                 row(network_inspect) row(network_create) row(network_rm)                     \
                                     row(network_connect) row(network_disconnect) row(network_prune)          \
                                         row(volume_ls) row(volume_inspect) row(volume_create) row(volume_rm) \
-                                            row(volume_prune) row(system_check) row(system_df) row(system_prune) row(buildx)
+                                            row(volume_prune) row(system_check) row(system_df)               \
+                                                row(system_prune) row(buildx)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)

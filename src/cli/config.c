@@ -61,7 +61,8 @@ const char *config_str(struct cli *cli, const char *key)
 int config_save(struct cli *cli, struct err *err)
 {
     _cleanup_free_ char *path = config_path(cli), *text = json_dumps(config_get(cli), JSON_INDENT(4));
-    _cleanup_free_ char *target = realpath(path, NULL); /* what a symbolic link leads to is replaced, not the link */
+    _cleanup_free_ char *target =
+        realpath(path, NULL); /* what a symbolic link leads to is replaced, not the link */
     int r = path_mkdir_all(config_directory(cli), 0700);
 
     if (r >= 0)

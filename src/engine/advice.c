@@ -41,5 +41,6 @@ void engine_advise(const struct engine *e, struct err *err)
     else if (err->errnum == EDQUOT)
         err_add(err, "the quota for %s is used up: raise it, or make room: " MAKE_ROOM, data);
     else if (err->errnum == EROFS && is_read_only(data))
-        err_add(err, "%s is read-only: mount it for writing; the kernel's log says if an error made it so", data);
+        err_add(err, "%s is read-only: mount it for writing; the kernel's log says if an error made it so",
+                data);
 }

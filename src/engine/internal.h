@@ -50,13 +50,13 @@ struct engine {
     struct engine_images *images;     /* images.c: what it keeps in memory, may stay NULL */
     struct engine_networks *networks; /* networks.c */
     struct engine_volumes *volumes;   /* volumes.c */
-    atomic_int leaving;               /* remove.c: containers of --rm whose record goes before their files do */
-    pthread_mutex_t checking;         /* check.c: one check at a time */
-    bool was_unclean, opened;         /* check.c: how the last life ended; this one has begun */
-    bool check_runs;                  /* check_thread is to be joined */
+    atomic_int leaving;       /* remove.c: containers of --rm whose record goes before their files do */
+    pthread_mutex_t checking; /* check.c: one check at a time */
+    bool was_unclean, opened; /* check.c: how the last life ended; this one has begun */
+    bool check_runs;          /* check_thread is to be joined */
     pthread_t check_thread;
-    atomic_bool closing;              /* engine_close() has begun: nothing new is started */
-    int interrupt_fd;                 /* eventfd, readable once engine_interrupt() was called */
+    atomic_bool closing; /* engine_close() has begun: nothing new is started */
+    int interrupt_fd;    /* eventfd, readable once engine_interrupt() was called */
 };
 
 /* Waits until `fd` is readable (an eventfd or inotify descriptor; -1: none), the client has hung up, the

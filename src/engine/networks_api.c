@@ -333,8 +333,7 @@ int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, 
     int64_t limit;
     bool until;
 
-    if (filters_check(filters, allowed, err) < 0 ||
-        filters_time(filters, "until", &until, &limit, err) < 0)
+    if (filters_check(filters, allowed, err) < 0 || filters_time(filters, "until", &until, &limit, err) < 0)
         return -1;
     deleted = json_array();
     pthread_mutex_lock(&e->networks->lock);

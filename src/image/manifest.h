@@ -42,17 +42,18 @@ struct descriptor {
 /* One entry of an index. */
 struct manifest_child {
     struct descriptor descriptor;
-    struct platform platform; /* os "" when the entry names none */
-    char *ref_name;           /* org.opencontainers.image.ref.name, or NULL */
-    char *image_name;         /* io.containerd.image.name, or NULL */
-    bool attestation;         /* unknown/unknown or an attestation by its annotation: never chosen */
+    struct platform platform;   /* os "" when the entry names none */
+    char *ref_name;             /* org.opencontainers.image.ref.name, or NULL */
+    char *image_name;           /* io.containerd.image.name, or NULL */
+    bool attestation;           /* unknown/unknown or an attestation by its annotation: never chosen */
     char attested[DIGEST_SIZE]; /* the manifest that an attestation is for; "" */
 };
 
 struct manifest {
     enum manifest_kind kind;
     char *media_type;
-    char *artifact; /* image only: the type of an OCI artifact, which is kept but can't be run; NULL for images */
+    char *
+        artifact; /* image only: the type of an OCI artifact, which is kept but can't be run; NULL for images */
     struct descriptor config;  /* image only */
     struct descriptor *layers; /* image only; foreign ones were refused */
     size_t n_layers;

@@ -155,7 +155,8 @@ static int make_init(struct storage *s, const struct storage_stage *stage, const
     if (layer_stack_paths(s, layer->parent, &image.lower, err) < 0)
         return -1;
     dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name) : init_layer_make(s, dir, &image, err);
+    return dir < 0 ? err_errno(err, errno, "cannot open %s", stage->name)
+                   : init_layer_make(s, dir, &image, err);
 }
 
 /* The old tree gets the stage's name, if there is one. 0 or -errno. */

@@ -61,8 +61,9 @@ struct storage_layer {
     char diff_id[STORAGE_DIGEST_SIZE];     /* of the uncompressed tar */
     char parent[STORAGE_DIGEST_SIZE];      /* chain id of the one below; "" for a lowest layer */
     char blob_digest[STORAGE_DIGEST_SIZE]; /* of the bytes as received */
-    char image_digest[STORAGE_DIGEST_SIZE]; /* of the file the driver keeps it in; "" when it keeps directories */
-    char media_type[128];                  /* of the blob; "" when unknown */
+    char image_digest
+        [STORAGE_DIGEST_SIZE]; /* of the file the driver keeps it in; "" when it keeps directories */
+    char media_type[128];      /* of the blob; "" when unknown */
     int64_t blob_size;
     int64_t size;    /* bytes of the regular files */
     int64_t entries; /* in the tar */

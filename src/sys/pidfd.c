@@ -22,7 +22,8 @@ int pidfd_from_pid(pid_t pid)
 {
     long fd = syscall(SYS_pidfd_open, pid, 0); /* close-on-exec always */
 
-    if (fd < 0 && errno == EINVAL && pid > 0) /* it has ended, but its id is still that of a group or session */
+    if (fd < 0 && errno == EINVAL &&
+        pid > 0) /* it has ended, but its id is still that of a group or session */
         return -ESRCH;
     return fd < 0 ? -errno : (int)fd;
 }

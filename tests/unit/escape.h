@@ -12,7 +12,8 @@ enum { ESCAPE_HANDLE_SIZE = 128 };
 
 /* The host, as far as attempts aim at it; open to everybody, so that nothing but the walls is in the way. */
 struct escape_host {
-    char dir[64];       /* "sentinel/" and in it "file"; "layer/", "lower/", "empty/", "work/" for whoever needs them */
+    char dir
+        [64]; /* "sentinel/" and in it "file"; "layer/", "lower/", "empty/", "work/" for whoever needs them */
     char sentinel[100]; /* dir/sentinel */
     char file[128];     /* dir/sentinel/file */
     char socket[32];    /* name of an abstract socket that listens */
