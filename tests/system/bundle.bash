@@ -1,7 +1,7 @@
 # keg-runtime with a bundle for each test; all tests of a file share one root filesystem.
 #
 #   setup_file() { load lib; load bundle; require root python3; bundles_begin NAME; }    makes $DIR, with rootfs in it
-#   teardown_file() { rm -rf --one-file-system "$DIR"; }
+#   teardown_file() { load bundle; bundles_end; }
 #   setup() { load lib; load bundle; bundle_begin; }                                     $ID, $BUNDLE, $ROOT
 #   teardown() { bundle_end; }
 #
@@ -13,6 +13,17 @@ bundles_begin() {
     export DIR BUNDLES
     busybox_rootfs "$DIR/rootfs"
     printf 'root:x:0:0::/root:/bin/sh\nweb:x:33:33::/var/www:/bin/sh\n' >"$DIR/rootfs/etc/passwd"
+    mkfifo "$DIR/config.ask" "$DIR/config.answer"
+    python3 "$BATS_TEST_DIRNAME/bundle_config.py" "$DIR" 3>&- </dev/null >/dev/null 2>&1 &
+    export CONFIG_PID=$!
+    disown
+    "$KEG_BUILD/keg-runtime" spec --bundle "$DIR"
+    BUNDLE=$DIR config 'p["terminal"] = False; c["root"]["readonly"] = False'
+}
+
+bundles_end() {
+    kill "$CONFIG_PID"
+    rm -rf --one-file-system "$DIR"
 }
 
 bundle_begin() {
@@ -21,8 +32,7 @@ bundle_begin() {
     ROOT=$DIR/state
     mkdir -p "$BUNDLE"
     ln -s ../rootfs "$BUNDLE/rootfs"
-    rt spec --bundle "$BUNDLE"
-    config 'p["terminal"] = False; c["root"]["readonly"] = False'
+    cp "$DIR/config.json" "$BUNDLE/config.json"
 }
 
 # Removes it, and nothing may be left.
@@ -42,16 +52,13 @@ no_leftovers() {
 # shellcheck disable=SC2086 # words
 rt() { ${CALLS:-} "$KEG_BUILD/keg-runtime" ${GLOBAL:-} --root "$ROOT" "$@" </dev/null; }
 
-# Changes config.json by lines of Python over c, and what of it is wanted most.
-config() { python3 -c 'import json, sys
-bundle = sys.argv[1]
-path = bundle + "/config.json"
-c = json.load(open(path))
-p, linux, mounts = c.get("process"), c.get("linux") or {}, c.get("mounts")
-resources = linux.get("resources")
-exec(sys.argv[3])
-exec(sys.argv[2])
-json.dump(c, open(path, "w"))' "$BUNDLE" "$1" "${CONFIG_MORE:-}"; }
+# Changes config.json by lines of Python over c, and what of it is wanted most: p, linux, mounts, resources (bundle_config.py).
+config() {
+    kill -0 "$CONFIG_PID" && printf '%s\0%s\0%s' "$BUNDLE" "$1" "${CONFIG_MORE:-}" >"$DIR/config.ask" || return 1
+    local wrong
+    wrong=$(<"$DIR/config.answer")
+    [ -z "$wrong" ] || { echo "$wrong" >&2; return 1; }
+}
 
 sh_args() { config "p['args'] = ['/bin/sh', '-c', '''$1''']"; }
 in_container() { sh_args "$1" && run rt run --bundle "$BUNDLE" "$ID"; }

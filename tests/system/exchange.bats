@@ -9,6 +9,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     load lib
+    load registry
     load engines
     require root curl jq python3 docker-registry
     kegd_start --insecure-registry 127.0.0.0/8
@@ -20,13 +21,15 @@ setup_file() {
     export RICH=$KEG_ROOT/rich
     mkdir "$RICH"
     python3 "$BATS_TEST_DIRNAME/tools/rich.py" "$RICH" >"$RICH/digests"
-    registry_start
+    registry_start registry 127.0.0.1:5000
+    export REGISTRY=127.0.0.1:5000
 }
 
 teardown_file() {
     load lib
+    load registry
     load engines
-    [ -z "${REGISTRY_PID:-}" ] || kill "$REGISTRY_PID"
+    servers_stop
     [ ! -s "$KEG_ROOT/docker.pid" ] || stop docker
     [ -z "${TREE_PID:-}" ] || kill "$TREE_PID"
     awk -v "at=$KEG_ROOT/" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l
@@ -48,15 +51,6 @@ teardown() {
     ! has dockerd || docker image prune -af >/dev/null
     ! has podman || podman rmi -af >/dev/null
     rm -rf "$WORK"
-}
-
-registry_start() {
-    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s/registry}, delete: {enabled: true}}\nhttp: {addr: "127.0.0.1:5000"}\n' \
-        "$KEG_ROOT" >"$KEG_ROOT/registry.yml"
-    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
-    export REGISTRY_PID=$! REGISTRY=127.0.0.1:5000
-    disown
-    eventually curl -sf "http://$REGISTRY/v2/"
 }
 
 skopeo() { engine timeout 60 skopeo --insecure-policy "$@"; }

@@ -4,19 +4,11 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl jq docker-registry losetup mkfs.ext4
     KEG_ROOT=$(mktemp -d /var/tmp/keg-test.XXXXXX)
     export KEG_ROOT
-    cat >"$KEG_ROOT/registry.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}}
-http: {addr: 127.0.0.1:5000}
-END
-    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
-    echo $! >"$KEG_ROOT/registry.pid"
-    disown
-    eventually curl -s --max-time 5 -o /dev/null 127.0.0.1:5000/v2/
+    registry_start registry 127.0.0.1:5000
     # made by a kegd that has room: what the others pull and load
     kegd_start --bridge none
     image_busybox
@@ -32,7 +24,8 @@ END
 
 teardown_file() {
     load lib
-    kill "$(cat "$KEG_ROOT/registry.pid")"
+    load registry
+    servers_stop
     rm -rf "$KEG_ROOT"
 }
 

@@ -3,6 +3,7 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl jq docker-registry openssl
     mkdir -p /etc/docker # in the test's own mount namespace, before kegd makes one of its own
     mount -t tmpfs none /etc/docker
@@ -11,25 +12,15 @@ setup_file() {
     # a registry with TLS, and a proxy before it that wants a header and lets requests be counted
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=mirror \
         -addext subjectAltName=IP:127.0.0.1 -keyout "$KEG_ROOT/key" -out "$KEG_ROOT/cert" 2>/dev/null
-    cat >"$KEG_ROOT/registry.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}}
-http: {addr: 127.0.0.1:5000, tls: {certificate: $KEG_ROOT/cert, key: $KEG_ROOT/key}}
-END
-    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
-    export REGISTRY_PID=$!
-    disown
-    python3 "$BATS_TEST_DIRNAME/header_proxy.py" 5004 https://127.0.0.1:5000 >"$KEG_ROOT/proxy.log" 2>&1 3>&- </dev/null &
-    export PROXY_PID=$!
-    disown
-    eventually curl -skf --max-time 5 https://127.0.0.1:5000/v2/
+    registry_start registry 127.0.0.1:5000 "{certificate: $KEG_ROOT/cert, key: $KEG_ROOT/key}"
+    server_start "$KEG_ROOT/proxy" python3 "$BATS_TEST_DIRNAME/header_proxy.py" 5004 https://127.0.0.1:5000
     eventually curl -sf --max-time 5 -H 'X-Word: sesame' 127.0.0.1:5004/api/
 }
 
 teardown_file() {
     load lib
-    kill "$REGISTRY_PID" "$PROXY_PID" || :
+    load registry
+    servers_stop
     kegd_stop
     umount /etc/docker || :
 }

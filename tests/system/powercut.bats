@@ -4,19 +4,11 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl docker-registry python3 losetup mkfs.ext4
     kegd_start --bridge none
     image_busybox
-    cat >"$KEG_ROOT/registry.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}}
-http: {addr: 127.0.0.1:5000}
-END
-    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
-    echo $! >"$KEG_ROOT/registry.pid"
-    disown
-    eventually curl -s --max-time 5 -o /dev/null 127.0.0.1:5000/v2/
+    registry_start registry 127.0.0.1:5000
     export REGISTRY=127.0.0.1:5000
     mkdir "$KEG_ROOT/powercut"
     layer base busybox 'echo base >/marker' && keg save -o "$KEG_ROOT/powercut/base.tar" base
@@ -40,7 +32,8 @@ layer() { # NAME BASE COMMANDS: a new image of one layer more
 
 teardown_file() {
     load lib
-    kill "$(cat "$KEG_ROOT/registry.pid")"
+    load registry
+    servers_stop
     rm -rf "$KEG_ROOT"
 }
 

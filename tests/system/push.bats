@@ -4,35 +4,21 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl jq docker-registry skopeo python3
     kegd_start
     image_busybox
-    registry_start open 5000
+    registry_start open 127.0.0.1:5000
     mkdir "$KEG_ROOT/auth"
     python3 -c 'import crypt; print("ann:" + crypt.crypt("sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' \
         >"$KEG_ROOT/auth/htpasswd"
-    registry_start closed 5001 "auth: {htpasswd: {realm: keg, path: $KEG_ROOT/auth/htpasswd}}"
-}
-
-# registry_start NAME PORT [more configuration]
-registry_start() {
-    cat >"$KEG_ROOT/$1.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/$1}, delete: {enabled: true}}
-http: {addr: 127.0.0.1:$2}
-${3:-}
-END
-    docker-registry serve "$KEG_ROOT/$1.yml" >"$KEG_ROOT/$1.log" 2>&1 3>&- </dev/null &
-    echo $! >>"$KEG_ROOT/registries"
-    disown
-    eventually curl -s --max-time 5 -o /dev/null "127.0.0.1:$2/v2/"
+    registry_start closed 127.0.0.1:5001 "" "auth: {htpasswd: {realm: keg, path: $KEG_ROOT/auth/htpasswd}}"
 }
 
 teardown_file() {
     load lib
-    # shellcheck disable=SC2046
-    [ ! -s "$KEG_ROOT/registries" ] || kill $(cat "$KEG_ROOT/registries")
+    load registry
+    servers_stop
     kegd_stop
 }
 

@@ -4,6 +4,7 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl jq docker-registry openssl python3 nghttpx ip
     # in the test's own namespaces: names and addresses that are not loopback's, whose certificates are verified
     mkdir -p /etc/docker
@@ -21,41 +22,23 @@ setup_file() {
         -keyout "$TLS/key.pem" -out "$TLS/cert.pem" 2>"$KEG_ROOT/openssl.log"
     python3 -W ignore -c 'import crypt; print("ann:" + crypt.crypt("sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' \
         >"$TLS/htpasswd"
-    registry_start 5800
-    registry_start 5801 "{certificate: $TLS/cert.pem, key: $TLS/key.pem}" "auth: {htpasswd: {realm: keg, path: $TLS/htpasswd}}"
-    registry_start 5802 "{certificate: $TLS/cert.pem, key: $TLS/key.pem}" \
+    registry_start registry :5800
+    registry_start registry :5801 "{certificate: $TLS/cert.pem, key: $TLS/key.pem}" "auth: {htpasswd: {realm: keg, path: $TLS/htpasswd}}"
+    registry_start registry :5802 "{certificate: $TLS/cert.pem, key: $TLS/key.pem}" \
         "auth: {token: {realm: 'https://registry.test:5803/token', service: keg, issuer: keg test, rootcertbundle: $TLS/cert.pem}}"
-    registry_start 5804 "{certificate: $TLS/cert.pem, key: $TLS/key.pem, clientcas: [$TLS/cert.pem]}"
-    python3 "$BATS_TEST_DIRNAME/token_server.py" 10.99.0.1:5803 "$TLS" >"$KEG_ROOT/tokens.log" 2>&1 3>&- </dev/null &
-    echo $! >>"$KEG_ROOT/servers"
-    disown
-    nghttpx --conf=/dev/null --no-ocsp -f10.99.0.1,5805 -b127.0.0.1,5800 --accesslog-file="$KEG_ROOT/http2.log" --accesslog-format='$request' \
-        --errorlog-file="$KEG_ROOT/nghttpx.log" --workers=1 --single-process "$TLS/key.pem" "$TLS/cert.pem" 3>&- </dev/null &
-    echo $! >>"$KEG_ROOT/servers"
-    disown
-    for port in 5801 5802 5805; do eventually curl -sk --max-time 5 "https://10.99.0.1:$port/v2/"; done
-    eventually curl -s --max-time 5 http://127.0.0.1:5800/v2/
+    registry_start registry :5804 "{certificate: $TLS/cert.pem, key: $TLS/key.pem, clientcas: [$TLS/cert.pem]}"
+    server_start "$KEG_ROOT/tokens" python3 "$BATS_TEST_DIRNAME/token_server.py" 10.99.0.1:5803 "$TLS"
+    server_start "$KEG_ROOT/nghttpx-output" \
+        nghttpx --conf=/dev/null --no-ocsp -f10.99.0.1,5805 -b127.0.0.1,5800 --accesslog-file="$KEG_ROOT/http2.log" --accesslog-format='$request' \
+        --errorlog-file="$KEG_ROOT/nghttpx.log" --workers=1 --single-process "$TLS/key.pem" "$TLS/cert.pem"
+    eventually curl -sk --max-time 5 https://10.99.0.1:5805/v2/
     eventually curl -sk --max-time 5 https://registry.test:5803/token?service=keg
-}
-
-# registry_start PORT [tls [more configuration]]: all have the same storage
-registry_start() {
-    cat >"$KEG_ROOT/$1.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}, delete: {enabled: true}}
-http: {addr: ':$1'${2:+, tls: $2}}
-${3:-}
-END
-    docker-registry serve "$KEG_ROOT/$1.yml" >"$KEG_ROOT/$1.log" 2>&1 3>&- </dev/null &
-    echo $! >>"$KEG_ROOT/servers"
-    disown
 }
 
 teardown_file() {
     load lib
-    # shellcheck disable=SC2046
-    [ ! -s "$KEG_ROOT/servers" ] || kill $(cat "$KEG_ROOT/servers") || :
+    load registry
+    servers_stop
     umount /etc/hosts /etc/docker || :
     for address in 10.99.0.1/32 10.98.0.1/32 fd99::1/128; do ip address del "$address" dev lo || :; done
     kegd_stop

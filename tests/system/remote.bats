@@ -3,22 +3,12 @@
 
 setup_file() {
     load lib
+    load registry
     require root curl jq docker-registry skopeo
     kegd_start
     image_busybox
-    cat >"$KEG_ROOT/registry.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $KEG_ROOT/registry}}
-http: {addr: 127.0.0.1:5000}
-END
-    docker-registry serve "$KEG_ROOT/registry.yml" >"$KEG_ROOT/registry.log" 2>&1 3>&- </dev/null &
-    export REGISTRY_PID=$!
-    disown
-    python3 "$BATS_TEST_DIRNAME/search_index.py" 5003 >"$KEG_ROOT/index.log" 2>&1 3>&- </dev/null &
-    export INDEX_PID=$!
-    disown
-    eventually curl -sf --max-time 5 127.0.0.1:5000/v2/
+    registry_start registry 127.0.0.1:5000
+    server_start "$KEG_ROOT/index" python3 "$BATS_TEST_DIRNAME/search_index.py" 5003
     eventually curl -sf --max-time 5 127.0.0.1:5003/v2/
     for tag in a b c; do
         keg tag busybox "127.0.0.1:5000/many:$tag"
@@ -28,7 +18,8 @@ END
 
 teardown_file() {
     load lib
-    kill "$REGISTRY_PID" "$INDEX_PID" || :
+    load registry
+    servers_stop
     kegd_stop
 }
 

@@ -9,7 +9,8 @@ setup_file() {
 }
 
 teardown_file() {
-    rm -rf --one-file-system "$DIR"
+    load bundle
+    bundles_end
 }
 
 setup() {
@@ -134,8 +135,7 @@ assert eval(sys.argv[2]), json.dumps(a, indent=1)' "$FAKE_CRIU_LOG" "$1"; }
     for place in '/a]:b' '/a[b' '/a,b' '/a\nb' '/plain'; do
         rm -rf "$DIR/rootfs"/a* "$DIR/rootfs/plain"
         [ "$place" != /plain ] || ln -s '/a]:b' "$DIR/rootfs/plain"
-        PLACE=$(printf "$place") config 'import os
-c["mounts"] = [m for m in c["mounts"] if m.get("source") != "source"] + [{"destination": os.environ["PLACE"], "source": "source", "type": "bind", "options": ["bind"]}]'
+        config 'c["mounts"] = [m for m in c["mounts"] if m.get("source") != "source"] + [{"destination": "'"$place"'", "source": "source", "type": "bind", "options": ["bind"]}]'
         start
         run rt --criu "$FAKE" checkpoint "$ID"
         must_fail 1 "can't be checkpointed or restored"

@@ -10,7 +10,8 @@ setup_file() {
 }
 
 teardown_file() {
-    rm -rf --one-file-system "$DIR"
+    load bundle
+    bundles_end
 }
 
 setup() {
@@ -407,7 +408,7 @@ BARRIER=1 1" ]
 
 @test "--config names another configuration; --cgroup-manager is known" {
     mkdir "$BUNDLE/conf"
-    config 'c["process"]["args"] = ["echo", "other"]; json.dump(c, open(sys.argv[1] + "/conf/other.json", "w")); c["process"]["args"] = ["false"]'
+    config 'c["process"]["args"] = ["echo", "other"]; json.dump(c, open(bundle + "/conf/other.json", "w")); c["process"]["args"] = ["false"]'
     cd "$BUNDLE"
     run rt --cgroup-manager cgroupfs run --config conf/other.json "$ID"
     [ "$status" = 0 ]

@@ -9,7 +9,8 @@ setup_file() {
 }
 
 teardown_file() {
-    rm -rf --one-file-system "$DIR"
+    load bundle
+    bundles_end
 }
 
 setup() {

@@ -20,7 +20,8 @@ setup_file() {
 
 teardown_file() {
     [ -z "${BUS_PID:-}" ] || kill "$BUS_PID" "$FAKE_PID"
-    rm -rf --one-file-system "$DIR"
+    load bundle
+    bundles_end
 }
 
 # Prints what keeps the fake from running.
