@@ -62,6 +62,7 @@ const struct route routes[] = {
     {"POST",   "/images/{name*}/push",             0, 0, route_images_push},
     {"POST",   "/images/{name*}/tag",              0, 0, route_images_tag},
     {"DELETE", "/images/{name*}",                  0, 0, route_images_remove},
+    {"DELETE", "/images/",                         0, 0, route_images_remove}, /* says that a name is missing */
     {"GET",    "/distribution/{name*}/json",       1030, 0, route_images_distribution},
     {"POST",   "/build",                           0, 0, route_system_not_implemented},
     {"POST",   "/build/prune",                     1031, 0, route_system_no_build_cache},

@@ -229,6 +229,8 @@ int route_images_remove(struct request *r, struct err *err)
     _cleanup_free_ char *platform = NULL;
     json_t *ret = NULL;
 
+    if (!r->wildcard || !r->wildcard[strspn(r->wildcard, " \t\n")])
+        return err_set(err, ERR_INVALID, "image name cannot be blank");
     if (strv_len(platforms) > 1)
         return err_set(err, ERR_INVALID, "multiple platforms are not supported");
     if (platforms && images_parse_platform(platforms[0], &platform, err) < 0)

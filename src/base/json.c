@@ -73,7 +73,7 @@ json_t *json_parse_wide(const char *text, size_t len, const char *what, struct e
     return json_parse(buf_str(&narrow), narrow.len, what, err);
 }
 
-json_t *json_parse(const char *text, size_t len, const char *what, struct err *err)
+static json_t *parse(const char *text, size_t len, size_t flags, const char *what, struct err *err)
 {
     json_error_t error;
     json_t *json;
@@ -82,15 +82,25 @@ json_t *json_parse(const char *text, size_t len, const char *what, struct err *e
         err_set(err, ERR_INVALID, "%s: invalid JSON: nested more than %d levels deep", what, JSON_DEPTH_MAX);
         return NULL;
     }
-    json = json_loadb(text, len, JSON_ALLOW_NUL, &error);
+    json = json_loadb(text, len, flags, &error);
     if (!json)
         err_set(err, ERR_INVALID, "%s: invalid JSON at line %d, column %d: %s", what, error.line,
                 error.column, error.text);
     return json;
 }
 
+json_t *json_parse(const char *text, size_t len, const char *what, struct err *err)
+{
+    return parse(text, len, JSON_ALLOW_NUL, what, err);
+}
+
+json_t *json_parse_no_nul(const char *text, size_t len, const char *what, struct err *err)
+{
+    return parse(text, len, 0, what, err);
+}
+
 static json_t *load(int dirfd, const char *path, size_t max,
-                    json_t *(*parse)(const char *, size_t, const char *, struct err *), struct err *err)
+                    json_t *(*parser)(const char *, size_t, const char *, struct err *), struct err *err)
 {
     _cleanup_(buf_finish) struct buf b = BUF_INIT(max);
     int r = file_read(dirfd, path, &b);
@@ -103,7 +113,7 @@ static json_t *load(int dirfd, const char *path, size_t max,
         err_errno(err, r, "open %s", path);
         return NULL;
     }
-    return parse(buf_str(&b), b.len, path, err);
+    return parser(buf_str(&b), b.len, path, err);
 }
 
 json_t *json_load(int dirfd, const char *path, size_t max, struct err *err)

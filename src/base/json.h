@@ -24,6 +24,8 @@ bool json_is_too_deep(const char *text, size_t len);
 /* Parses untrusted text of `len` bytes, at most JSON_DEPTH_MAX levels; duplicate keys keep the last. `what` names
  * it in the error (ERR_INVALID). NULL on failure. */
 json_t *json_parse(const char *text, size_t len, const char *what, struct err *err);
+/* The same, and a string with \u0000 in it is an error: what compares and prints strings as C does would see half of it. */
+json_t *json_parse_no_nul(const char *text, size_t len, const char *what, struct err *err);
 /* Reads and parses a regular file of at most `max` bytes. */
 json_t *json_load(int dirfd, const char *path, size_t max, struct err *err);
 /* The same, also with numbers from 2^63 to 2^64-1, which become the negative number with the same bits: what is unsigned by its

@@ -140,6 +140,8 @@ static int commit_reference(const struct engine_commit_options *o, struct refere
         return -1;
     if (ret->digest)
         return err_set(err, ERR_INVALID, "cannot commit to digest reference");
+    if (reference_check_tag(ret, err) < 0)
+        return -1;
     if (!ret->tag)
         ret->tag = xstrdup(REFERENCE_DEFAULT_TAG);
     return 0;

@@ -71,6 +71,8 @@ int engine_image_import(struct engine *e, int fd, const struct engine_import_opt
             return -1;
         if (ref.digest)
             return err_set(err, ERR_INVALID, "cannot import digest reference");
+        if (reference_check_tag(&ref, err) < 0)
+            return -1;
         if (!ref.tag)
             ref.tag = xstrdup(REFERENCE_DEFAULT_TAG);
         import.reference = &ref;

@@ -29,9 +29,8 @@ int engine_image_tag(struct engine *e, const char *ref, const char *repo, const 
         return err_set(err, ERR_INVALID, "refusing to create a tag with a digest reference");
     if (!target.tag)
         target.tag = xstrdup(REFERENCE_DEFAULT_TAG);
-    if (str_eq(target.domain, REFERENCE_DEFAULT_DOMAIN) && str_eq(target.path, "library/sha256"))
-        return err_set(err, ERR_INVALID,
-                       "refusing to create an ambiguous tag using digest algorithm as name");
+    if (reference_check_tag(&target, err) < 0)
+        return -1;
     name = reference_string(&target);
     familiar = reference_familiar(&target);
     engine_images_lock(e);

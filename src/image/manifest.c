@@ -141,6 +141,15 @@ static int parse_image(const json_t *json, struct manifest *m, struct err *err)
     return 0;
 }
 
+/* A name that an annotation gives; one with a NUL inside is none. */
+static char *annotated_name(const json_t *notes, const char *key)
+{
+    const json_t *name = json_object_get(notes, key);
+    const char *text = json_string_value(name);
+
+    return text && strlen(text) == json_string_length(name) ? xstrdup(text) : NULL;
+}
+
 static int parse_child(const json_t *json, struct manifest_child *child, struct err *err)
 {
     const json_t *platform = json_object_get(json, "platform"), *notes = json_object_get(json, "annotations");
@@ -152,8 +161,8 @@ static int parse_child(const json_t *json, struct manifest_child *child, struct 
                          str_eq(json_str(notes, "vnd.docker.reference.type"), "attestation-manifest");
     if (digest_valid(json_str(notes, "vnd.docker.reference.digest")))
         snprintf(child->attested, DIGEST_SIZE, "%s", json_str(notes, "vnd.docker.reference.digest"));
-    child->ref_name = xstrdup(json_str(notes, "org.opencontainers.image.ref.name"));
-    child->image_name = xstrdup(json_str(notes, "io.containerd.image.name"));
+    child->ref_name = annotated_name(notes, "org.opencontainers.image.ref.name");
+    child->image_name = annotated_name(notes, "io.containerd.image.name");
     return 0;
 }
 

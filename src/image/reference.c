@@ -240,6 +240,14 @@ int reference_parse_parts(const char *name, const char *tag, struct reference *r
     return 0;
 }
 
+int reference_check_tag(const struct reference *ref, struct err *err)
+{
+    if (str_eq(ref->domain, REFERENCE_DEFAULT_DOMAIN) && str_eq(ref->path, "library/sha256"))
+        return err_set(err, ERR_INVALID,
+                       "refusing to create an ambiguous tag using digest algorithm as name");
+    return 0;
+}
+
 char *reference_name(const struct reference *ref)
 {
     return xasprintf("%s/%s", ref->domain, ref->path);

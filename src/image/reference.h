@@ -30,6 +30,8 @@ int reference_parse_tagged(const char *text, struct reference *ret, struct err *
 /* A name and a tag or digest given apart, as in /images/create?fromImage=X&tag=Y. `tag` may be NULL, "", a
  * tag, or a digest; it replaces the one in name. */
 int reference_parse_parts(const char *name, const char *tag, struct reference *ret, struct err *err);
+/* Whether an image may be given that name: ERR_INVALID for one that would read as a digest ("sha256:abc"). */
+int reference_check_tag(const struct reference *ref, struct err *err);
 void reference_copy(const struct reference *ref, struct reference *ret);
 
 /* True for [\w][\w.-]{0,127}. */

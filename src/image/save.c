@@ -236,6 +236,22 @@ static int save_all(struct save *s, const struct image_save_item *items, size_t 
     return save_bytes(s, end, sizeof(end), err);
 }
 
+/* Before the first byte: what breaks off in its middle looks like an archive to whoever reads only its beginning. */
+static int save_look(struct image_store *store, const struct image_save_item *item, struct err *err)
+{
+    _cleanup_image_ struct image image = {0};
+
+    if (image_read(store, item->manifest, &image, err) < 0)
+        return -1;
+    for (char **digest = image.blobs; *digest; digest++)
+        if (!blobs_has(store->blobs, *digest))
+            return err_set(err, ERR_SYSTEM,
+                           "cannot save image %s: its blob %s is missing from the store: 'keg system check "
+                           "--repair' fetches it again if a registry has it",
+                           image.id, *digest);
+    return 0;
+}
+
 int image_save(struct image_store *store, const struct image_save_item *items, size_t n,
                const struct image_output *output, struct err *err)
 {
@@ -244,8 +260,12 @@ int image_save(struct image_store *store, const struct image_save_item *items, s
                      .index = json_array(),
                      .list = json_array(),
                      .repositories = json_object()};
-    int r = save_all(&s, items, n, err);
+    int r = 0;
 
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = save_look(store, &items[i], err);
+    if (r == 0)
+        r = save_all(&s, items, n, err);
     strv_free(s.written);
     json_decref(s.index);
     json_decref(s.list);
