@@ -47,13 +47,13 @@ static const struct {
 /* Arguments in this order behind the verb, all of them numbers. */
 static int parse_arguments(char **argv, struct worker_options *o)
 {
-    int64_t store_blob;
-    int64_t *const numbers[] = {&o->max_entries, &o->max_bytes, &o->max_ratio, &store_blob, &o->n_lower};
+    int64_t store;
+    int64_t *const numbers[] = {&o->max_entries, &o->max_bytes, &o->max_ratio, &store, &o->n_lower};
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         if (!argv[i] || str_to_i64(argv[i], numbers[i]) < 0)
             return -EINVAL;
-    o->store_blob = store_blob != 0;
+    o->store = (enum worker_store)store;
     return o->n_lower < 0 || o->n_lower > WORKER_LOWER_MAX ? -EINVAL : 0;
 }
 

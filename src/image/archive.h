@@ -6,7 +6,7 @@
 #include "image/progress.h"
 #include "image/store.h"
 
-/* Loads every image of an archive read from `fd` (a stream will do; plain, gzip or zstd). A
+/* Loads every image of an archive read from `fd` (a stream will do; plain, gzip, zstd, xz or bzip2, its layers too). A
  * keg-archive worker reads the hostile container; entries are spooled into the blob store as they come. Takes
  * docker save's archives of any age and OCI layouts, with one image or several. platform: only images of it (ERR_NOT_FOUND
  * when there is none); NULL: all, and of several platforms of one image the host's. *ret_images (n of them) is the caller's: image_finish each, then free(). The
@@ -36,7 +36,7 @@ struct image_import_options {
     char *const *changes;              /* Dockerfile instructions: CMD ENTRYPOINT ENV EXPOSE LABEL USER … */
     const char *source;                /* as shown in the comment; NULL: "-" */
 };
-/* A root filesystem's tar (plain, gzip, zstd…) becomes an image of one layer. */
+/* A root filesystem's tar (plain, gzip, zstd, xz, bzip2) becomes an image of one layer. */
 int image_import(struct image_store *store, struct image_lease *lease, int fd,
                  const struct image_import_options *options, struct image *ret, struct err *err);
 

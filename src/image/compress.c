@@ -4,12 +4,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "image/archive_protocol.h"
 #include "image/store_internal.h"
-#include "image/worker_process.h"
+#include "image/transform.h"
 
 /* What a layer's media type becomes. */
 static const struct {
@@ -48,56 +46,11 @@ bool image_is_plain(struct image_store *store, const char *manifest)
     return false;
 }
 
-/* The worker's last word: {"done":{"digest","plain","size"}}. */
-static json_t *run_worker(struct image_store *store, int input, int output, struct err *err)
-{
-    static const char take[] = "{\"take\":true}";
-    int sock = -EBADF, r;
-    pid_t worker = worker_process_spawn_verb(store->worker_dir, "keg-archive", "compress", input, &sock, err);
-    char data[ARCHIVE_PACKET_MAX];
-    json_t *json = NULL;
-    ssize_t n;
-
-    if (worker < 0)
-        return NULL;
-    r = fd_send_message(sock, take, strlen(take), &output, 1);
-    n = r < 0 ? r : fd_receive_message(sock, data, sizeof(data), NULL, 0, NULL);
-    if (n > 0)
-        json = json_parse(data, (size_t)n, "keg-archive's packet", err);
-    else
-        err_set(err, ERR_SYSTEM, "keg-archive ended unexpectedly");
-    close_fd(&sock);
-    worker_process_end(worker);
-    return json;
-}
-
 static int compress_layer(struct image_store *store, struct image_lease *lease, const struct descriptor *from,
                           struct descriptor *to, struct err *err)
 {
-    _cleanup_close_ int input = blobs_get(store->blobs, from->digest, NULL, err), output = -EBADF;
-    _cleanup_json_ json_t *json = NULL;
-    const json_t *done;
-    const char *digest;
-
-    if (input < 0 || (output = blobs_scratch(store->blobs, err)) < 0)
-        return -1;
-    json = run_worker(store, input, output, err);
-    if (!json)
-        return -1;
-    if (json_take_err(json, err) < 0)
-        return -1;
-    done = json_object_get(json, "done");
-    digest = json_str(done, "digest");
-    if (!digest_valid(digest))
-        return err_set(err, ERR_SYSTEM, "keg-archive sent nonsense");
-    if (!str_eq(json_str(done, "plain"), from->digest))
-        return err_set(err, ERR_INVALID, "layer %s is damaged: its bytes hash to %s", from->digest,
-                       json_str_or(done, "plain", ""));
-    memcpy(to->digest, digest, DIGEST_SIZE);
-    to->size = json_int_or(done, "size", -1);
     to->media_type = (char *)compressed_type(from->media_type);
-    image_lease_add(lease, digest);
-    return blobs_adopt(store->blobs, output, digest, to->size, /* sync= */ true, err);
+    return image_transform_blob(store, lease, "compress", from->digest, to, err);
 }
 
 static void replace_descriptor(json_t *layer, const struct descriptor *to)

@@ -141,3 +141,14 @@ const char *image_sniff_media_type(int fd)
         return MEDIA_OCI_LAYER_GZIP;
     return memcmp(head, zstd, sizeof(zstd)) == 0 ? MEDIA_OCI_LAYER_ZSTD : MEDIA_OCI_LAYER;
 }
+
+bool image_is_foreign(int fd)
+{
+    char head[6] = {0};
+
+    return pread(fd, head, sizeof(head), 0) > 0 && (memcmp(head,
+                                                           "\xfd"
+                                                           "7zXZ\0",
+                                                           6) == 0 ||
+                                                    memcmp(head, "BZh", 3) == 0);
+}

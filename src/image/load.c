@@ -11,6 +11,7 @@
 #include "image/load_internal.h"
 #include "image/reference.h"
 #include "image/store_internal.h"
+#include "image/transform.h"
 
 enum { IMAGES_MAX = 256 };
 
@@ -34,19 +35,24 @@ json_t *load_read_json(struct load *l, const char *name, size_t max, struct err 
     }
     if (blobs_read(l->store->blobs, file->digest, &b, err) < 0)
         return NULL;
-    return json_parse(buf_str(&b), b.len, name, err);
+    return json_parse_no_nul(buf_str(&b), b.len, name, err);
 }
 
-void load_add_tag(struct image *image, const char *text)
+int load_add_tag(struct image *image, const char *text, struct err *err)
 {
     _cleanup_reference_ struct reference ref = {0};
     _cleanup_free_ char *tag = NULL;
 
-    if (!text || reference_parse(text, &ref, NULL) < 0 || !ref.tag || ref.digest)
-        return;
+    if (reference_parse(text, &ref, err) < 0)
+        return err_wrap(err, "invalid archive");
+    if (!ref.tag || ref.digest)
+        return err_set(err, ERR_INVALID, "invalid archive: invalid tag \"%s\"", text);
+    if (reference_check_tag(&ref, err) < 0)
+        return err_wrap(err, "invalid archive");
     tag = reference_string(&ref);
     if (!strv_contains(image->tags, tag))
         strv_push(&image->tags, tag);
+    return 0;
 }
 
 static struct image *find_image(struct load *l, const char *id)
@@ -202,9 +208,9 @@ static int load_layout(struct load *l, struct err *err)
             return -1;
         if (r == 0)
             continue;
-        load_add_tag(image, child->image_name);
+        load_add_tag(image, child->image_name, NULL); /* an annotation may say what it likes */
         if (child->ref_name && strpbrk(child->ref_name, ":/"))
-            load_add_tag(image, child->ref_name);
+            load_add_tag(image, child->ref_name, NULL);
     }
     return 0;
 }
@@ -223,7 +229,8 @@ int load_describe_layer(struct load *l, const char *name, struct descriptor *ret
         return -1;
     ret->media_type = (char *)image_sniff_media_type(fd);
     snprintf(ret->digest, DIGEST_SIZE, "%s", file->digest);
-    return 0;
+    return image_is_foreign(fd) ? image_transform_blob(l->store, l->lease, "expand", file->digest, ret, err)
+                                : 0;
 }
 
 int load_make(struct load *l, const char *config_digest, int64_t config_size, const struct descriptor *layers,
@@ -276,7 +283,8 @@ static int load_docker(struct load *l, struct err *err)
         if (r == 0)
             continue;
         json_array_foreach (json_object_get(item, "RepoTags"), j, tag)
-            load_add_tag(image, json_string_value(tag));
+            if (load_add_tag(image, json_string_value(tag), err) < 0)
+                return -1;
     }
     return 0;
 }

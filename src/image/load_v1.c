@@ -127,10 +127,8 @@ int load_v1(struct load *l, struct err *err)
             struct image *image = NULL;
             int r = v1_load_image(l, json_string_value(id), &image, err);
 
-            if (r < 0)
+            if (r < 0 || (r > 0 && load_add_tag(image, reference, err) < 0))
                 return -1;
-            if (r > 0)
-                load_add_tag(image, reference);
         }
     return 0;
 }

@@ -52,6 +52,9 @@ int image_put_manifest(struct image_store *store, struct image_lease *lease, con
 /* Media type of a layer by the first bytes of its blob. */
 const char *image_sniff_media_type(int fd);
 
+/* Whether it begins as xz or bzip2 do, which no media type tells of. */
+bool image_is_foreign(int fd);
+
 /* Reports to a listener that may be NULL. -1 with ERR_CANCELLED when it has gone. */
 int image_report(const struct image_listener *listener, const char *id, const char *status, int64_t current,
                  int64_t total, struct err *err);

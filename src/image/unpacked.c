@@ -50,8 +50,13 @@ const struct unpacked_file *unpacked_find(const struct unpacked *u, const char *
 /* Files that an image may consist of. */
 static bool wanted(const char *name)
 {
-    return str_ends(name, ".json") || str_ends(name, ".tar") || str_starts(name, "blobs/sha256/") ||
-           str_ends(name, "/json") || str_eq(name, "repositories");
+    static const char *const ends[] = {".json", "/json",    ".tar",    ".tar.gz",
+                                       ".tgz",  ".tar.zst", ".tar.xz", ".tar.bz2"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+        if (str_ends(name, ends[i]))
+            return true;
+    return str_starts(name, "blobs/sha256/") || str_eq(name, "repositories");
 }
 
 static json_t *receive(struct reading *r, struct err *err)

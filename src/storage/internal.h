@@ -83,6 +83,7 @@ struct worker_spec {
     const char *verb;
     struct storage_limits limits;           /* all set */
     int input, output, tree, pending, work; /* -EBADF: not given */
+    enum worker_store store;                /* of unpack: what becomes of the input */
     const int *lower;
     size_t n_lower;
 };

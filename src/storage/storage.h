@@ -98,9 +98,10 @@ struct storage_limits {  /* 0: the default */
 };
 
 struct storage_unpack_spec {
-    int input;    /* a tar, plain, gzip or zstd (told by its bytes): pipe, socket or file. Stays the caller's,
+    int input; /* a tar, plain, gzip, zstd, xz or bzip2 (told by its bytes): pipe, socket or file. Stays the caller's,
                    * who may close it once start has returned. Read up to its end. */
-    int blob_out; /* where the received bytes go as they are; -EBADF: nowhere. Likewise. Not synced. */
+    int blob_out; /* where the received bytes go as they are, or without a blob_digest that is expected, as a registry
+                   * takes them: xz and bzip2 become the plain tar. -EBADF: nowhere. Likewise. Not synced. */
     const char *blob_digest; /* expected, or NULL */
     int64_t blob_size;       /* expected, or -1 */
     const char *diff_id;     /* expected, or NULL */
@@ -110,7 +111,7 @@ struct storage_unpack_spec {
 struct storage_unpack_result {
     char blob_digest[STORAGE_DIGEST_SIZE];
     char diff_id[STORAGE_DIGEST_SIZE];
-    int64_t blob_size;     /* bytes received */
+    int64_t blob_size;     /* bytes received; of xz and bzip2 stored as a plain tar: the tar's */
     int64_t unpacked_size; /* bytes of the regular files */
     int64_t entries;
     bool compressed; /* false: blob_digest == diff_id */

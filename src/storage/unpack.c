@@ -142,6 +142,8 @@ struct storage_job *storage_unpack_start(struct storage *s, const struct storage
     apply_defaults(&worker.limits);
     worker.input = spec->input;
     worker.output = spec->blob_out;
+    if (spec->blob_out >= 0)
+        worker.store = spec->blob_digest ? WORKER_STORE_AS_IS : WORKER_STORE_USABLE;
     worker.tree = tree;
     worker.pending = pending;
     if (worker_spawn(s, &worker, &job->worker, err) < 0)

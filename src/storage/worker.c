@@ -88,7 +88,7 @@ static int spawn(struct storage *s, const struct worker_spec *spec, struct plan 
     snprintf(numbers[0], sizeof(numbers[0]), "%" PRId64, spec->limits.max_entries);
     snprintf(numbers[1], sizeof(numbers[1]), "%" PRId64, spec->limits.max_bytes);
     snprintf(numbers[2], sizeof(numbers[2]), "%" PRId64, spec->limits.max_ratio);
-    snprintf(numbers[3], sizeof(numbers[3]), "%d", spec->output >= 0);
+    snprintf(numbers[3], sizeof(numbers[3]), "%d", (int)spec->store);
     snprintf(numbers[4], sizeof(numbers[4]), "%zu", spec->n_lower);
     posix_spawnattr_init(&attr);
     set_attributes(&attr);

@@ -1,4 +1,4 @@
-/* gzip and zstd framing: however a stream is cut into pieces, its bytes are the same. */
+/* gzip, zstd, xz and bzip2 framing: however a stream is cut into pieces, its bytes are the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "image/archive.h"
 #include "image/layers.h"
 #include "image/store_internal.h"
+#include "image/transform.h"
 #include "image/unpacked.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -93,6 +94,18 @@ void image_lease_add(struct image_lease *lease _unused_, const char *digest)
 const char *image_sniff_media_type(int fd _unused_)
 {
     return MEDIA_OCI_LAYER;
+}
+
+bool image_is_foreign(int fd _unused_)
+{
+    return false;
+}
+
+int image_transform_blob(struct image_store *store _unused_, struct image_lease *lease _unused_,
+                         const char *verb _unused_, const char *digest _unused_,
+                         struct descriptor *ret _unused_, struct err *err _unused_)
+{
+    abort(); /* nothing is foreign */
 }
 
 int image_read_config(struct image_store *store _unused_, const char *id, struct image_config *ret,

@@ -222,7 +222,7 @@ untouched() {
     refused evil-truncated.tar.gz 'the gzip stream is truncated'
     refused evil-checksum.tar.gz 'the gzip stream is damaged'
     refused evil-garbage.tar.gz 'garbage behind the gzip stream'
-    refused evil-xz.tar 'compressed with xz'
+    refused evil-xz.tar 'the xz stream is damaged'
     untouched
 }
 

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bzlib.h>
 #include <cmocka.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
+#include <lzma.h>
 #include <zstd.h>
 
 #include "base/buf.h"
@@ -78,6 +80,25 @@ static void add_frame(struct buf *b, const uint8_t *data, size_t len)
     size_t n = ZSTD_compress(out, sizeof(out), data, len, 3);
 
     assert_false(ZSTD_isError(n));
+    buf_append(b, out, n);
+}
+
+static void add_xz(struct buf *b, const uint8_t *data, size_t len)
+{
+    static uint8_t out[2 * PLAIN_SIZE];
+    size_t n = 0;
+
+    assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, data, len, out, &n, sizeof(out)),
+                     LZMA_OK);
+    buf_append(b, out, n);
+}
+
+static void add_bzip2(struct buf *b, const uint8_t *data, size_t len)
+{
+    static char out[2 * PLAIN_SIZE];
+    unsigned n = sizeof(out);
+
+    assert_int_equal(BZ2_bzBuffToBuffCompress(out, &n, (char *)data, (unsigned)len, 9, 0, 0), BZ_OK);
     buf_append(b, out, n);
 }
 
@@ -198,15 +219,63 @@ static void test_skippable_first(void **state _unused_)
     assert_plain("a skippable frame first", &b, 1);
 }
 
+static void test_xz_and_bzip2(void **state _unused_)
+{
+    static void (*const adds[])(struct buf * b, const uint8_t *data, size_t len) = {add_xz, add_bzip2};
+
+    for (size_t i = 0; i < ARRAY_SIZE(adds); i++) {
+        _cleanup_(buf_finish) struct buf b = BUF_INIT(STREAM_MAX);
+
+        adds[i](&b, plain, sizeof(plain));
+        assert_plain("one stream", &b, 1);
+        assert_true(inflate_is_foreign((const uint8_t *)b.data, INFLATE_MAGIC_SIZE));
+        adds[i](&b, plain, 50000);
+        adds[i](&b, plain + 50000, 50000);
+        adds[i](&b, plain, 0);
+        assert_plain("several", &b, 2);
+        for (size_t n = 0; n < 512; n++)
+            buf_putc(&b, 0);
+        assert_plain("several and padding", &b, 2);
+    }
+}
+
+/* The checksum of the header's `len` bytes at `at`, behind them. */
+static void put_crc(struct buf *b, size_t at, size_t len)
+{
+    uint32_t crc = lzma_crc32((const uint8_t *)b->data + at, len, 0);
+
+    memcpy(b->data + at + len, &crc, sizeof(crc));
+}
+
+/* A header may ask for a dictionary of 4 GiB. */
+static void test_xz_memory(void **state _unused_)
+{
+    static const char big[] = "\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46"
+                              "\x02\x00\x21\x01\x28\x00\x00\x00\x00\x00\x00\x00";
+    struct buf b = {.data = xmalloc(sizeof(big)), .len = sizeof(big) - 1};
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(STREAM_MAX);
+    struct err err = {};
+
+    memcpy(b.data, big, sizeof(big));
+    put_crc(&b, 12, 8);
+    assert_int_equal(inflate_all(&b, 100, 100, &out, &err), -1);
+    assert_string_equal(err.message,
+                        "the xz stream needs more than 256 MiB of memory: recompress it with gzip or zstd");
+    free(b.data);
+}
+
 /* Every prefix of a stream but the whole is an error, and says so. */
 static void test_truncated(void **state _unused_)
 {
     _cleanup_(buf_finish) struct buf gzip = BUF_INIT(STREAM_MAX);
     _cleanup_(buf_finish) struct buf zstd = BUF_INIT(STREAM_MAX);
-    const struct buf *streams[] = {&gzip, &zstd};
+    _cleanup_(buf_finish) struct buf xz = BUF_INIT(STREAM_MAX), bzip2 = BUF_INIT(STREAM_MAX);
+    const struct buf *streams[] = {&gzip, &zstd, &xz, &bzip2};
 
     add_member(&gzip, FHCRC | FEXTRA | FNAME, 20, plain, 300);
     add_frame(&zstd, plain, 300);
+    add_xz(&xz, plain, 300);
+    add_bzip2(&bzip2, plain, 300);
     for (size_t s = 0; s < ARRAY_SIZE(streams); s++)
         for (size_t len = INFLATE_MAGIC_SIZE; len < streams[s]->len; len++) {
             struct buf cut = {.data = streams[s]->data, .len = len};
@@ -251,7 +320,8 @@ int main(void)
         cmocka_unit_test(test_gzip_headers), cmocka_unit_test(test_gzip_members),
         cmocka_unit_test(test_zstd_frames),  cmocka_unit_test(test_skippable_first),
         cmocka_unit_test(test_truncated),    cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_zstd_window),
+        cmocka_unit_test(test_zstd_window),  cmocka_unit_test(test_xz_and_bzip2),
+        cmocka_unit_test(test_xz_memory),
     };
 
     for (size_t i = 0; i < sizeof(plain); i++)

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "image/archive_protocol.h"
+#include "image/worker/packets.h"
 #include "image/worker/privileges.h"
 
 enum { PIECE_SIZE = 1024 * 1024, LEVEL = 2 };
@@ -67,25 +67,6 @@ static int run(struct compress *c, struct err *err)
     return 0;
 }
 
-static int send_text(int sock, json_t *packet)
-{
-    _cleanup_free_ char *text = json_text(packet);
-
-    json_decref(packet);
-    return text ? fd_send_message(sock, text, strlen(text), NULL, 0) : -EINVAL;
-}
-
-static int receive_output(int sock, struct err *err)
-{
-    char data[256];
-    int fd = -EBADF;
-    size_t n = 0;
-
-    if (fd_receive_message(sock, data, sizeof(data), &fd, 1, &n) <= 0 || n == 0)
-        return err_set(err, ERR_CANCELLED, "kegd has gone");
-    return fd;
-}
-
 int compress_blob(int input, int sock, pid_t parent)
 {
     static struct compress c; /* too large for the stack */
@@ -95,12 +76,12 @@ int compress_blob(int input, int sock, pid_t parent)
     signal(SIGPIPE, SIG_IGN);
     c = (struct compress){.input = input, .plain = sha256_new(), .gzip = sha256_new()};
     if (privileges_drop(parent, &err) < 0 || privileges_confine(&err) < 0 ||
-        (c.output = receive_output(sock, &err)) < 0 || run(&c, &err) < 0) {
-        send_text(sock, json_from_err(&err));
+        (c.output = packet_receive_fd(sock, &err)) < 0 || run(&c, &err) < 0) {
+        packet_send(sock, json_from_err(&err));
         return 1;
     }
     sha256_hex(c.plain, plain);
     sha256_hex(c.gzip, gzip);
-    return send_text(sock, json_pack("{s:{s:s+, s:s+, s:I}}", "done", "digest", "sha256:", gzip, "plain",
-                                     "sha256:", plain, "size", (json_int_t)c.size)) < 0;
+    return packet_send(sock, json_pack("{s:{s:s+, s:s+, s:I}}", "done", "digest", "sha256:", gzip, "plain",
+                                       "sha256:", plain, "size", (json_int_t)c.size)) < 0;
 }

@@ -13,12 +13,11 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "image/archive_protocol.h"
+#include "image/worker/expand.h"
+#include "image/worker/packets.h"
 #include "image/worker/privileges.h"
 #include "storage/worker/source.h"
 #include "storage/worker/tar_reader.h"
-
-#define ARCHIVE_BYTES_MAX (1LL << 40)
-#define ARCHIVE_RATIO_MAX 2000
 
 struct archive {
     int sock;
@@ -58,10 +57,8 @@ char *unarchive_name(const char *name, const char *of, struct err *err)
 
 static int send_packet(struct archive *a, json_t *packet, struct err *err)
 {
-    _cleanup_free_ char *text = json_text(packet);
-    int r = text ? fd_send_message(a->sock, text, strlen(text), NULL, 0) : -EINVAL;
+    int r = packet_send(a->sock, packet);
 
-    json_decref(packet);
     return r < 0 ? err_errno(err, r, "speak to kegd") : 0;
 }
 
@@ -155,8 +152,8 @@ int unarchive(int input, int sock, pid_t parent)
     struct worker_shared shared = {0};
     struct source_spec spec = {.input = input,
                                .blob_out = -EBADF,
-                               .max_bytes = ARCHIVE_BYTES_MAX,
-                               .max_ratio = ARCHIVE_RATIO_MAX,
+                               .max_bytes = EXPAND_BYTES_MAX,
+                               .max_ratio = EXPAND_RATIO_MAX,
                                .shared = &shared,
                                .no_digests = true}; /* each file has its own */
     struct err err = {0};

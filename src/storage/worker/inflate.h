@@ -1,4 +1,4 @@
-/* Decompression of a stream that comes in pieces: gzip (any number of members, zero padding behind them),
+/* Decompression of a stream that comes in pieces: gzip, xz, bzip2 (any number of members, zero padding behind them),
  * zstd (any number of frames), or none, told by the first bytes. */
 #ifndef KEG_STORAGE_WORKER_INFLATE_H
 #define KEG_STORAGE_WORKER_INFLATE_H
@@ -13,12 +13,14 @@ enum { INFLATE_MAGIC_SIZE = 6 }; /* bytes inflate_new wants to see, unless the s
 
 struct inflate;
 
-/* Chooses by the stream's first bytes. NULL with ERR_NOT_IMPLEMENTED for a compression that is recognized but
- * not done (xz, bzip2). */
+/* Chooses by the stream's first bytes. NULL when there is no memory. */
 struct inflate *inflate_new(const uint8_t *start, size_t len, struct err *err);
 void inflate_free(struct inflate *z);
 DEFINE_CLEANUP_PTR(struct inflate, inflate_free)
 
+/* Whether a stream that begins so is compressed in a way of which no media type of layers tells (xz, bzip2): no registry
+ * takes it. */
+bool inflate_is_foreign(const uint8_t *start, size_t len);
 bool inflate_is_plain(const struct inflate *z);
 
 struct inflate_step {

@@ -24,6 +24,13 @@ enum worker_fd {
     WORKER_LOWER_MAX = 500,
 };
 
+/* What becomes of the bytes that unpack reads. */
+enum worker_store {
+    WORKER_STORE_NOT,    /* WORKER_FD_OUTPUT is closed */
+    WORKER_STORE_AS_IS,  /* every byte */
+    WORKER_STORE_USABLE, /* the tar, where no media type tells of the compression */
+};
+
 /* Written by the worker while it runs. */
 struct worker_shared {
     _Atomic int64_t consumed;

@@ -28,6 +28,7 @@ struct source {
     uint64_t filled;             /* blocks ever filled; block i is blocks[i % N_BLOCKS] */
     uint64_t taken[N_CONSUMERS]; /* blocks ever given back, by consumer */
     bool started, ended, hashed;
+    bool store_tar; /* in place of the bytes that come */
     struct err err; /* kind ERR_NONE: none */
 
     size_t caller_at; /* position in the caller's block */
@@ -117,6 +118,13 @@ static int check_limits(struct source *s, struct err *err)
     return 0;
 }
 
+static int store(struct source *s, const uint8_t *data, size_t len, struct err *err)
+{
+    int r = s->spec.blob_out >= 0 ? fd_write_full(s->spec.blob_out, data, len) : 0;
+
+    return r < 0 ? err_errno(err, r, "cannot store the blob") : 0;
+}
+
 static int inflate_chunk(struct source *s, struct block **current, const uint8_t *data, size_t len,
                          struct err *err)
 {
@@ -131,6 +139,8 @@ static int inflate_chunk(struct source *s, struct block **current, const uint8_t
         if (inflate_run(s->inflate, &step, err) < 0)
             return -1;
         b->len = BLOCK_SIZE - step.out_len;
+        if (s->store_tar && store(s, b->data + before, b->len - before, err) < 0)
+            return -1;
         s->result.tar_size += (int64_t)(b->len - before);
         if (check_limits(s, err) < 0)
             return -1;
@@ -152,18 +162,15 @@ static int take_chunk(struct source *s, struct block **current, size_t len, stru
         s->inflate = inflate_new(s->in, len, err);
         if (!s->inflate)
             return -1;
-        s->result.compressed = !inflate_is_plain(s->inflate);
+        s->store_tar = s->spec.usable && inflate_is_foreign(s->in, len);
+        s->result.compressed = !inflate_is_plain(s->inflate) && !s->store_tar;
         if (s->result.compressed && !s->spec.no_digests)
             s->in_hash = sha256_new();
     }
     if (s->in_hash)
         sha256_update(s->in_hash, s->in, len);
-    if (s->spec.blob_out >= 0) {
-        int r = fd_write_full(s->spec.blob_out, s->in, len);
-
-        if (r < 0)
-            return err_errno(err, r, "cannot store the blob");
-    }
+    if (!s->store_tar && store(s, s->in, len, err) < 0)
+        return -1;
     return inflate_chunk(s, current, s->in, len, err);
 }
 
@@ -313,6 +320,8 @@ void source_finish(struct source *s, struct source_result *ret)
         pthread_cond_wait(&s->moved, &s->lock);
     pthread_mutex_unlock(&s->lock);
     *ret = s->result;
+    if (s->store_tar)
+        ret->blob_size = ret->tar_size;
     if (!ret->compressed) /* also the empty stream */
         memcpy(ret->blob_hex, ret->diff_hex, sizeof(ret->blob_hex));
 }

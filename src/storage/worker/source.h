@@ -20,6 +20,7 @@ struct source;
 struct source_spec {
     int input;
     int blob_out;      /* -EBADF: the bytes aren't stored */
+    bool usable;       /* stored, and counted, is the tar where no media type tells of the compression */
     int64_t max_bytes; /* of tar */
     int64_t max_ratio; /* tar to input, judged from SOURCE_RATIO_FROM on */
     struct worker_shared *shared;

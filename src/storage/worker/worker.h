@@ -9,7 +9,7 @@
 
 struct worker_options {
     int64_t max_entries, max_bytes, max_ratio;
-    bool store_blob; /* WORKER_FD_OUTPUT is open */
+    enum worker_store store;
     int64_t n_lower; /* descriptors from WORKER_FD_LOWER on */
     struct worker_shared *shared;
 };
