@@ -37,7 +37,7 @@ const struct route routes[] = {
     {"POST",   "/containers/{id}/attach",          0, 0, route_containers_attach},
     {"GET",    "/containers/{id}/attach/ws",       0, 0, route_system_not_implemented},
     {"POST",   "/containers/{id}/wait",            0, 0, route_containers_wait},
-    {"DELETE", "/containers/{id}",                 0, 0, route_containers_remove},
+    {"DELETE", "/containers/{id*}",                0, 0, route_containers_remove},
     {"HEAD",   "/containers/{id}/archive",         0, 0, route_system_not_implemented},
     {"GET",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},
     {"PUT",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},

@@ -17,10 +17,12 @@
 #include "engine/images.h"
 #include "engine/images_collect.h"
 #include "engine/kernel_limits.h"
+#include "engine/links.h"
 #include "engine/merge_config.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
 #include "engine/validate.h"
+#include "engine/validate_parts.h"
 #include "storage/storage.h"
 
 enum { NAME_ATTEMPTS = 20, SHORT_ID = 12 };
@@ -66,6 +68,34 @@ static const char *network_mode(const json_t *host_config)
     return !*mode || str_eq(mode, "default") ? "bridge" : mode;
 }
 
+/* "02-42-…" is another way to write "02:42:…". */
+static void settle_mac_text(json_t *object)
+{
+    _cleanup_free_ char *mac = xstrdup(json_str_or(object, "MacAddress", ""));
+    for (char *p = mac; *p; p++)
+        *p = *p == '-' ? ':' : *p;
+    if (*mac)
+        json_set_str(object, "MacAddress", mac);
+}
+
+/* The container's own address is its main network's. */
+static int settle_mac(struct creation *cr, const char *mode)
+{
+    settle_mac_text(cr->config);
+    const char *own = json_str_or(cr->config, "MacAddress", "");
+    const char *asked = json_str_or(json_object_get(cr->network_config, mode), "MacAddress", "");
+    if (!*own)
+        return 0;
+    if (*asked && !str_eq(own, asked))
+        return err_set(cr->err, ERR_INVALID,
+                       "the container-wide MAC address must match the endpoint-specific MAC address for the "
+                       "main network, or be left empty");
+    json_array_append_new(cr->warnings,
+                          json_string("The container-wide MacAddress field is now deprecated. It should be "
+                                      "specified in EndpointsConfig instead."));
+    return 0;
+}
+
 /* {network: EndpointSettings}, at least for the one the mode names. */
 static int read_networks(struct creation *cr, const json_t *body)
 {
@@ -79,8 +109,15 @@ static int read_networks(struct creation *cr, const json_t *body)
         json_t *compact = fields_compact(endpoint_fields, settings, "EndpointsConfig", cr->err);
         if (!compact)
             return -1;
+        settle_mac_text(compact);
         json_object_set_new(cr->network_config, str_eq(name, "default") ? "bridge" : name, compact);
+        const char *mac = json_str_or(compact, "MacAddress", "");
+        if (*mac && !validate_is_mac(mac))
+            return err_set(cr->err, ERR_INVALID, "invalid config for network %s: invalid MAC address %.64s",
+                           name, mac);
     }
+    if (settle_mac(cr, mode) < 0)
+        return -1;
     if (str_eq(mode, "bridge") &&
         *json_str_or(json_at(cr->network_config, "bridge.IPAMConfig"), "IPv4Address", ""))
         return err_set(cr->err, ERR_INVALID,
@@ -211,6 +248,21 @@ static int claim_name(struct creation *cr)
     return err_set(cr->err, ERR_CONFLICT, "no free name was found: %s", why.message);
 }
 
+/* Containers whose namespaces are to be shared are there by now; whether they run is asked at each start. */
+static int check_others(struct creation *cr)
+{
+    static const char *const members[] = {"PidMode", "IpcMode"};
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        const char *ref = str_after(json_str_or(cr->host_config, members[i], ""), "container:");
+        _cleanup_container_ struct container *other = ref ? containers_find(cr->e, ref, cr->err) : NULL;
+        if (ref && !other) {
+            cr->err->kind = ERR_INVALID; /* clients take "not found" for the image */
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* From the look-up until the container is in the table, no image may be removed. */
 static int find_image_and_claim(struct creation *cr, const json_t *body)
 {
@@ -223,6 +275,7 @@ static int find_image_and_claim(struct creation *cr, const json_t *body)
     engine_images_lock(cr->e);
     if (engine_image_find(cr->e, ref, cr->platform, &cr->image, cr->err) == 0 && merge_image(cr) == 0 &&
         container_validate(&cr->e->options, cr->config, cr->host_config, cr->warnings, cr->err) == 0 &&
+        links_settle(cr->e, cr->host_config, cr->err) == 0 && check_others(cr) == 0 &&
         creation_container(cr, body))
         r = claim_name(cr);
     if (r == 0)

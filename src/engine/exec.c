@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/attach.h"
+#include "engine/links.h"
 #include "engine/monitors.h"
 #include "engine/oci.h"
 #include "storage/storage.h"
@@ -240,7 +241,11 @@ static json_t *compose_process(struct container *c, const json_t *exec_config, s
     if (storage_container_rootfs(c->engine->storage, c->id, &rootfs, err) < 0)
         return NULL;
     container_snapshot(c, &s);
+    _cleanup_(links_free_p) struct links *links = NULL;
+    links_resolve(c, &links, NULL); /* what has ended since leaves no variables */
+    _cleanup_json_ json_t *link_environment = links_environment(links, s.name);
     struct oci_input input = {
+        .link_environment = link_environment,
         .options = &c->engine->options,
         .config = s.config,
         .host_config = s.host_config,

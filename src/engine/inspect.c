@@ -11,6 +11,7 @@
 #include "engine/endpoints.h"
 #include "engine/exec.h"
 #include "engine/fields.h"
+#include "engine/links.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/netfiles.h"
@@ -173,6 +174,9 @@ static json_t *inspect_json(struct container *c, const struct container_snapshot
         json_object_set_new(host, "MaskedPaths", json_null());
         json_object_set_new(host, "ReadonlyPaths", json_null());
     }
+    json_t *links = links_shown(c->engine, s->name, s->host_config);
+    if (links)
+        json_object_set_new(host, "Links", links);
     json_object_set_new(json, "HostConfig", host);
     json_object_set_new(json, "GraphDriver", driver_json(c, &s->state));
     json_object_set_new(json, "Mounts", mounts_shown(s->mounts));

@@ -11,7 +11,8 @@
 
 struct limit_row {
     const char *member;
-    const char *controller, *files; /* of v1; NULL: always there */
+    const char *controller; /* NULL: Linux has no such thing */
+    const char *files;      /* of v1; NULL: always there */
     bool v1_only;
     int64_t instead; /* 0: the member is removed */
     const char *warning;
@@ -40,6 +41,9 @@ static const struct limit_row rows[] = {
      UNSUPPORTED("Block I/O weight") "Weight discarded."},
     {"BlkioWeightDevice", "blkio", "blkio.weight_device|blkio.bfq.weight_device", false, 0,
      UNSUPPORTED("Block I/O weight_device") "Weight-device discarded."},
+    {"KernelMemoryTCP", "memory", "memory.kmem.tcp.limit_in_bytes", true, 0,
+     UNSUPPORTED("kernel memory TCP limit capabilities") "Limitation discarded."},
+    {"CpuPercent", NULL, NULL, false, 0, "linux does not support CPU percent. Percent discarded."},
 };
 
 /* The v1 hierarchy of a controller, or NULL. */
@@ -73,6 +77,8 @@ static bool is_supported(const struct limit_row *row)
 {
     const char *controller =
         str_eq(row->controller, "blkio") && cgroup_mode() == CGROUP_MODE_UNIFIED ? "io" : row->controller;
+    if (!row->controller)
+        return false;
     if (row->v1_only && cgroup_mode() == CGROUP_MODE_UNIFIED)
         return false;
     return cgroup_has_controller(controller) && kernel_has_limit(row->controller, row->files);

@@ -9,6 +9,7 @@
 #include "engine/container.h"
 #include "engine/endpoints.h"
 #include "engine/images.h"
+#include "engine/links.h"
 #include "engine/mounts.h"
 #include "engine/validate.h"
 #include "storage/storage.h"
@@ -23,6 +24,7 @@ struct row {
 struct list_memo {
     const char *ref, *id; /* the containers' own, for as long as the list is made */
     bool is_named;
+    struct container *const *link_holders;
 };
 
 /* ---- ports ---- */
@@ -260,6 +262,7 @@ static const char *image_text(struct list_memo *memo, const struct container *c)
 {
     if (!str_eq(memo->ref, c->image_ref) || !str_eq(memo->id, c->image_id))
         *memo = (struct list_memo){
+            .link_holders = memo->link_holders,
             .ref = c->image_ref,
             .id = c->image_id,
             .is_named = engine_image_is_named(c->engine, c->image_ref, c->image_id),
@@ -267,16 +270,31 @@ static const char *image_text(struct list_memo *memo, const struct container *c)
     return memo->is_named ? c->image_ref : c->image_id;
 }
 
+static int name_compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The container's own, and those it has as the end of links. */
+static json_t *names_json(const struct row *row, struct container *const *link_holders)
+{
+    _cleanup_strv_ char **names = NULL;
+    strv_push_take(&names, xasprintf("/%s", row->s.name));
+    links_collect_names(link_holders, row->c->id, &names);
+    qsort(names, strv_len(names), sizeof(*names), name_compare);
+    return json_from_strv(names);
+}
+
 static json_t *row_json(const struct row *row, int64_t now, struct list_memo *memo)
 {
     const struct container *c = row->c;
-    _cleanup_free_ char *command = command_text(row->s.config), *slashed = xasprintf("/%s", row->s.name);
+    _cleanup_free_ char *command = command_text(row->s.config);
     _cleanup_free_ char *status = container_status_text(&row->s.state, now);
     json_t *json = json_object(), *labels = json_object_get(row->s.config, "Labels"),
            *networks = json_object();
     json_t *mode = json_object();
     json_set_str(json, "Id", c->id);
-    json_object_set_new(json, "Names", json_pack("[s]", slashed));
+    json_object_set_new(json, "Names", names_json(row, memo->link_holders));
     json_set_str(json, "Image", image_text(memo, c));
     json_set_str(json, "ImageID", c->image_id);
     json_set_str(json, "Command", command);
@@ -306,13 +324,14 @@ int engine_container_list(struct engine *e, const struct engine_list_options *o,
                           struct err *err)
 {
     struct list_filters f;
-    struct list_memo memo = {0};
     if (check_filters(e, o->filters, &f, err) < 0)
         return -1;
     int64_t now = clock_now();
     bool all = o->all || o->limit > 0;
     json_t *list = json_array();
     _cleanup_(containers_list_free_p) struct container **containers = containers_list(e, NULL);
+    _cleanup_free_ struct container **link_holders = links_holders(containers);
+    struct list_memo memo = {.link_holders = link_holders};
     for (struct container **c = containers; *c; c++) {
         struct row row = {.c = *c};
         container_snapshot(*c, &row.s);

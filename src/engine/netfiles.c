@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/links.h"
 
 enum { FILE_MAX = 1024 * 1024 };
 
@@ -129,15 +130,18 @@ static int write_resolv(struct container *c, bool host_network, struct err *err)
 
 /* ---- hosts ---- */
 
-/* "name:address" or "name=address". */
+const char *netfiles_host_separator(const char *row)
+{
+    const char *equals = strchr(row, '=');
+    return equals ? equals : strchr(row, ':');
+}
+
 static int put_extra_hosts(struct container *c, struct buf *out, struct err *err)
 {
     const json_t *value;
     size_t i;
     json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
-        const char *text = json_string_value(value), *sep = strchr(text, '=');
-        if (!sep)
-            sep = strchr(text, ':');
+        const char *text = json_string_value(value), *sep = netfiles_host_separator(text);
         if (!sep || sep == text || !sep[1] || strpbrk(text, " \t\n"))
             return err_set(err, ERR_INVALID, "bad format for add-host: \"%.256s\"", text);
         if (!str_eq(sep + 1, "host-gateway")) /* known with the addresses */
@@ -146,41 +150,69 @@ static int put_extra_hosts(struct container *c, struct buf *out, struct err *err
     return 0;
 }
 
+static int put_hosts(struct container *c, bool host_network, struct buf *out, struct err *err)
+{
+    if (!host_network || file_read(AT_FDCWD, "/etc/hosts", out) < 0) {
+        buf_reset(out);
+        buf_puts(out, hosts_head);
+    }
+    return put_extra_hosts(c, out, err);
+}
+
 static int write_hosts(struct container *c, bool host_network, struct err *err)
 {
     _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
-    if (!host_network || file_read(AT_FDCWD, "/etc/hosts", &out) < 0) {
-        buf_reset(&out);
-        buf_puts(&out, hosts_head);
-    }
-    if (put_extra_hosts(c, &out, err) < 0)
+    if (put_hosts(c, host_network, &out, err) < 0)
         return -1;
     return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
 }
 
-int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct err *err)
+/* The lines that are known with the addresses. */
+static int put_addresses(struct container *c, const json_t *endpoints, struct buf *out, struct err *err)
 {
-    _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
+    _cleanup_(links_free_p) struct links *links = NULL;
     const char *hostname = json_str_or(c->config, "Hostname", ""),
                *domain = json_str_or(c->config, "Domainname", "");
     const json_t *endpoint, *value;
     size_t i;
     json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
-        const char *text = json_string_value(value), *sep = strpbrk(text, "=:");
+        const char *text = json_string_value(value), *sep = netfiles_host_separator(text);
         const char *gateway = json_str_or(json_array_get(endpoints, 0), "Gateway", "");
         if (sep && str_eq(sep + 1, "host-gateway") && *gateway)
-            buf_printf(&out, "%s\t%.*s\n", gateway, (int)(sep - text), text);
+            buf_printf(out, "%s\t%.*s\n", gateway, (int)(sep - text), text);
     }
+    if (links_resolve(c, &links, err) < 0)
+        return -1;
+    links_put_hosts(links, out);
     json_array_foreach (endpoints, i, endpoint) {
         const char *ip = json_str_or(endpoint, "IPAddress", "");
         if (*ip && *hostname && *domain)
-            buf_printf(&out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
+            buf_printf(out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
         else if (*ip && strchr(hostname, '.'))
-            buf_printf(&out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
+            buf_printf(out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
         else if (*ip && *hostname)
-            buf_printf(&out, "%s\t%s\n", ip, hostname);
+            buf_printf(out, "%s\t%s\n", ip, hostname);
     }
+    return 0;
+}
+
+int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
+    if (put_addresses(c, endpoints, &out, err) < 0)
+        return -1;
     return out.len ? write_file(c, NETFILE_HOSTS, &out, O_APPEND, err) : 0;
+}
+
+int netfiles_rewrite_hosts(struct container *c, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
+    _cleanup_snapshot_ struct container_snapshot s = {0};
+    container_snapshot(c, &s);
+    if (put_hosts(c, /* host_network= */ false, &out, err) < 0 ||
+        put_addresses(c, s.endpoints, &out, err) < 0)
+        return -1;
+    return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
 }
 
 int netfiles_write(struct container *c, bool host_network, struct err *err)

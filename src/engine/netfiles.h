@@ -12,8 +12,13 @@
 /* Writes all three, for a container whose addresses aren't known yet. host_network: the host's own hosts and
  * resolvers. */
 int netfiles_write(struct container *c, bool host_network, struct err *err);
-/* Adds the line of the container's own addresses to hosts. */
+/* Adds the lines of the container's own addresses, and of those it links to, to hosts. */
 int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct err *err);
+
+/* The hosts of a running container, written anew: what it links to has another address. */
+int netfiles_rewrite_hosts(struct container *c, struct err *err);
+/* Between name and address in a row of ExtraHosts, "name=address" or "name:address"; NULL. */
+const char *netfiles_host_separator(const char *row);
 
 /* For tests: the content of resolv.conf from the host's text. Name servers on loopback are left out unless host_network;
  * with none left, public ones take their place. dns, search, options: arrays of strings that replace the host's

@@ -38,6 +38,7 @@ struct oci_input {
     const char *hosts_file, *hostname_file, *resolv_file; /* NULL: not mounted */
     const char *shm_dir;                                  /* bound at /dev/shm; NULL: a tmpfs of its own */
     const char *init_program;                             /* NULL: without */
+    const json_t *link_environment;                       /* rows; NULL: none */
     struct oci_namespace_choice namespaces[OCI_NS_COUNT];
 };
 
@@ -67,6 +68,8 @@ int oci_user_resolve(const char *spec, char *const *extra_groups, const char *pa
 int oci_user_lookup(const struct storage_rootfs *rootfs, const char *spec, char *const *extra_groups,
                     struct oci_user *ret, struct err *err);
 
+/* HostConfig.Ulimits: ERR_INVALID for names that aren't one, and soft limits above hard ones. */
+int oci_ulimits_check(const json_t *list, struct err *err);
 json_t *oci_process(const struct oci_input *in, struct err *err);
 json_t *oci_mounts(const struct oci_input *in, struct err *err);
 /* linux.devices (new array) and linux.resources.devices (new array). */
@@ -77,7 +80,9 @@ int oci_capabilities(const json_t *host_config, uint64_t *ret, struct err *err);
 
 /* HostConfig.SecurityOpt, understood. */
 struct oci_security {
-    bool unconfined;       /* seccomp */
+    bool unconfined; /* seccomp */
+    bool writable_cgroups;
+    const char *apparmor;  /* a profile's name, borrowed; NULL: not said */
     const char *profile;   /* inline JSON, borrowed; NULL: the default profile */
     int no_new_privileges; /* 1, 0, or -1: not said */
 };

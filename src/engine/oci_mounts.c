@@ -67,6 +67,9 @@ static void add_shm(const struct oci_input *in, json_t *mounts, const struct def
 static void add_defaults(const struct oci_input *in, json_t *mounts)
 {
     bool privileged = json_bool_or(in->host_config, "Privileged", false);
+    struct oci_security security;
+    if (oci_security_parse(in->host_config, &security, NULL) < 0)
+        security.writable_cgroups = false;
     for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++) {
         const struct default_mount *row = &default_mounts[i];
         const char *options = row->options;
@@ -76,7 +79,8 @@ static void add_defaults(const struct oci_input *in, json_t *mounts)
             add_shm(in, mounts, row);
             continue;
         }
-        if (privileged && str_starts(row->destination, "/sys"))
+        bool cgroups = str_eq(row->type, "cgroup");
+        if ((privileged && str_starts(row->destination, "/sys")) || (cgroups && security.writable_cgroups))
             options = "nosuid,noexec,nodev,rw";
         add_mount(mounts, row->destination, row->type, row->source, options);
     }

@@ -79,6 +79,7 @@ static json_t *process_env(const struct oci_input *in, bool tty, const json_t *e
     json_array_append_new(env, json_string(hostname));
     if (tty)
         json_array_append_new(env, json_string("TERM=xterm"));
+    oci_env_apply(env, in->link_environment);
     oci_env_apply(env, json_object_get(in->config, "Env"));
     oci_env_apply(env, extra);
     if (env_find(env, "HOME", 4) == SIZE_MAX) {
@@ -149,6 +150,12 @@ static int rlimits_add_list(json_t *rlimits, const json_t *list, struct err *err
         rlimit_add(rlimits, name, soft, hard);
     }
     return 0;
+}
+
+int oci_ulimits_check(const json_t *list, struct err *err)
+{
+    _cleanup_json_ json_t *ignored = json_array();
+    return rlimits_add_list(ignored, list, err);
 }
 
 static bool ulimits_name(const json_t *list, const char *name)
@@ -243,6 +250,11 @@ static json_t *process_build(const struct oci_input *in, struct process_parts *p
     json_set_str(process, "cwd", *parts->cwd ? parts->cwd : "/");
     json_object_set_new(process, "capabilities", process_capabilities(capabilities));
     json_object_set(process, "rlimits", rlimits);
+    struct oci_security security;
+    if (oci_security_parse(in->host_config, &security, err) < 0)
+        return NULL;
+    if (security.apparmor)
+        json_set_str(process, "apparmorProfile", security.apparmor);
     if (oci_no_new_privileges(in))
         json_set_bool(process, "noNewPrivileges", true);
     json_set_int(process, "oomScoreAdj", json_int_or(in->host_config, "OomScoreAdj", 0));

@@ -17,6 +17,7 @@ static const struct resource_row numbers[] = {
     {"Memory", "memory", "limit"},
     {"MemoryReservation", "memory", "reservation"},
     {"MemorySwap", "memory", "swap"},
+    {"KernelMemoryTCP", "memory", "kernelTCP"},
     {"CpuShares", "cpu", "shares"},
     {"CpuPeriod", "cpu", "period"},
     {"CpuQuota", "cpu", "quota"},

@@ -1,12 +1,15 @@
 /* Capabilities, seccomp, and --security-opt. */
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/oci.h"
 #include "sys/capability.h"
 #include "sys/seccomp.h"
+
+#define SELINUX_MOUNT "/sys/fs/selinux/enforce"
 
 enum { PROFILE_MAX = 4 * 1024 * 1024 };
 
@@ -34,33 +37,44 @@ static int parse_seccomp(const char *value, struct oci_security *s)
     return 0;
 }
 
-static int parse_no_new_privileges(const char *value, struct oci_security *s, struct err *err)
+static int parse_flag(const char *option, const char *value, bool *ret, struct err *err)
 {
-    bool on = true;
-    if (*value && str_to_bool(value, &on) < 0)
-        return err_set(err, ERR_INVALID, "invalid --security-opt: \"no-new-privileges=%.64s\"", value);
-    s->no_new_privileges = on;
-    return 0;
+    *ret = true;
+    return *value && str_to_bool(value, ret) < 0
+               ? err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%.128s\"", option)
+               : 0;
+}
+
+/* As Docker does where the kernel has no SELinux: labels say nothing then. */
+static int check_label(const char *option, const char *value, struct err *err)
+{
+    if (str_eq(value, "disable") || access(SELINUX_MOUNT, F_OK) < 0)
+        return 0;
+    return err_set(err, ERR_NOT_IMPLEMENTED, "SELinux labels are not supported yet: %.128s", option);
 }
 
 static int parse_option(const char *option, struct oci_security *s, struct err *err)
 {
     const char *value;
+    bool on;
     if ((value = option_value(option, "seccomp")) && *value)
         return parse_seccomp(value, s);
-    if ((value = option_value(option, "no-new-privileges")))
-        return parse_no_new_privileges(value, s, err);
-    /* No profile is loaded for either, so leaving a container unconfined is all that can be said. */
-    if ((value = option_value(option, "apparmor")) && *value)
-        return str_eq(value, "unconfined")
-                   ? 0
-                   : err_set(err, ERR_NOT_IMPLEMENTED, "AppArmor profiles are not supported yet: %.128s",
-                             option);
+    if ((value = option_value(option, "no-new-privileges"))) {
+        if (parse_flag(option, value, &on, err) < 0)
+            return -1;
+        s->no_new_privileges = on;
+        return 0;
+    }
+    if ((value = option_value(option, "writable-cgroups")))
+        return parse_flag(option, value, &s->writable_cgroups, err);
+    if ((value = option_value(option, "apparmor")) && *value) {
+        s->apparmor = value; /* the runtime leaves it alone where the kernel has no AppArmor */
+        return 0;
+    }
     if ((value = option_value(option, "label")) && *value)
-        return str_eq(value, "disable") ? 0
-                                        : err_set(err, ERR_NOT_IMPLEMENTED,
-                                                  "SELinux labels are not supported yet: %.128s", option);
-    return err_set(err, ERR_INVALID, "invalid --security-opt: \"%.128s\"", option);
+        return check_label(option, value, err);
+    return err_set(err, ERR_INVALID, "invalid --security-opt %d: \"%.128s\"", strpbrk(option, "=:") ? 2 : 1,
+                   option);
 }
 
 int oci_security_parse(const json_t *host_config, struct oci_security *ret, struct err *err)

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "engine/attach.h"
 #include "engine/exec.h"
+#include "engine/links.h"
 #include "engine/monitors.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
@@ -117,11 +118,11 @@ static int end_and_lock(struct container *c, struct err *err)
 int engine_container_remove(struct engine *e, const char *ref, const struct engine_remove_options *o,
                             struct err *err)
 {
+    if (o->link)
+        return links_remove(e, ref, err);
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     if (!c)
         return -1;
-    if (o->link)
-        return err_set(err, ERR_NOT_IMPLEMENTED, "removing links is not supported: there are none");
     if (check_removable(c, o->force, err) < 0)
         return -1;
     if (o->force ? end_and_lock(c, err) < 0 : pthread_mutex_lock(&c->operation) != 0)

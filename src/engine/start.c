@@ -26,6 +26,7 @@
 #include "base/str.h"
 #include "engine/attach.h"
 #include "engine/endpoints.h"
+#include "engine/links.h"
 #include "engine/logs.h"
 #include "engine/monitors.h"
 #include "engine/mounts.h"
@@ -41,6 +42,7 @@ struct start {
     struct namespaces names; /* what input points to */
     struct storage_rootfs rootfs;
     char *cgroup, *init;
+    json_t *link_environment;
     struct monitor *monitor;
     bool asked;    /* the monitor, to start it */
     bool attached; /* to networks */
@@ -54,6 +56,7 @@ static void start_finish(struct start *s)
     storage_rootfs_finish(&s->rootfs);
     free(s->cgroup);
     free(s->init);
+    json_decref(s->link_environment);
     monitor_free(s->monitor);
 }
 
@@ -64,6 +67,15 @@ static void choose_init(struct start *s)
     const json_t *own = json_object_get(s->c->host_config, "Init");
     if (own ? json_is_true(own) : s->c->engine->options.init)
         s->init = xasprintf("%s/keg-init", s->c->engine->libexec);
+}
+
+static int find_links(struct start *s)
+{
+    _cleanup_(links_free_p) struct links *links = NULL;
+    if (links_resolve(s->c, &links, s->err) < 0)
+        return -1;
+    s->link_environment = links_environment(links, s->c->name);
+    return 0;
 }
 
 static json_t *compose(struct start *s)
@@ -85,6 +97,7 @@ static json_t *compose(struct start *s)
         .resolv_file = s->names.resolv_file,
         .shm_dir = s->names.shm_dir,
         .init_program = s->init,
+        .link_environment = s->link_environment,
     };
     memcpy(s->input.namespaces, s->names.choices, sizeof(s->input.namespaces));
     json_t *config = oci_compose(&s->input, s->err);
@@ -258,6 +271,7 @@ static void note_started(struct start *s, const json_t *ok)
     if (container_save(c, &err) < 0)
         log_error("container %.12s: %s", c->id, err.message);
     container_event(c, "start", NULL);
+    links_announce(c);
     watcher_add(c->engine, take_ptr(&s->monitor));
 }
 
@@ -293,7 +307,7 @@ static int start_run(struct start *s)
 {
     struct container *c = s->c;
     _cleanup_json_ json_t *ok = NULL;
-    if (mounts_check_sources(c->mounts, s->err) < 0 || make_run_directory(c, s->err) < 0)
+    if (find_links(s) < 0 || mounts_check_sources(c->mounts, s->err) < 0 || make_run_directory(c, s->err) < 0)
         return -1;
     s->monitor = monitor_spawn(c, s->err);
     if (!s->monitor || storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||

@@ -12,15 +12,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/logs.h"
-#include "engine/oci.h"
 #include "engine/published.h"
 #include "engine/signals.h"
-
-struct subject {
-    const struct engine_options *options;
-    const json_t *config, *host;
-    json_t *warnings;
-};
+#include "engine/validate_parts.h"
 
 static int invalid(struct err *err, const char *text)
 {
@@ -217,7 +211,7 @@ static int check_other_resources(const struct subject *s, struct err *err)
     if (check_cpu_list(s, "CpusetCpus", "cpus", "/sys/devices/system/cpu/online", "CPUs", err) < 0 ||
         check_cpu_list(s, "CpusetMems", "mems", "/sys/devices/system/node/online", "memory nodes", err) < 0)
         return -1;
-    if (strstr(parent, "..") || str_ends(parent, ".slice"))
+    if (strstr(parent, ".."))
         return err_set(err, ERR_INVALID, "invalid cgroup parent: %.128s", parent);
     return 0;
 }
@@ -291,6 +285,8 @@ static int check_conflicts(const struct subject *s, struct err *err)
         return invalid(err, "conflicting options: mac-address and the network mode");
     if (has_ports || json_bool_or(s->host, "PublishAllPorts", false))
         return invalid(err, "conflicting options: port publishing and the container type network mode");
+    if (has_any(s->config, "ExposedPorts"))
+        return invalid(err, "conflicting options: port exposing and the container type network mode");
     return 0;
 }
 
@@ -326,27 +322,15 @@ static int check_log(const struct subject *s, struct err *err)
     return log_settings_parse(json_object_get(s->host, "LogConfig"), &settings, err);
 }
 
-static int check_security(const struct subject *s, struct err *err)
-{
-    struct oci_security security;
-    uint64_t capabilities;
-    if (oci_security_parse(s->host, &security, err) < 0 || oci_capabilities(s->host, &capabilities, err) < 0)
-        return -1;
-    if (security.profile) {
-        _cleanup_json_ json_t *profile =
-            json_parse(security.profile, strlen(security.profile), "Decoding seccomp profile failed", err);
-        if (!profile)
-            return -1;
-    }
-    return 0;
-}
-
 int container_validate(const struct engine_options *options, const json_t *config, const json_t *host_config,
                        json_t *warnings, struct err *err)
 {
     static int (*const checks[])(const struct subject *s, struct err *err) = {
-        check_process,         check_hostname, check_health,    check_ports,   check_memory, check_cpu,
-        check_other_resources, check_modes,    check_conflicts, check_restart, check_log,    check_security,
+        check_process,     check_hostname,        check_health,      check_ports,          check_memory,
+        check_cpu,         check_other_resources, validate_realtime, validate_oom,         validate_foreign,
+        check_modes,       check_conflicts,       validate_links,    validate_extra_hosts, validate_dns,
+        validate_mac,      check_restart,         check_log,         validate_annotations, validate_ulimits,
+        validate_security,
     };
     const struct subject s = {
         .options = options, .config = config, .host = host_config, .warnings = warnings};

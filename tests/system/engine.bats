@@ -59,7 +59,7 @@ restart_kegd() {
     run post "/containers/create" '{"Image":"busybox","HostConfig":{"Memory":"x"}}'
     [[ $output == *"HostConfig.Memory must be a whole number"* ]]
     run post "/containers/create" '{"Image":"busybox","HostConfig":{"Links":["a:b"]}}'
-    [[ $output == *"HostConfig.Links is not supported yet"* ]]
+    [[ $output == *"could not get container for a: No such container: a"* ]]
     run post "/containers/create" '{"Image":"busybox","WorkingDir":"x"}'
     [[ $output == *"it needs to be an absolute path"* ]]
     [ "$(keg ps -aq)" = "" ]

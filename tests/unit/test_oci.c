@@ -292,7 +292,6 @@ static void test_refusals(void **state)
     } rows[] = {
         {"{}", NULL, "no command specified"},
         {TRUE_CONFIG, "{\"SecurityOpt\":[\"nope\"]}", "invalid --security-opt"},
-        {TRUE_CONFIG, "{\"SecurityOpt\":[\"apparmor=mine\"]}", "AppArmor"},
         {TRUE_CONFIG, "{\"SecurityOpt\":[\"seccomp=not json\"]}", "Decoding seccomp profile failed"},
         {TRUE_CONFIG, "{\"CapAdd\":[\"NOPE\"]}", "NOPE"},
         {TRUE_CONFIG, "{\"Ulimits\":[{\"Name\":\"nope\",\"Soft\":1,\"Hard\":1}]}",

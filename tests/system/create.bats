@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# What a container's definition says, seen from inside the container; and what is refused, in Docker's words.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load lib
+    require root curl jq
+    kegd_start
+    image_busybox
+}
+
+teardown_file() {
+    setup
+    kegd_stop
+}
+
+setup() {
+    load lib
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid")
+}
+
+teardown() {
+    local ids
+    ids=$(keg ps -aq)
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || keg rm -fv $ids >/dev/null
+}
+
+# Status and message (or warnings) of a creation: tried HOSTCONFIG [CONFIG-MEMBERS]
+tried() {
+    local answer
+    answer=$(api POST /containers/create -H 'Content-Type: application/json' -w '\n%{http_code}' \
+        -d "{\"Image\":\"busybox\"${2:+,$2},\"HostConfig\":$1}")
+    echo "${answer##*$'\n'} $(jq -r '.message // (.Warnings | join("|"))' <<<"${answer%$'\n'*}")"
+}
+
+# must_be EXPECTED HOSTCONFIG [CONFIG-MEMBERS]
+must_be() {
+    local got
+    got=$(tried "$2" "${3:-}")
+    [ "$got" = "$1" ] || { printf 'expected: %s\ngot:      %s\n' "$1" "$got" >&2; return 1; }
+}
+
+# What a command prints in a container made by a request: inside HOSTCONFIG SCRIPT [CONFIG-MEMBERS]
+inside() {
+    local id
+    id=$(api POST /containers/create -H 'Content-Type: application/json' \
+        -d "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",$(jq -Rs . <<<"$2")]${3:+,$3},\"HostConfig\":$1}" | jq -r '.Id // .message')
+    keg start -a "$id" 2>&1 || :
+    keg rm -v "$id" >/dev/null
+}
+
+# ---- checks ----
+
+@test "definitions: refused in Docker's words" {
+    must_be '400 bad format for add-host: "foo"' '{"ExtraHosts":["foo"]}'
+    must_be '400 invalid IP address in add-host: "bar"' '{"ExtraHosts":["foo:bar"]}'
+    must_be '400 bad format for add-host: ":1.2.3.4"' '{"ExtraHosts":[":1.2.3.4"]}'
+    must_be '400 invalid Annotations: the empty string is not permitted as an annotation key' '{"Annotations":{"":"b"}}'
+    must_be '400 cpu real-time runtime cannot be higher than cpu real-time period' \
+        '{"CpuRealtimePeriod":1000,"CpuRealtimeRuntime":2000}'
+    must_be '400 invalid option: QoS maximum IOPs configuration is not supported on linux' '{"IOMaximumIOps":1}'
+    must_be '400 invalid option: QoS maximum bandwidth configuration is not supported on linux' '{"IOMaximumBandwidth":1}'
+    must_be '400 invalid config for network bridge: invalid MAC address foo' '{}' '"MacAddress":"foo"'
+    must_be '400 invalid config for network bridge: invalid MAC address foo' '{}' \
+        '"NetworkingConfig":{"EndpointsConfig":{"bridge":{"MacAddress":"foo"}}}'
+    must_be '400 the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty' \
+        '{}' '"MacAddress":"02:00:00:00:00:01","NetworkingConfig":{"EndpointsConfig":{"bridge":{"MacAddress":"02:00:00:00:00:02"}}}'
+    must_be '400 No such container: nosuch' '{"PidMode":"container:nosuch"}'
+    must_be '400 No such container: nosuch' '{"IpcMode":"container:nosuch"}'
+    must_be '400 conflicting options: port exposing and the container type network mode' \
+        '{"NetworkMode":"container:x"}' '"ExposedPorts":{"80/tcp":{}}'
+    must_be '400 invalid --security-opt 2: "foo=bar"' '{"SecurityOpt":["foo=bar"]}'
+    must_be '400 invalid --security-opt 1: "foo"' '{"SecurityOpt":["foo"]}'
+    must_be '400 invalid --security-opt 2: "no-new-privileges:foo"' '{"SecurityOpt":["no-new-privileges:foo"]}'
+    must_be '400 invalid ulimit type: foo' '{"Ulimits":[{"Name":"foo","Soft":1,"Hard":1}]}'
+    must_be '400 ulimit soft limit must be less than or equal to hard limit: 3 > 2' \
+        '{"Ulimits":[{"Name":"nofile","Soft":3,"Hard":2}]}'
+    [[ $(tried '{"Dns":["foo"]}') == '400 bad nameserver address foo: '* ]]
+}
+
+@test "definitions: what says nothing on Linux is accepted, with Docker's warnings" {
+    must_be '201 ' '{"Cgroup":"x","CpuCount":1,"KernelMemory":100000000}'
+    must_be '201 linux does not support CPU percent. Percent discarded.' '{"CpuPercent":1}'
+    must_be '201 OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.' \
+        '{"OomKillDisable":true}'
+    must_be '201 The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.' \
+        '{}' '"MacAddress":"02:00:00:00:00:01"'
+}
+
+# ---- security options ----
+
+@test "security options: writable-cgroups, no-new-privileges, apparmor, label" {
+    # shellcheck disable=SC2016
+    local script='d=/sys/fs/cgroup; [ -d $d/memory ] && d=$d/memory; mkdir $d/sub && echo made'
+    [[ $(inside '{"SecurityOpt":["writable-cgroups=true"]}' "$script") == made ]]
+    [[ $(inside '{"SecurityOpt":["writable-cgroups=false"]}' "$script") == *"Read-only file system"* ]]
+    [[ $(inside '{}' "$script") == *"Read-only file system"* ]]
+    [ "$(inside '{"SecurityOpt":["no-new-privileges"]}' 'grep NoNewPrivs /proc/self/status')" = $'NoNewPrivs:\t1' ]
+    [ "$(inside '{"SecurityOpt":["no-new-privileges:false"]}' 'grep NoNewPrivs /proc/self/status')" = $'NoNewPrivs:\t0' ]
+    [ -e /sys/fs/selinux/enforce ] || [ "$(inside '{"SecurityOpt":["label=type:svirt_t"]}' 'echo ran')" = ran ]
+    [ -e /sys/kernel/security/apparmor ] || [ "$(inside '{"SecurityOpt":["apparmor=docker-default"]}' 'echo ran')" = ran ]
+}
+
+# ---- links ----
+
+@test "links: variables and hosts of the default bridge, followed when the other starts anew" {
+    keg run -d --name db -h dbhost --expose 5432 --expose 80-82/udp -e FOO=bar -e HOME=/x busybox sleep 600 >/dev/null
+    ip=$(keg inspect -f '{{.NetworkSettings.IPAddress}}' db)
+    keg run -d --name web --link db:my-db busybox sleep 600 >/dev/null
+    run -0 keg exec web env
+    for line in "MY_DB_NAME=/web/my-db" "MY_DB_PORT=tcp://$ip:5432" "MY_DB_PORT_5432_TCP_ADDR=$ip" MY_DB_ENV_FOO=bar \
+        "MY_DB_PORT_80_UDP_START=udp://$ip:80" "MY_DB_PORT_80_UDP_END=udp://$ip:82" MY_DB_PORT_80_UDP_PORT_END=82 \
+        "MY_DB_PORT_81_UDP=udp://$ip:81" MY_DB_PORT_82_UDP_PORT=82; do
+        grep -Fxq "$line" <<<"$output" || { echo "$line isn't among: $output"; return 1; }
+    done
+    [[ $output != *MY_DB_ENV_HOME* ]]
+    [ "$(keg exec web sh -c 'tr "\0" "\n" </proc/1/environ' | grep -c ^MY_DB)" = "$(grep -c ^MY_DB <<<"$output")" ]
+    keg exec web grep -Fxq "$ip	my-db dbhost db" /etc/hosts
+    keg exec web ping -c1 -w2 my-db
+    [ "$(keg inspect -f '{{.HostConfig.Links}}' web)" = "[/db:/web/my-db]" ]
+    [ "$(keg ps --no-trunc --filter name=db --format '{{.Names}}')" = "db,web/my-db" ]
+    # another address, after something else took the old one
+    keg stop -t 0 db >/dev/null
+    keg run -d busybox sleep 600 >/dev/null
+    keg start db >/dev/null
+    ip=$(keg inspect -f '{{.NetworkSettings.IPAddress}}' db)
+    keg exec web grep -Fxq "$ip	my-db dbhost db" /etc/hosts
+    # names follow
+    keg rename db data
+    [ "$(keg inspect -f '{{.HostConfig.Links}}' web)" = "[/data:/web/my-db]" ]
+    keg rm --link /web/my-db
+    [ "$(keg inspect -f '{{.HostConfig.Links}}' web)" = "[]" ]
+    [ "$(keg ps --no-trunc --filter name=data --format '{{.Names}}')" = "data" ]
+}
+
+@test "links: what can't be linked" {
+    keg create --name stopped busybox true >/dev/null
+    must_be '400 could not get container for nosuch: No such container: nosuch' '{"Links":["nosuch:db"]}'
+    must_be '400 bad format for links: a:b:c' '{"Links":["a:b:c"]}'
+    must_be '400 empty string specified for links' '{"Links":[""]}'
+    must_be "400 conflicting options: host type networking can't be used with links. This would result in undefined behavior" \
+        '{"Links":["stopped:db"],"NetworkMode":"host"}'
+    must_be "400 conflicting options: container type network can't be used with links. This would result in undefined behavior" \
+        '{"Links":["stopped:db"],"NetworkMode":"container:stopped"}'
+    run keg run --name web --link stopped:db busybox true
+    [ "$status" -ne 0 ]
+    [[ $output == *"Cannot link to a non running container: /stopped AS /web/db"* ]]
+    # a container that goes takes its links with it
+    keg rm stopped >/dev/null
+    keg start web
+    [ "$(keg inspect -f '{{.HostConfig.Links}}' web)" = "[]" ]
+    run keg rm --link web
+    [[ $output == *"Conflict, cannot remove the default link name of the container"* ]]
+}
