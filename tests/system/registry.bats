@@ -187,7 +187,8 @@ $(printf 'ann:' | base64)" ]
     run keg push registry.test:5804/g
     echo "$output"
     [ "$status" = 1 ]
-    [[ "$output" == *certificate* ]]
+    # TLS 1.3's server refuses after the handshake: its alert may come too late to be read
+    [[ "$output" == *certificate* || "$output" == *"Connection reset"* ]]
     cp "$TLS/cert.pem" /etc/docker/certs.d/registry.test:5804/client.cert
     cp "$TLS/key.pem" /etc/docker/certs.d/registry.test:5804/client.key
     chmod 600 /etc/docker/certs.d/registry.test:5804/client.key
