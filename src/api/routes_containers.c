@@ -17,6 +17,10 @@ int route_containers_list(struct request *r, struct err *err)
         return -1;
     o.limit = limit > 0 && limit < INT_MAX ? (int)limit : 0;
     o.filters = filters;
+    if (!o.size && !reply_is_trimmed(r)) {
+        char *text = engine_container_list_text(r->engine, &o, err);
+        return text ? reply_json_text(r, 200, text) : -1;
+    }
     if (engine_container_list(r->engine, &o, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);

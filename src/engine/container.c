@@ -119,6 +119,7 @@ struct container *container_unref(struct container *c)
     json_decref(c->network_config);
     json_decref(c->mounts);
     json_decref(c->endpoints);
+    list_kept_free(c->list_kept);
     pthread_mutex_destroy(&c->operation);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->announced_done);

@@ -41,6 +41,8 @@ struct container_state {
 
 struct pending_attach;
 struct engine_wait;
+struct list_kept;
+void list_kept_free(struct list_kept *k);
 
 struct container {
     atomic_uint references;
@@ -68,6 +70,7 @@ struct container {
     atomic_bool keep_once; /* a restart: the end on the way is no removal */
     bool gone;             /* removed: only references are left */
     unsigned restart_count;
+    struct list_kept *list_kept; /* its row in a list: list_rows.c */
     struct engine_wait *waits;
     struct pending_attach *pending; /* clients that wait for the start */
     unsigned announced;             /* … and those whose connection is just being upgraded */

@@ -123,6 +123,8 @@ struct engine_list_options {
 };
 int engine_container_list(struct engine *e, const struct engine_list_options *o, json_t **ret,
                           struct err *err);
+/* The same as text, the quick way, but never with sizes. The caller frees; NULL after an error. */
+char *engine_container_list_text(struct engine *e, const struct engine_list_options *o, struct err *err);
 int engine_container_inspect(struct engine *e, const char *ref, bool size, json_t **ret, struct err *err);
 /* ret: {"Titles":[…],"Processes":[[…]]}. ps_args NULL: "-ef". Nothing of the container's is executed. */
 int engine_container_top(struct engine *e, const char *ref, const char *ps_args, json_t **ret,

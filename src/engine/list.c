@@ -7,58 +7,13 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/container.h"
-#include "engine/endpoints.h"
-#include "engine/images.h"
 #include "engine/links.h"
-#include "engine/mounts.h"
+#include "engine/list_rows.h"
 #include "engine/validate.h"
 #include "storage/storage.h"
 
-/* One container while the list is made. */
-struct row {
-    struct container *c;
-    struct container_snapshot s;
-};
-
-/* Neighbours in a list often have the same image: the last look-up of a name. */
-struct list_memo {
-    const char *ref, *id; /* the containers' own, for as long as the list is made */
-    bool is_named;
-    struct container *const *link_holders;
-};
-
-/* ---- ports ---- */
-
-static json_t *port_rows(const struct row *row)
-{
-    json_t *rows = json_array();
-    const json_t *endpoint, *port;
-    const char *key;
-    json_t *ignored, *shown = endpoints_ports(row->s.config, row->s.endpoints);
-    size_t i, j;
-    json_array_foreach (row->s.endpoints, i, endpoint)
-        json_array_foreach (json_object_get(endpoint, "Ports"), j, port) {
-            const char *ip = json_str_or(port, "HostIP", "");
-            json_t *p = json_object();
-            json_set_str(p, "IP", *ip ? ip : "0.0.0.0");
-            json_set_int(p, "PrivatePort", json_int_or(port, "ContainerPort", 0));
-            json_set_int(p, "PublicPort", json_int_or(port, "HostPort", 0));
-            json_set_str(p, "Type", json_str_or(port, "Protocol", ""));
-            json_array_append_new(rows, p);
-        }
-    json_object_foreach (shown, key, ignored) {
-        uint16_t number;
-        char protocol[8];
-        if (!json_is_null(ignored) || container_parse_port(key, &number, protocol, NULL) < 0)
-            continue;
-        json_t *p = json_object();
-        json_set_int(p, "PrivatePort", number);
-        json_set_str(p, "Type", protocol);
-        json_array_append_new(rows, p);
-    }
-    json_decref(shown);
-    return rows;
-}
+/* Bytes. */
+enum { LIST_MAX = 1 << 30 };
 
 /* ---- filters ---- */
 
@@ -67,7 +22,7 @@ struct list_filters {
     int64_t before, since; /* creation times, 0: none */
 };
 
-static bool match_exited(const struct row *row, const json_t *filters)
+static bool match_exited(const struct list_row *row, const json_t *filters)
 {
     char code[16];
     if (!filters_has(filters, "exited"))
@@ -77,13 +32,13 @@ static bool match_exited(const struct row *row, const json_t *filters)
 }
 
 /* Names count with and without their slash. */
-static bool match_name(const struct row *row, const json_t *filters)
+static bool match_name(const struct list_row *row, const json_t *filters)
 {
     _cleanup_free_ char *slashed = xasprintf("/%s", row->s.name);
     return filters_match_text(filters, "name", row->s.name) || filters_match_text(filters, "name", slashed);
 }
 
-static bool match_id(const struct row *row, const json_t *filters)
+static bool match_id(const struct list_row *row, const json_t *filters)
 {
     const char *value;
     if (!filters_has(filters, "id"))
@@ -94,7 +49,7 @@ static bool match_id(const struct row *row, const json_t *filters)
     return false;
 }
 
-static bool match_network(const struct row *row, const json_t *filters)
+static bool match_network(const struct list_row *row, const json_t *filters)
 {
     const char *name;
     json_t *ignored;
@@ -113,7 +68,7 @@ static bool match_network(const struct row *row, const json_t *filters)
     return false;
 }
 
-static bool match_volume(const struct row *row, const json_t *filters)
+static bool match_volume(const struct list_row *row, const json_t *filters)
 {
     const json_t *m;
     size_t i;
@@ -128,7 +83,7 @@ static bool match_volume(const struct row *row, const json_t *filters)
 }
 
 /* "busybox", "busybox:latest", an image's id or the start of one. */
-static bool match_ancestor(const struct row *row, const json_t *filters)
+static bool match_ancestor(const struct list_row *row, const json_t *filters)
 {
     const char *value;
     if (!filters_has(filters, "ancestor"))
@@ -171,16 +126,16 @@ static bool match_ports(const json_t *rows, const json_t *filters, const char *k
     return false;
 }
 
-static bool match_published(const struct row *row, const json_t *filters)
+static bool match_published(const struct list_row *row, const json_t *filters)
 {
     if (!filters_has(filters, "expose") && !filters_has(filters, "publish"))
         return true;
-    _cleanup_json_ json_t *rows = port_rows(row);
+    _cleanup_json_ json_t *rows = list_ports(row);
     return match_ports(rows, filters, "expose", "PrivatePort") &&
            match_ports(rows, filters, "publish", "PublicPort");
 }
 
-static bool row_matches(const struct row *row, const struct list_filters *f, bool all)
+static bool row_matches(const struct list_row *row, const struct list_filters *f, bool all)
 {
     const json_t *filters = f->filters;
     const char *status =
@@ -239,78 +194,6 @@ static int check_filters(struct engine *e, const json_t *filters, struct list_fi
     return 0;
 }
 
-/* ---- rows ---- */
-
-/* The program and its arguments as one text; words with blanks are quoted. */
-static char *command_text(const json_t *config)
-{
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(1024 * 1024);
-    const char *const members[] = {"Entrypoint", "Cmd"};
-    const json_t *word;
-    size_t i;
-    for (size_t m = 0; m < ARRAY_SIZE(members); m++)
-        json_array_foreach (json_object_get(config, members[m]), i, word) {
-            const char *s = json_string_value(word);
-            bool quoted = text.len > 0 && strchr(s, ' ');
-            buf_printf(&text, "%s%s%s%s", text.len ? " " : "", quoted ? "'" : "", s, quoted ? "'" : "");
-        }
-    return xstrdup(buf_str(&text));
-}
-
-/* The image as it was named, or its id once the name means another. */
-static const char *image_text(struct list_memo *memo, const struct container *c)
-{
-    if (!str_eq(memo->ref, c->image_ref) || !str_eq(memo->id, c->image_id))
-        *memo = (struct list_memo){
-            .link_holders = memo->link_holders,
-            .ref = c->image_ref,
-            .id = c->image_id,
-            .is_named = engine_image_is_named(c->engine, c->image_ref, c->image_id),
-        };
-    return memo->is_named ? c->image_ref : c->image_id;
-}
-
-static int name_compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The container's own, and those it has as the end of links. */
-static json_t *names_json(const struct row *row, struct container *const *link_holders)
-{
-    _cleanup_strv_ char **names = NULL;
-    strv_push_take(&names, xasprintf("/%s", row->s.name));
-    links_collect_names(link_holders, row->c->id, &names);
-    qsort(names, strv_len(names), sizeof(*names), name_compare);
-    return json_from_strv(names);
-}
-
-static json_t *row_json(const struct row *row, int64_t now, struct list_memo *memo)
-{
-    const struct container *c = row->c;
-    _cleanup_free_ char *command = command_text(row->s.config);
-    _cleanup_free_ char *status = container_status_text(&row->s.state, now);
-    json_t *json = json_object(), *labels = json_object_get(row->s.config, "Labels"),
-           *networks = json_object();
-    json_t *mode = json_object();
-    json_set_str(json, "Id", c->id);
-    json_object_set_new(json, "Names", names_json(row, memo->link_holders));
-    json_set_str(json, "Image", image_text(memo, c));
-    json_set_str(json, "ImageID", c->image_id);
-    json_set_str(json, "Command", command);
-    json_set_int(json, "Created", c->created / CLOCK_NS_PER_S);
-    json_object_set_new(json, "Ports", port_rows(row));
-    json_object_set_new(json, "Labels", labels ? json_incref(labels) : json_object());
-    json_set_str(json, "State", container_status_name(row->s.state.status));
-    json_set_str(json, "Status", status);
-    json_set_str(mode, "NetworkMode", json_str_or(row->s.host_config, "NetworkMode", "bridge"));
-    json_object_set_new(json, "HostConfig", mode);
-    json_object_set_new(networks, "Networks", endpoints_networks(c, &row->s));
-    json_object_set_new(json, "NetworkSettings", networks);
-    json_object_set_new(json, "Mounts", mounts_shown(row->s.mounts));
-    return json;
-}
-
 static void add_sizes(struct engine *e, const struct container *c, json_t *json)
 {
     int64_t own = 0, total = 0;
@@ -320,31 +203,71 @@ static void add_sizes(struct engine *e, const struct container *c, json_t *json)
     json_set_int(json, "SizeRootFs", total);
 }
 
-int engine_container_list(struct engine *e, const struct engine_list_options *o, json_t **ret,
-                          struct err *err)
+/* One of the two: the rows as documents, or as text. */
+struct list {
+    json_t *json;
+    struct buf *text;
+};
+
+static void list_add(const struct list_row *row, int64_t now, struct list_memo *memo, bool size,
+                     struct list *list)
+{
+    if (list->text) {
+        buf_append(list->text, ",", list->text->len > 1 ? 1 : 0);
+        list_row_text(row, now, memo, list->text);
+        return;
+    }
+    json_t *json = list_row_json(row, now, memo);
+    if (size)
+        add_sizes(row->c->engine, row->c, json);
+    json_array_append_new(list->json, json);
+}
+
+static int list_make(struct engine *e, const struct engine_list_options *o, struct list *list,
+                     struct err *err)
 {
     struct list_filters f;
+    int count = 0;
     if (check_filters(e, o->filters, &f, err) < 0)
         return -1;
     int64_t now = clock_now();
     bool all = o->all || o->limit > 0;
-    json_t *list = json_array();
     _cleanup_(containers_list_free_p) struct container **containers = containers_list(e, NULL);
     _cleanup_free_ struct container **link_holders = links_holders(containers);
     struct list_memo memo = {.link_holders = link_holders};
-    for (struct container **c = containers; *c; c++) {
-        struct row row = {.c = *c};
+    for (struct container **c = containers; *c && (o->limit <= 0 || count < o->limit); c++) {
+        struct list_row row = {.c = *c};
         container_snapshot(*c, &row.s);
         if (row_matches(&row, &f, all)) {
-            json_t *json = row_json(&row, now, &memo);
-            if (o->size)
-                add_sizes(e, *c, json);
-            json_array_append_new(list, json);
+            list_add(&row, now, &memo, o->size, list);
+            count++;
         }
         container_snapshot_finish(&row.s);
-        if (o->limit > 0 && json_array_size(list) >= (size_t)o->limit)
-            break;
     }
-    *ret = list;
     return 0;
+}
+
+int engine_container_list(struct engine *e, const struct engine_list_options *o, json_t **ret,
+                          struct err *err)
+{
+    json_t *json = json_array();
+    if (list_make(e, o, &(struct list){.json = json}, err) < 0) {
+        json_decref(json);
+        return -1;
+    }
+    *ret = json;
+    return 0;
+}
+
+char *engine_container_list_text(struct engine *e, const struct engine_list_options *o, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(LIST_MAX);
+    buf_append(&text, "[", 1);
+    if (list_make(e, o, &(struct list){.text = &text}, err) < 0)
+        return NULL;
+    buf_append(&text, "]", 1);
+    if (buf_failed(&text))
+        err_set(err, ERR_SYSTEM, "the list of containers takes more than %d MiB: use filters or a limit",
+                LIST_MAX >> 20);
+    return buf_take(&text);
 }
