@@ -23,6 +23,28 @@ char *path_join(const char *a, const char *b)
     return xasprintf("%.*s/%s", (int)n, a, b);
 }
 
+char *path_beside(const char *program)
+{
+    static const char *const places[] = {"", "../libexec/keg/", "../sbin/"};
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    self[MAX_OF(n, (ssize_t)0)] = '\0';
+    slash = strrchr(self, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        char *path = xasprintf("%s/%s%s", self, places[i], program);
+
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 char *path_clean(const char *path)
 {
     bool absolute = path_is_absolute(path);

@@ -8,6 +8,9 @@
 
 #include "base/cleanup.h"
 
+/* A program of ours: beside the running one, in ../libexec/keg or ../sbin from there; never by way of PATH. The caller frees;
+ * NULL if it is in none of them. */
+char *path_beside(const char *program);
 /* "a" + "b" → "a/b", with exactly one slash between. The caller frees. */
 char *path_join(const char *a, const char *b);
 /* Lexical cleaning as Go's path.Clean: no "//", ".", and no ".." that could be resolved. The caller frees. */

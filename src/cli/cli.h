@@ -7,10 +7,11 @@
 #include "cli/options.h"
 
 struct client;
+struct endpoint;
 
 struct cli {
-    const char *host;       /* "unix:///run/keg/keg.sock", "tcp://10.0.0.1:2375" */
-    bool host_is_default;   /* nobody named it: a daemon may be started there */
+    const struct args *global;  /* keg's own options */
+    struct endpoint *endpoint;  /* once it is decided; see endpoint.h */
     const char *config_dir; /* where config.json is */
     json_t *config;         /* config.json once read; see config.h */
     struct client *client;  /* connected on first use; see client.h */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cli/dial.h"
 
 enum { ANSWER_MAX = 512 * 1024 * 1024 };
 
@@ -128,39 +129,48 @@ void url_add_filters(struct buf *url, char *const *filters)
 
 /* ---- requests ---- */
 
-static bool may_start(const struct cli *cli)
+static bool may_start(const struct endpoint *e)
 {
     const char *wish = getenv("KEG_START");
-    bool start = cli->host_is_default;
+    bool start = e->is_default;
 
     if (wish)
         str_to_bool(wish, &start);
-    return start && str_starts(cli->host, "unix://");
+    return start && str_starts(e->host, "unix://");
+}
+
+int client_dial(struct cli *cli, struct err *err)
+{
+    const struct endpoint *e = endpoint_get(cli, err);
+    struct err why = {0};
+    int fd;
+
+    if (!e)
+        return -1;
+    fd = dial(e, &why);
+    if (fd < 0 && (why.errnum == ENOENT || why.errnum == ECONNREFUSED) && may_start(e)) {
+        if (daemon_start(e->host, e->is_default, err) < 0)
+            return -1;
+        fd = dial(e, &why);
+    }
+    if (fd >= 0)
+        return fd;
+    if (why.errnum == EACCES)
+        return err_set(err, ERR_FORBIDDEN,
+                       "permission denied while trying to connect to the keg daemon at %s: run keg as root,"
+                       " or as a member of the socket's group",
+                       e->host);
+    if (why.kind == ERR_UNAVAILABLE && why.errnum)
+        return err_set(err, ERR_UNAVAILABLE, "Cannot connect to the keg daemon at %s. Is kegd running? (%s)",
+                       e->host, strerror(why.errnum));
+    return err_pass(err, &why);
 }
 
 static struct http *connect_daemon(struct cli *cli, struct err *err)
 {
-    struct err why = {0};
-    struct http *http = http_connect(cli->host, &why);
+    int fd = client_dial(cli, err);
 
-    if (!http && (why.errnum == ENOENT || why.errnum == ECONNREFUSED) && may_start(cli)) {
-        if (daemon_start(cli->host, cli->host_is_default, err) < 0)
-            return NULL;
-        http = http_connect(cli->host, &why);
-    }
-    if (http)
-        return http;
-    if (why.errnum == EACCES)
-        err_set(err, ERR_FORBIDDEN,
-                "permission denied while trying to connect to the keg daemon at %s: run keg as root,"
-                " or as a member of the socket's group",
-                cli->host);
-    else if (why.kind == ERR_UNAVAILABLE)
-        err_set(err, ERR_UNAVAILABLE, "Cannot connect to the keg daemon at %s. Is kegd running? (%s)",
-                cli->host, strerror(why.errnum));
-    else if (err)
-        *err = why;
-    return NULL;
+    return fd < 0 ? NULL : http_new(fd);
 }
 
 /* The error that an answer of 400 or more carries. Always -1. */
@@ -247,13 +257,15 @@ struct http *client_open(struct cli *cli, const struct client_request *request, 
         if (status >= 400)
             read_failure(http, status, &why);
         http_free(http);
+        if (http && status < 0 && !reused && str_starts(cli->endpoint->host, "ssh://"))
+            dial_explain(&why);
         if (status >= 400 ? !learn_version(client, &why) : !reused) {
             if (err)
                 *err = why;
             return NULL;
         }
     }
-    err_set(err, ERR_UNAVAILABLE, "the daemon at %s doesn't answer as one", cli->host);
+    err_set(err, ERR_UNAVAILABLE, "the daemon at %s doesn't answer as one", cli->endpoint->host);
     return NULL;
 }
 

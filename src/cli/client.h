@@ -15,6 +15,8 @@
 #define CLIENT_ERROR_PREFIX "Error response from daemon: "
 
 void client_free(struct client *client);
+/* A new connection to the daemon, which is started where that is ours to do. */
+int client_dial(struct cli *cli, struct err *err);
 
 /* A URL below the version: pieces up to NULL, every second one escaped: url_path(&u, "/containers/", name, "/json", NULL). */
 enum { URL_MAX = 512 * 1024 };

@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/config.h"
+#include "cli/context.h"
+#include "cli/endpoint.h"
 #include "cli/format.h"
 #include "cli/output.h"
 
@@ -143,8 +145,9 @@ static void print_info_line(enum line_kind kind, const char *title, const json_t
 
 static json_t *client_info(struct cli *cli)
 {
-    return json_pack("{s:s, s:s, s:b, s:[], s:n, s:s}", "Version", KEG_VERSION, "Context", "default", "Debug",
-                     0, "Plugins", "Warnings", "Host", cli->host);
+    return json_pack("{s:s, s:s, s:b, s:[], s:n, s:s}", "Version", KEG_VERSION, "Context",
+                     context_current(cli, NULL), "Debug", 0, "Plugins", "Warnings", "Host",
+                     cli->endpoint->host);
 }
 
 static int info_run(struct cli *cli, const struct args *args, struct err *err)
@@ -156,9 +159,13 @@ static int info_run(struct cli *cli, const struct args *args, struct err *err)
     size_t i;
 
     url_path(&url, "/info", NULL);
+    if (!endpoint_get(cli, err))
+        return -1;
     if (!*format)
-        printf("Client:\n Version:    " KEG_VERSION "\n Host:       %s\n Debug Mode: false\n\nServer:\n",
-               cli->host);
+        printf("Client:\n Version:    " KEG_VERSION
+               "\n Context:    %s\n Host:       %s\n Debug Mode: %s\n\nServer:\n",
+               context_current(cli, NULL), cli->endpoint->host,
+               args_bool(cli->global, "debug") ? "true" : "false");
     info = client_get(cli, &url, err);
     if (!info)
         return -1;

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/config.h"
+#include "cli/endpoint.h"
 
 #define COMMANDS(row)                                                                                        \
     row(run) row(exec) row(ps) row(build) row(pull) row(images) row(login) row(logout) row(version)          \
@@ -25,8 +26,13 @@
                                 row(network_inspect) row(network_create) row(network_rm)                     \
                                     row(network_connect) row(network_disconnect) row(network_prune)          \
                                         row(volume_ls) row(volume_inspect) row(volume_create) row(volume_rm) \
-                                            row(volume_prune) row(system_check) row(system_df)               \
-                                                row(system_prune) row(buildx)
+                                            row(volume_prune) row(context) row(context_create)               \
+                                                row(context_export) row(context_import) row(context_inspect) \
+                                                    row(context_ls) row(context_rm) row(context_show)        \
+                                                        row(context_update) row(context_use)                 \
+                                                            row(system_check) row(system_df)                 \
+                                                                row(system_prune) row(system_dial_stdio)     \
+                                                                    row(buildx)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
@@ -37,15 +43,27 @@ const struct command cmd_container = {.paths = "container", .summary = "Manage c
 const struct command cmd_image = {.paths = "image", .summary = "Manage images"};
 const struct command cmd_network = {.paths = "network", .summary = "Manage networks"};
 const struct command cmd_volume = {.paths = "volume", .summary = "Manage volumes"};
+const struct command cmd_context = {.paths = "context", .summary = "Manage contexts: named daemons"};
 const struct command cmd_system = {.paths = "system", .summary = "Manage the engine itself"};
 
 const struct option_row global_options[] = {
     {"config", 0, OPTION_STRING,
      "Directory of the client's config.json (default: $KEG_CONFIG, $DOCKER_CONFIG or ~/.docker)"},
+    {"context", 'c', OPTION_STRING,
+     "Context to use, by name (default: $KEG_CONTEXT, $DOCKER_CONTEXT or what \"keg context use\" has set)"},
     {"debug", 'D', OPTION_BOOL, "Tell more about what goes on"},
-    {"host", 'H', OPTION_STRING, "Daemon to talk to: unix://PATH or tcp://HOST:PORT (default: $KEG_HOST)"},
+    {"host", 'H', OPTION_STRING,
+     "Daemon to talk to: unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST (default: $KEG_HOST or "
+     "$DOCKER_HOST)"},
     {"log-level", 'l', OPTION_STRING,
      "Least level to log (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "info"},
+    {"tls", 0, OPTION_BOOL, "Use TLS with tcp:// hosts; implied by --tlsverify"},
+    {"tlscacert", 0, OPTION_STRING,
+     "Trust certificates signed only by this CA (default: ca.pem of $DOCKER_CERT_PATH or of the "
+     "configuration's directory)"},
+    {"tlscert", 0, OPTION_STRING, "Certificate to show to the daemon (default: cert.pem, likewise)"},
+    {"tlskey", 0, OPTION_STRING, "Its key (default: key.pem, likewise)"},
+    {"tlsverify", 0, OPTION_BOOL, "Use TLS and verify the daemon"},
     {"version", 'v', OPTION_BOOL, "Print the version and quit"},
     {NULL},
 };
@@ -237,16 +255,6 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     return run_command(cli, command, argv[0], argc - 1, argv + 1);
 }
 
-static void choose_host(struct cli *cli, const struct args *global)
-{
-    const char *host = args_str(global, "host");
-
-    if (!*host && getenv("KEG_HOST"))
-        host = getenv("KEG_HOST");
-    cli->host_is_default = !*host; /* NOLINT(clang-analyzer-core.NullDereference): "" if not given */
-    cli->host = *host ? host : CLIENT_DEFAULT_HOST;
-}
-
 int keg_main(int argc, char **argv)
 {
     _cleanup_(args_finish) struct args global = {0};
@@ -274,9 +282,10 @@ int keg_main(int argc, char **argv)
     }
     log_set_level(args_bool(&global, "debug") ? LOG_LEVEL_DEBUG : level);
     cli.config_dir = args_given(&global, "config") ? args_str(&global, "config") : NULL;
-    choose_host(&cli, &global);
+    cli.global = &global;
     code = dispatch(&cli, (int)global.rest_count, global.rest);
     client_free(cli.client);
+    endpoint_free(cli.endpoint);
     json_decref(cli.config);
     if (fflush(stdout) != 0 && code == 0)
         code = 1;

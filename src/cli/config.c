@@ -13,7 +13,7 @@
 
 enum { CONFIG_MAX = 4 * 1024 * 1024 };
 
-static const char *config_directory(struct cli *cli)
+const char *config_directory(struct cli *cli)
 {
     const char *home;
 
@@ -67,5 +67,5 @@ int config_save(struct cli *cli, struct err *err)
 
     if (r >= 0)
         r = file_replace(AT_FDCWD, target ? target : path, text, strlen(text), 0600, /* sync= */ false);
-    return r < 0 ? err_errno(err, r, "Error saving credentials: %s", path) : 0;
+    return r < 0 ? err_errno(err, r, "cannot write %s", path) : 0;
 }

@@ -10,6 +10,8 @@ const json_t *config_get(struct cli *cli);
 const char *config_str(struct cli *cli, const char *key);
 /* Writes it back, as it is in memory. */
 int config_save(struct cli *cli, struct err *err);
+/* Where it is. Borrowed. */
+const char *config_directory(struct cli *cli);
 /* The path of the file; the caller frees. */
 char *config_path(struct cli *cli);
 

@@ -1,9 +1,6 @@
 /* HTTP/1.1, the client's side. */
 #include "cli/http.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +12,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-enum { HEAD_MAX = 64 * 1024, INPUT_SIZE = 32 * 1024, DEFAULT_PORT = 2375 };
+enum { HEAD_MAX = 64 * 1024, INPUT_SIZE = 32 * 1024 };
 
 enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_TO_END };
 
@@ -32,123 +29,10 @@ struct http {
     bool chunk_open; /* the CRLF behind the current chunk is still to come */
 };
 
-/* ---- connecting ---- */
-
-static int lookup_host(const char *name, char *out, size_t size)
+struct http *http_new(int fd)
 {
-    FILE *hosts = fopen("/etc/hosts", "re");
-    char line[1024];
-    int r = -ENOENT;
+    struct http *http = xmalloc(sizeof(*http));
 
-    while (hosts && r < 0 && fgets(line, sizeof(line), hosts)) {
-        char *save, *address;
-
-        line[strcspn(line, "#\n")] = '\0';
-        address = strtok_r(line, " \t", &save);
-        for (char *p = address ? strtok_r(NULL, " \t", &save) : NULL; p && r < 0;
-             p = strtok_r(NULL, " \t", &save))
-            if (strcasecmp(p, name) == 0) {
-                snprintf(out, size, "%s", address);
-                r = 0;
-            }
-    }
-    if (hosts)
-        fclose(hosts);
-    return r;
-}
-
-/* "host:port", "[v6]:port", "host" → address. */
-static int parse_tcp(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len)
-{
-    struct sockaddr_in *in = (struct sockaddr_in *)ret;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-    char name[256], address[256];
-    size_t len = text[0] == '[' ? strcspn(text, "]") : strcspn(text, ":/");
-    const char *rest = text + len + (text[0] == '[' && text[len]);
-    uint32_t port = DEFAULT_PORT;
-
-    snprintf(name, sizeof(name), "%.*s", (int)(text[0] == '[' ? len - 1 : len), text + (text[0] == '['));
-    if (*rest == ':') {
-        char digits[8];
-
-        snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(rest + 1, "/"), rest + 1);
-        if (str_to_u32(digits, &port) < 0 || port == 0 || port > 65535)
-            return -EINVAL;
-    }
-    if (!*name || (strpbrk(name, "ghijklmnopqrstuvwxyz") && lookup_host(name, address, sizeof(address)) == 0))
-        snprintf(name, sizeof(name), "%s", *name ? address : "127.0.0.1");
-    memset(ret, 0, sizeof(*ret));
-    if (inet_pton(AF_INET, name, &in->sin_addr) == 1) {
-        in->sin_family = AF_INET;
-        in->sin_port = htons((uint16_t)port);
-        *ret_len = sizeof(*in);
-        return 0;
-    }
-    if (inet_pton(AF_INET6, name, &in6->sin6_addr) == 1) {
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons((uint16_t)port);
-        *ret_len = sizeof(*in6);
-        return 0;
-    }
-    return -EADDRNOTAVAIL;
-}
-
-static int connect_tcp(const char *text, struct err *err)
-{
-    struct sockaddr_storage address;
-    socklen_t len;
-    int one = 1, fd, r = parse_tcp(text, &address, &len);
-
-    if (r < 0)
-        return err_set(err, ERR_INVALID,
-                       "tcp://%s: not a usable address: give a number, or a name that is in /etc/hosts",
-                       text);
-    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, len) < 0) {
-        r = -errno;
-        if (fd >= 0)
-            close(fd);
-        err_errno(err, r, "connect to tcp://%s", text);
-        if (err)
-            err->kind = ERR_UNAVAILABLE;
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return fd;
-}
-
-static int connect_host(const char *host, struct err *err)
-{
-    const char *rest = str_after(host, "unix://");
-    int fd;
-
-    if (rest) {
-        fd = unix_connect(rest, SOCK_STREAM);
-        if (fd < 0) {
-            err_errno(err, fd, "connect to %s", host);
-            if (err)
-                err->kind = ERR_UNAVAILABLE;
-            return -1;
-        }
-        return fd;
-    }
-    rest = str_after(host, "tcp://");
-    if (!rest)
-        rest = str_after(host, "http://");
-    if (rest)
-        return connect_tcp(rest, err);
-    return err_set(err, ERR_INVALID,
-                   "unable to parse docker host `%s`: only unix:// and tcp:// are supported", host);
-}
-
-struct http *http_connect(const char *host, struct err *err)
-{
-    int fd = connect_host(host, err);
-    struct http *http;
-
-    if (fd < 0)
-        return NULL;
-    http = xmalloc(sizeof(*http));
     http->fd = fd;
     http->start = http->end = 0;
     http->head = (struct buf)BUF_INIT(HEAD_MAX);

@@ -1,4 +1,4 @@
-/* An HTTP/1.1 client for one daemon: a connection over a unix or TCP socket, kept alive between requests, bodies of
+/* An HTTP/1.1 client for one daemon: kept alive between requests, bodies of
  * known length, chunked or until the end, both ways as streams, and the upgrade to a raw stream. */
 #ifndef KEG_CLI_HTTP_H
 #define KEG_CLI_HTTP_H
@@ -11,9 +11,8 @@
 
 struct http; /* one connection */
 
-/* Connects to "unix:///path" or "tcp://host[:port]" (a numeric address, or a name of /etc/hosts).
- * ERR_UNAVAILABLE when nobody listens, with err->errnum telling why. */
-struct http *http_connect(const char *host, struct err *err);
+/* Speaks over a connected stream socket, which is its own from now on. */
+struct http *http_new(int fd);
 void http_free(struct http *http);
 DEFINE_CLEANUP_PTR(struct http, http_free)
 

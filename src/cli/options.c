@@ -94,6 +94,16 @@ static int check_filter(const char *value, struct err *err)
     return 0;
 }
 
+static int check_pairs(const char *value, struct err *err)
+{
+    _cleanup_strv_ char **parts = strv_split(value, ',');
+
+    for (char **part = parts; *part; part++)
+        if (!strchr(*part, '='))
+            return err_set(err, ERR_INVALID, "%s must be formatted as key=value", *part);
+    return 0;
+}
+
 static const struct {
     const char *type;
     int (*check)(const char *value, struct err *err); /* NULL: anything goes */
@@ -106,6 +116,7 @@ static const struct {
     [OPTION_LIST] = {"list", NULL, true},
     [OPTION_STRINGS] = {"strings", NULL, true},
     [OPTION_MAP] = {"map", NULL, true},
+    [OPTION_PAIRS] = {"stringToString", check_pairs, true},
     [OPTION_FILTER] = {"filter", check_filter, true},
     [OPTION_BYTES] = {"bytes", check_bytes},
     [OPTION_SWAP] = {"bytes", check_swap},
@@ -161,7 +172,7 @@ static int store_value(struct option_value *v, const char *text, struct err *err
                        why.message);
     }
     v->text = text;
-    if (kind == OPTION_STRINGS) {
+    if (kind == OPTION_STRINGS || kind == OPTION_PAIRS) {
         char **parts = strv_split(text, ',');
 
         for (char **p = parts; *p; p++)

@@ -21,6 +21,7 @@ enum option_kind {
     OPTION_LIST,    /* may be repeated */
     OPTION_STRINGS, /* may be repeated, and each value is split at commas */
     OPTION_MAP,     /* key=value, may be repeated */
+    OPTION_PAIRS,   /* key=value, may be repeated, and each value is split at commas */
     OPTION_FILTER,  /* name=value, may be repeated */
     OPTION_BYTES,   /* "64m" */
     OPTION_SWAP,    /* "64m", or -1 for no limit */

@@ -22,30 +22,6 @@
 
 extern char **environ;
 
-/* kegd beside this program or where `make install` puts it: never by way of PATH. The caller frees; NULL if missing. */
-static char *find_kegd(void)
-{
-    static const char *const places[] = {"kegd", "../libexec/keg/kegd", "../sbin/kegd"};
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (n <= 0)
-        return NULL;
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        char *path = path_join(self, places[i]);
-
-        if (access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    return NULL;
-}
-
 static int spawn_detached(const char *path, const char *host, pid_t *ret_pid, struct err *err)
 {
     char *argv[] = {(char *)path, (char *)"-H", (char *)host, NULL};
@@ -103,7 +79,7 @@ static bool answers(const char *socket_path)
 
 int daemon_start(const char *host, bool host_is_default, struct err *err)
 {
-    _cleanup_free_ char *kegd = find_kegd();
+    _cleanup_free_ char *kegd = path_beside("kegd");
     const char *socket_path = str_after(host, "unix://");
     struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
     int64_t deadline = clock_monotonic() + START_TIMEOUT_NS;

@@ -2,7 +2,6 @@
 #include "image/worker_process.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -29,31 +28,6 @@ static char **kept_variables(void)
             if (str_starts(*variable, kept_environment[i]))
                 strv_push(&kept, *variable);
     return kept;
-}
-
-/* The program's path; the caller frees. NULL when it is nowhere. */
-static char *find_program(const char *dir, const char *program)
-{
-    static const char *const places[] = {"", "../libexec/keg"};
-    char self[4096];
-    ssize_t n;
-
-    if (dir)
-        return path_join(dir, program);
-    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n <= 0)
-        return NULL;
-    self[n] = '\0';
-    dirname(self);
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        _cleanup_free_ char *place = path_join(self, places[i]);
-        char *path = path_join(place, program);
-
-        if (access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    return NULL;
 }
 
 static int spawn(const char *path, const char *program, const char *verb, int input, int sock, pid_t *ret)
@@ -89,7 +63,7 @@ static int spawn(const char *path, const char *program, const char *verb, int in
 pid_t worker_process_spawn_verb(const char *dir, const char *program, const char *verb, int input,
                                 int *ret_sock, struct err *err)
 {
-    _cleanup_free_ char *path = find_program(dir, program);
+    _cleanup_free_ char *path = dir ? path_join(dir, program) : path_beside(program);
     _cleanup_close_ int ours = -EBADF, theirs = -EBADF, high_input = -EBADF, high_sock = -EBADF;
     int pair[2], r;
     pid_t pid;

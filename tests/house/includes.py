@@ -20,6 +20,7 @@ ALLOWED = {
     "engine": ["volume", "network", "image", "storage", "runtime", "sys", "base"],
     "api": ["engine", "base"],
     "daemon": ["api", "engine", "base"],
+    "tls": ["base"],
     "cli": ["base"],
     "bin": None,  # mains: anything
 }

@@ -1,0 +1,12 @@
+/* keg-tls serve. */
+#ifndef KEG_TLS_FRONT_H
+#define KEG_TLS_FRONT_H
+
+#include "tls/setup.h"
+
+enum { FRONT_CONNECTIONS = 4096 };
+
+/* Accepts until the other end of the control socket (standard output) is closed. The exit code. */
+int front_run(const struct tls_options *options);
+
+#endif
