@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
+#include "api/front.h"
 #include "api/request.h"
 #include "api/route.h"
 
@@ -21,6 +22,8 @@ struct server {
     unsigned connection_limit;
     struct MHD_Daemon **daemons; /* one a listening socket */
     size_t n_daemons;
+    struct front **fronts; /* one a socket with TLS */
+    size_t n_fronts;
 };
 
 struct exchange {

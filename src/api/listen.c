@@ -177,6 +177,15 @@ int listen_open(const char *host, const struct listen_options *options, int *fds
     return fds[0] < 0 ? -1 : 1;
 }
 
+bool listen_is_tcp(int fd)
+{
+    int family = AF_UNSPEC;
+    socklen_t len = sizeof(family);
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
+           (family == AF_INET || family == AF_INET6);
+}
+
 void listen_remove(const char *host)
 {
     const char *path = listen_unix_path(host);

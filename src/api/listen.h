@@ -2,6 +2,7 @@
 #ifndef KEG_API_LISTEN_H
 #define KEG_API_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -15,12 +16,14 @@ struct listen_options {
 
 /* Opens the sockets of one -H value, at most `max` of them, into fds:
  *     unix:///run/keg/keg.sock, or a path       mode 0660, group as asked for
- *     tcp://127.0.0.1:2375                      no TLS: whoever reaches it is root
+ *     tcp://127.0.0.1:2375                      the caller's to protect: whoever reaches it is root
  *     fd://, fd://3, fd://name          inherited (systemd's LISTEN_FDS protocol)
  * Returns how many. ERR_INVALID for what it doesn't understand, ERR_CONFLICT when somebody answers there
  * already. */
 int listen_open(const char *host, const struct listen_options *options, int *fds, size_t max,
                 struct err *err);
+/* Whether a listening socket is one of TCP (an inherited one may be). */
+bool listen_is_tcp(int fd);
 /* The path of a unix host, NULL for the others. Points into host. */
 const char *listen_unix_path(const char *host);
 /* Removes the socket file of a unix host. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/internal.h"
@@ -203,26 +204,64 @@ struct server *server_new(const struct server_options *options)
     return s;
 }
 
-int server_listen(struct server *s, int fd, struct err *err)
+/* fd -1: connections are added to it. */
+static struct MHD_Daemon *server_start(struct server *s, int fd, struct err *err)
 {
-    const unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                           MHD_ALLOW_UPGRADE | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                     MHD_ALLOW_UPGRADE | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    const struct MHD_OptionItem listening[] = {{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+                                               {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon;
 
-    daemon = MHD_start_daemon(flags, 0, NULL, NULL, server_handle, s, MHD_OPTION_EXTERNAL_LOGGER, server_log,
-                              NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-                              server_completed, NULL, MHD_OPTION_THREAD_STACK_SIZE, (size_t)SERVER_STACK_SIZE,
-                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_POOL_SIZE,
-                              MHD_OPTION_CONNECTION_LIMIT, s->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
-                              (unsigned)SERVER_IDLE_TIMEOUT_S, MHD_OPTION_END);
+    if (fd < 0)
+        flags |= MHD_USE_NO_LISTEN_SOCKET;
+    daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, server_handle, s, MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL,
+                         MHD_OPTION_NOTIFY_COMPLETED, server_completed, NULL, MHD_OPTION_THREAD_STACK_SIZE,
+                         (size_t)SERVER_STACK_SIZE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)SERVER_POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, s->connection_limit,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_TIMEOUT_S, MHD_OPTION_ARRAY,
+                         fd < 0 ? listening + 1 : listening, MHD_OPTION_END);
     if (!daemon) {
-        int errnum = errno;
-
-        close(fd);
-        return err_errno(err, errnum, "cannot start the HTTP server");
+        err_errno(err, errno, "cannot start the HTTP server");
+        return NULL;
     }
     s->daemons = xreallocarray(s->daemons, s->n_daemons + 1, sizeof(struct MHD_Daemon *));
     s->daemons[s->n_daemons++] = daemon;
+    return daemon;
+}
+
+int server_listen(struct server *s, int fd, struct err *err)
+{
+    if (server_start(s, fd, err))
+        return 0;
+    close(fd);
+    return -1;
+}
+
+/* The plain end of a client who came by TLS. */
+static void server_add(void *arg, int fd)
+{
+    const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
+
+    if (MHD_add_connection(arg, fd, (const struct sockaddr *)&nobody, sizeof(nobody)) != MHD_YES)
+        log_debug("a client by TLS was refused: %m"); /* and closed */
+}
+
+int server_listen_tls(struct server *s, int fd, const struct front_tls *tls, struct err *err)
+{
+    struct MHD_Daemon *daemon = server_start(s, -1, err);
+    struct front *front;
+
+    if (!daemon) {
+        close(fd);
+        return -1;
+    }
+    front = front_new(fd, tls, server_add, daemon, err);
+    if (!front)
+        return -1;
+    s->fronts = xreallocarray(s->fronts, s->n_fronts + 1, sizeof(struct front *));
+    s->fronts[s->n_fronts++] = front;
     return 0;
 }
 
@@ -230,6 +269,9 @@ struct server *server_free(struct server *s)
 {
     if (!s)
         return NULL;
+    for (size_t i = 0; i < s->n_fronts; i++)
+        front_free(s->fronts[i]);
+    free(s->fronts);
     for (size_t i = 0; i < s->n_daemons; i++) {
         int fd = MHD_quiesce_daemon(s->daemons[i]);
 

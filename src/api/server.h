@@ -9,6 +9,7 @@
 #ifndef KEG_API_SERVER_H
 #define KEG_API_SERVER_H
 
+#include "api/front.h"
 #include "engine/engine.h"
 
 struct server;
@@ -22,6 +23,8 @@ struct server *server_new(const struct server_options *options);
 /* Serves what connects to a listening socket (unix or TCP), which is the server's from here on. May be called
  * again for further ones. */
 int server_listen(struct server *s, int fd, struct err *err);
+/* The same with TLS: ERR_INVALID says what is wrong with its files. */
+int server_listen_tls(struct server *s, int fd, const struct front_tls *tls, struct err *err);
 /* Accepts nothing new, ends what is under way (the engine must have been interrupted), frees everything. */
 struct server *server_free(struct server *s);
 DEFINE_CLEANUP_PTR(struct server, server_free)

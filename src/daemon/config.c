@@ -49,6 +49,7 @@ void config_finish(struct config *c)
             json_decref(*(json_t **)member);
             break;
         case OPTION_BOOL:
+        case OPTION_SWITCH:
         case OPTION_INT:
         case OPTION_SIZE:
         case OPTION_UNSUPPORTED:
@@ -91,7 +92,7 @@ static int config_parse_arguments(struct config *c, int argc, char *const *argv,
         row = config_find_option(argv[i], &value);
         if (!row)
             return err_set(err, ERR_INVALID, "unknown flag: %s. See 'kegd --help'.", argv[i]);
-        if (!value && row->kind == OPTION_BOOL)
+        if (!value && (row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH))
             value = "true";
         if (!value && row->kind != OPTION_UNSUPPORTED && ++i < argc)
             value = argv[i];

@@ -15,11 +15,15 @@
 
 #include "base/err.h"
 
+enum config_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
+
 struct config {
     char *config_file;
     char *data_root, *exec_root;
     char **hosts;
     char *group, *pidfile;
+    enum config_switch tls, tls_verify; /* both off: tcp:// is served to everybody; unset: nobody said so */
+    char *tls_ca, *tls_cert, *tls_key;
     char *log_level, *log_format;
     bool debug, validate, version, help;
 

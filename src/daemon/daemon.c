@@ -169,24 +169,69 @@ static int daemon_open_way(const struct config *c, const char *host, struct err 
     return 0;
 }
 
+/* A file that was named, or the one that a client of ours would take. The caller frees. */
+static char *daemon_certificate(const char *named, const char *name)
+{
+    const char *directory = getenv("DOCKER_CERT_PATH"), *home = getenv("HOME");
+
+    if (named)
+        return xstrdup(named);
+    return str_empty(directory) ? xasprintf("%s/.docker/%s", home ? home : "/root", name)
+                                : path_join(directory, name);
+}
+
+static int daemon_serve_tls(const struct config *c, int fd, struct server *server, struct err *err)
+{
+    _cleanup_free_ char *ca = daemon_certificate(c->tls_ca, "ca.pem"),
+                        *cert = daemon_certificate(c->tls_cert, "cert.pem"),
+                        *key = daemon_certificate(c->tls_key, "key.pem");
+    const struct front_tls tls = {.ca = ca, .cert = cert, .key = key, .verify = c->tls_verify == SWITCH_ON};
+
+    if (!tls.verify)
+        log_warn(
+            "Binding to IP address without --tlsverify is insecure and gives root access on this machine to "
+            "everyone who has access to your network.");
+    return server_listen_tls(server, fd, &tls, err);
+}
+
+/* Plain TCP: whoever reaches it is root here. That has to be meant, unless only this host reaches it. */
+static int daemon_check_plain(const struct config *c, const char *host, struct err *err)
+{
+    bool local = str_starts(host, "tcp://127.") || str_starts(host, "tcp://localhost:") ||
+                 str_starts(host, "tcp://[::1]:");
+
+    if (!local && c->tls != SWITCH_OFF && c->tls_verify != SWITCH_OFF)
+        return err_set(
+            err, ERR_INVALID,
+            "%s without --tlsverify gives root on this machine to everyone who reaches it: use --tlsverify "
+            "with --tlscacert, --tlscert and --tlskey, or ssh:// on the clients' side; --tls=false if it is "
+            "meant",
+            host);
+    log_warn("API on %s is open to everybody who reaches it: whoever does is root on this host", host);
+    return 0;
+}
+
 static int daemon_serve_host(const struct config *c, const char *host, struct server *server, struct err *err)
 {
     const struct listen_options options = {.group = c->group};
+    bool tcp = str_starts(host, "tcp://"), tls = c->tls == SWITCH_ON || c->tls_verify == SWITCH_ON;
     int fds[LISTEN_MAX], n, r = 0;
 
+    if (tcp && !tls && daemon_check_plain(c, host, err) < 0)
+        return -1;
     n = listen_open(host, &options, fds, LISTEN_MAX, err);
     if (n < 0)
         return err_wrap(err, "failed to load listeners");
     for (int i = 0; i < n; i++) {
-        if (r == 0)
-            r = server_listen(server, fds[i], err);
-        else
+        if (r < 0)
             close(fds[i]);
+        else if (tls && listen_is_tcp(fds[i]))
+            r = daemon_serve_tls(c, fds[i], server, err);
+        else
+            r = server_listen(server, fds[i], err);
     }
     if (r < 0 || daemon_open_way(c, host, err) < 0)
         return -1;
-    if (str_starts(host, "tcp://"))
-        log_warn("API on %s is open to everybody who reaches it: whoever does is root on this host", host);
     log_info("API listen on %s", host);
     return 0;
 }

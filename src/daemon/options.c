@@ -17,6 +17,11 @@ const struct option_row option_rows[] = {
     {"exec-root", 0, "exec-root", OPTION_STRING, AT(exec_root), "DIR", "Root directory for execution state (default /run/keg)"},
     {"host", 'H', "hosts", OPTION_LIST, AT(hosts), "HOST", "Where to listen: unix://PATH, tcp://ADDRESS:PORT, fd:// (default unix://EXEC-ROOT/keg.sock)"},
     {"group", 'G', "group", OPTION_STRING, AT(group), "GROUP", "Group for the unix socket (default keg, if it exists)"},
+    {"tls", 0, "tls", OPTION_SWITCH, AT(tls), NULL, "Use TLS on tcp:// hosts; implied by --tlsverify"},
+    {"tlsverify", 0, "tlsverify", OPTION_SWITCH, AT(tls_verify), NULL, "Use TLS, and serve only clients with a certificate of the CA"},
+    {"tlscacert", 0, "tlscacert", OPTION_STRING, AT(tls_ca), "FILE", "The CA of clients' certificates (default ca.pem in $DOCKER_CERT_PATH or ~/.docker)"},
+    {"tlscert", 0, "tlscert", OPTION_STRING, AT(tls_cert), "FILE", "The daemon's certificate (default cert.pem, likewise)"},
+    {"tlskey", 0, "tlskey", OPTION_STRING, AT(tls_key), "FILE", "Its key (default key.pem, likewise)"},
     {"pidfile", 'p', "pidfile", OPTION_STRING, AT(pidfile), "FILE", "Path of a file for the daemon's pid"},
     {"debug", 'D', "debug", OPTION_BOOL, AT(debug), NULL, "Enable debug mode"},
     {"log-level", 'l', "log-level", OPTION_STRING, AT(log_level), "LEVEL", "debug, info, warn, error or fatal (default info)"},
@@ -78,11 +83,6 @@ const struct option_row option_rows[] = {
     {"metrics-addr", 0, "metrics-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"selinux-enabled", 0, "selinux-enabled", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"storage-opt", 0, "storage-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"tls", 0, "tls", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"tlsverify", 0, "tlsverify", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"tlscacert", 0, "tlscacert", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"tlscert", 0, "tlscert", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"tlskey", 0, "tlskey", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"userland-proxy", 0, "userland-proxy", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"userns-remap", 0, "userns-remap", OPTION_UNSUPPORTED, 0, NULL, NULL},
 };
@@ -198,11 +198,16 @@ static int option_parse_limit(json_t **list, const char *text)
 int option_set_text(struct config *c, const struct option_row *row, const char *text, struct err *err)
 {
     void *member = (char *)c + row->offset;
+    bool on = false;
     int r = 0;
 
     switch (row->kind) {
     case OPTION_BOOL:
         r = str_to_bool(text, member);
+        break;
+    case OPTION_SWITCH:
+        r = str_to_bool(text, &on);
+        *(enum config_switch *)member = on ? SWITCH_ON : SWITCH_OFF;
         break;
     case OPTION_INT:
         r = str_to_i64(text, member);
@@ -305,6 +310,12 @@ int option_set_json(struct config *c, const struct option_row *row, const json_t
             r = 0;
         }
         break;
+    case OPTION_SWITCH:
+        if (json_is_boolean(value)) {
+            *(enum config_switch *)member = json_is_true(value) ? SWITCH_ON : SWITCH_OFF;
+            r = 0;
+        }
+        break;
     case OPTION_INT:
     case OPTION_SIZE:
         if (json_is_integer(value)) {
@@ -346,6 +357,8 @@ char *option_text(const struct config *c, const struct option_row *row)
     switch (row->kind) {
     case OPTION_BOOL:
         return xstrdup(*(const bool *)member ? "true" : "false");
+    case OPTION_SWITCH:
+        return xstrdup(*(const enum config_switch *)member == SWITCH_ON ? "true" : "false");
     case OPTION_INT:
     case OPTION_SIZE:
         return xasprintf("%" PRId64, *(const int64_t *)member);

@@ -6,6 +6,7 @@
 
 enum option_kind {
     OPTION_BOOL,
+    OPTION_SWITCH, /* a boolean of which matters whether it was given: enum config_switch */
     OPTION_INT,
     OPTION_SIZE, /* "64m" */
     OPTION_STRING,

@@ -1,0 +1,25 @@
+/* TLS for a listening socket: a keg-tls of its own accepts and shakes hands, and hands over the plain end of every client who
+ * has passed. Should it end, another one is started. */
+#ifndef KEG_API_FRONT_H
+#define KEG_API_FRONT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct front;
+
+struct front_tls {
+    const char *ca, *cert, *key; /* files */
+    bool verify;                 /* only clients with a certificate of `ca` */
+};
+
+/* Serves `fd`, which becomes the front's; `client` is called, in the front's thread, with each descriptor, which is its
+ * callee's. ERR_INVALID says what is wrong with the files. */
+struct front *front_new(int fd, const struct front_tls *tls, void (*client)(void *arg, int fd), void *arg,
+                        struct err *err);
+/* Accepts nothing more; what is connected stays until keg-tls is ended, which happens here as well. */
+struct front *front_free(struct front *f);
+DEFINE_CLEANUP_PTR(struct front, front_free)
+
+#endif
