@@ -237,6 +237,21 @@ static struct http *send_request(struct cli *cli, const struct client_request *r
     return http;
 }
 
+/* A connection that stood and broke off before anything was answered. */
+static void explain_loss(const struct endpoint *e, struct err *err)
+{
+    if (str_starts(e->host, "ssh://"))
+        dial_explain(err);
+    else if (e->tls && !e->cert)
+        err_set(err, ERR_UNAVAILABLE,
+                "error during connect: %s: the daemon has closed the connection: does it want a certificate "
+                "(--tlscert, "
+                "--tlskey)?",
+                e->host);
+    else if (e->tls)
+        err_wrap(err, "error during connect: %s: is it a certificate that the daemon trusts?", e->host);
+}
+
 struct http *client_open(struct cli *cli, const struct client_request *request, struct err *err)
 {
     _cleanup_free_ char *body = request->body ? json_text(request->body) : NULL;
@@ -257,8 +272,8 @@ struct http *client_open(struct cli *cli, const struct client_request *request, 
         if (status >= 400)
             read_failure(http, status, &why);
         http_free(http);
-        if (http && status < 0 && !reused && str_starts(cli->endpoint->host, "ssh://"))
-            dial_explain(&why);
+        if (!reused && status < 0 && (http || why.errnum == EPIPE || why.errnum == ECONNRESET))
+            explain_loss(cli->endpoint, &why);
         if (status >= 400 ? !learn_version(client, &why) : !reused) {
             if (err)
                 *err = why;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
 #include <sched.h>
@@ -23,10 +24,12 @@
 #include "api/listen.h"
 #include "api/server.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/reload.h"
 
 /* ---- the process ---- */
 
@@ -249,9 +252,12 @@ static char **daemon_hosts(const struct config *c)
 
 /* ---- signals ---- */
 
-static void daemon_reload(int argc, char *const *argv)
+/* What changes: log level, labels, registries, how much is moved at once, the time for ending. */
+static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int argc, char *const *argv)
 {
     _cleanup_config_ struct config c;
+    _cleanup_json_ json_t *attributes = json_object();
+    _cleanup_free_ char *seconds = NULL;
     struct err err = {0};
 
     config_init(&c);
@@ -260,6 +266,19 @@ static void daemon_reload(int argc, char *const *argv)
         return;
     }
     daemon_prepare_log(&c);
+    *shutdown_timeout = c.shutdown_timeout;
+    seconds = xasprintf("%" PRId64, c.shutdown_timeout);
+    json_set_str(attributes, "shutdown-timeout", seconds);
+    json_set_str(attributes, "debug", log_get_level() == LOG_LEVEL_DEBUG ? "true" : "false");
+    engine_reload(engine,
+                  &(struct engine_options){
+                      .labels = (const char *const *)c.labels,
+                      .insecure_registries = (const char *const *)c.insecure_registries,
+                      .registry_mirrors = (const char *const *)c.registry_mirrors,
+                      .max_concurrent_downloads = (int)c.max_concurrent_downloads,
+                      .max_concurrent_uploads = (int)c.max_concurrent_uploads,
+                  },
+                  attributes);
     log_info("configuration reloaded: log level %s", log_level_name(log_get_level()));
 }
 
@@ -286,23 +305,24 @@ static void daemon_hear_again(int number _unused_)
 }
 
 /* From here on the third signal, or the time that --shutdown-timeout gives, ends it at once. */
-static void daemon_limit_shutdown(const struct config *c, const sigset_t *signals)
+static void daemon_limit_shutdown(int64_t timeout, const sigset_t *signals)
 {
     signal(SIGALRM, daemon_give_up);
     signal(SIGTERM, daemon_hear_again);
     signal(SIGINT, daemon_hear_again);
     signal(SIGHUP, SIG_IGN);
-    if (c->shutdown_timeout > 0)
-        alarm((unsigned)MIN_OF(c->shutdown_timeout, (int64_t)3600));
+    if (timeout > 0)
+        alarm((unsigned)MIN_OF(timeout, (int64_t)3600));
     pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 }
 
-static void daemon_wait(const sigset_t *signals, int argc, char *const *argv)
+static void daemon_wait(struct engine *engine, int64_t *shutdown_timeout, const sigset_t *signals, int argc,
+                        char *const *argv)
 {
     int number;
 
     while (sigwait(signals, &number) == 0 && number == SIGHUP)
-        daemon_reload(argc, argv);
+        daemon_reload(engine, shutdown_timeout, argc, argv);
     log_info("processing signal '%s': containers go on running", strsignal(number));
 }
 
@@ -313,15 +333,16 @@ static int daemon_serve(const struct config *c, struct engine *engine, const sig
 {
     _cleanup_strv_ char **hosts = daemon_hosts(c);
     struct server *server = server_new(&(struct server_options){.engine = engine});
+    int64_t shutdown_timeout = c->shutdown_timeout;
     int r = 0;
 
     for (char **host = hosts; *host && r == 0; host++)
         r = daemon_serve_host(c, *host, server, err);
     if (r == 0) {
         daemon_notify("READY=1");
-        daemon_wait(signals, argc, argv);
+        daemon_wait(engine, &shutdown_timeout, signals, argc, argv);
         daemon_notify("STOPPING=1");
-        daemon_limit_shutdown(c, signals);
+        daemon_limit_shutdown(shutdown_timeout, signals);
     }
     for (char **host = hosts; *host && r == 0; host++)
         listen_remove(*host);

@@ -279,6 +279,7 @@ struct engine *engine_open(const struct engine_options *options, struct err *err
     struct engine *e = xcalloc(1, sizeof(*e));
     e->lock_data = e->lock_exec = e->interrupt_fd = -EBADF;
     pthread_mutex_init(&e->checking, NULL);
+    pthread_mutex_init(&e->options_lock, NULL);
     choose_names(e, options->exec_root);
     options_copy(&e->options, options, e->tag);
     return open_all(e, err) < 0 ? engine_close(e) : e;
@@ -323,6 +324,7 @@ struct engine *engine_close(struct engine *e)
     close_fd(&e->lock_exec);
     close_fd(&e->interrupt_fd);
     pthread_mutex_destroy(&e->checking);
+    pthread_mutex_destroy(&e->options_lock);
     options_finish(&e->options);
     free(e->tag);
     free(e->bridge_prefix);

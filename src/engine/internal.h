@@ -30,6 +30,7 @@ struct watcher;
 
 struct engine {
     struct engine_options options; /* defaults filled in; strings are the engine's */
+    pthread_mutex_t options_lock;  /* over what engine_reload() changes of them */
     char *tag;                     /* "keg", or "keg-1a2b3c" for another exec-root */
     char *bridge_prefix;           /* "keg", or "kg1a2b3c" */
     char *libexec;                 /* where keg-monitor, keg-layer, keg-registry, keg-init are */

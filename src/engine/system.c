@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/images.h"
 #include "engine/internal.h"
@@ -186,7 +187,7 @@ static void system_add_process(struct engine *e, json_t *info)
 
     clock_format(clock_now(), now);
     json_set_str(info, "ID", e->id);
-    json_set_bool(info, "Debug", false);
+    json_set_bool(info, "Debug", log_get_level() == LOG_LEVEL_DEBUG);
     json_set_int(info, "NFd", system_count_entries("/proc/self/fd"));
     json_set_int(info, "NGoroutines", system_count_entries("/proc/self/task") + 1); /* threads */
     json_set_str(info, "SystemTime", now);
@@ -196,7 +197,9 @@ static void system_add_process(struct engine *e, json_t *info)
     json_set_bool(info, "LiveRestoreEnabled", true);
     json_set_str(info, "LoggingDriver", e->options.log_driver ? e->options.log_driver : "json-file");
     json_set_str(info, "Isolation", "");
+    pthread_mutex_lock(&e->options_lock);
     json_object_set_new(info, "Labels", json_from_strv((char *const *)e->options.labels));
+    pthread_mutex_unlock(&e->options_lock);
 }
 
 static json_t *system_registries(const struct engine *e)
@@ -230,7 +233,9 @@ static void system_add_parts(struct engine *e, json_t *info)
     json_object_set_new(info, "Plugins",
                         json_pack("{s:[s], s:[s, s, s], s:n, s:[s, s]}", "Volume", "local", "Network",
                                   "bridge", "host", "null", "Authorization", "Log", "json-file", "none"));
+    pthread_mutex_lock(&e->options_lock);
     json_object_set_new(info, "RegistryConfig", system_registries(e));
+    pthread_mutex_unlock(&e->options_lock);
     json_set_str(info, "IndexServerAddress", "https://index.docker.io/v1/");
     json_object_set_new(info, "GenericResources", json_null());
     json_set_str(info, "HttpProxy", "");

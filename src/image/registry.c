@@ -49,8 +49,10 @@ static json_t *open_packet(struct image_store *store, const struct registry_opti
     json_set_str(packet, "name", o->name);
     json_object_set_new(packet, "push", json_boolean(o->push));
     json_object_set_new(packet, "sources", json_from_strv(o->sources));
+    pthread_mutex_lock(&store->lock);
     json_object_set_new(packet, "insecure", json_from_strv(store->insecure_registries));
     json_object_set_new(packet, "mirrors", json_from_strv(store->mirrors));
+    pthread_mutex_unlock(&store->lock);
     json_set_str(packet, "certificates", store->certificates_dir);
     json_set_int(packet, "stall_seconds", store->stall_seconds);
     if (auth) {

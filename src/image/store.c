@@ -54,6 +54,18 @@ struct image_store *image_store_open(const struct image_store_options *options, 
     return store;
 }
 
+void image_store_configure(struct image_store *store, const struct image_store_options *options)
+{
+    pthread_mutex_lock(&store->lock);
+    strv_free(store->insecure_registries);
+    strv_free(store->mirrors);
+    store->insecure_registries = copy_strv(options->insecure_registries);
+    store->mirrors = copy_strv(options->mirrors);
+    store->max_downloads = options->max_downloads ? options->max_downloads : DEFAULT_DOWNLOADS;
+    store->max_uploads = options->max_uploads ? options->max_uploads : DEFAULT_UPLOADS;
+    pthread_mutex_unlock(&store->lock);
+}
+
 void image_store_close(struct image_store *store)
 {
     if (!store)

@@ -38,6 +38,8 @@ struct image_store_options {
 };
 
 struct image_store *image_store_open(const struct image_store_options *options, struct err *err);
+/* Changes registries, mirrors and the numbers of a pull and a push for what begins from now on. */
+void image_store_configure(struct image_store *store, const struct image_store_options *options);
 void image_store_close(struct image_store *store);
 DEFINE_CLEANUP_PTR(struct image_store, image_store_close)
 struct blobs *image_store_blobs(struct image_store *store);

@@ -240,12 +240,24 @@ static void move(struct relay_loop *loop, struct relay *r)
     watch(loop, &r->plain, plain);
 }
 
+/* Who speaks HTTP here hears, in Go's words, that it isn't. */
+static void refuse_plain(const struct relay *r)
+{
+    static const char answer[] =
+        "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+        "Client sent an HTTP request to an HTTPS server.\n";
+
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+        (void)!send(r->net.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void shake(struct relay_loop *loop, struct relay *r)
 {
     uint32_t events = 0;
     int n = SSL_accept(r->ssl);
 
     if (n != 1) {
+        refuse_plain(r);
         if (waits(r, n, &events) == 0 && events)
             watch(loop, &r->net, events);
         else

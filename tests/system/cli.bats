@@ -55,8 +55,8 @@ setup() {
 @test "no daemon: says where it looked, and starts none where it shouldn't" {
     KEG_HOST=unix://$KEG_ROOT/nothing.sock run -1 keg ps
     [[ $output == "Cannot connect to the keg daemon at unix://$KEG_ROOT/nothing.sock. Is kegd running?"* ]]
-    run -1 keg -H ssh://x ps
-    [[ $output == *"only unix:// and tcp:// are supported"* ]]
+    run -1 keg -H nothing://x ps
+    [[ $output == 'unable to parse docker host `nothing://x`'* ]]
 }
 
 @test "run: streams apart, exit codes 0, 7, 125, 126, 127" {

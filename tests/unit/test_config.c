@@ -56,7 +56,7 @@ static void test_table(void **state)
             assert_ptr_equal(option_by_letter(row->letter), row);
         if (row->kind != OPTION_UNSUPPORTED) {
             assert_non_null(row->help);
-            assert_int_equal(row->value == NULL, row->kind == OPTION_BOOL);
+            assert_int_equal(row->value == NULL, row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH);
             assert_true(row->offset < sizeof(struct config));
         }
     }
