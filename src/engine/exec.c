@@ -16,7 +16,7 @@
 #include "engine/oci.h"
 #include "storage/storage.h"
 
-enum { EXEC_ID_BYTES = 32, KEPT_S = 300, KEPT_MAX = 512, GONE_CODE = 137 };
+enum { EXEC_ID_BYTES = 32, KEPT_S = 300, KEPT_MAX = 512, GONE_CODE = 137, LAST_WORDS_S = 2 };
 
 struct exec {
     char id[2 * EXEC_ID_BYTES + 1];
@@ -31,6 +31,7 @@ struct exec {
 
 struct execs {
     pthread_mutex_t lock;
+    pthread_cond_t ended; /* one of them has */
     struct exec *first;
 };
 
@@ -38,6 +39,7 @@ struct execs *execs_new(void)
 {
     struct execs *x = xcalloc(1, sizeof(*x));
     pthread_mutex_init(&x->lock, NULL);
+    pthread_cond_init(&x->ended, NULL);
     return x;
 }
 
@@ -55,6 +57,7 @@ struct execs *execs_free(struct execs *x)
         next = ex->next;
         exec_free(ex);
     }
+    pthread_cond_destroy(&x->ended);
     pthread_mutex_destroy(&x->lock);
     free(x);
     return NULL;
@@ -93,13 +96,14 @@ static void drop_execs(struct execs *x, const char *container, int64_t ended_bef
     }
 }
 
-static void end_exec(struct exec *ex, int exit_code)
+static void end_exec(struct execs *x, struct exec *ex, int exit_code)
 {
     if (ex->ended_at)
         return;
     ex->running = false;
     ex->exit_code = exit_code;
     ex->ended_at = clock_now();
+    pthread_cond_broadcast(&x->ended);
 }
 
 static struct exec *add_exec(struct execs *x, const char *id, const struct container *c, json_t *config)
@@ -122,7 +126,7 @@ void exec_ended(struct container *c, const char *exec_id, int exit_code)
     pthread_mutex_lock(&x->lock);
     struct exec *ex = find_exec(x, exec_id);
     if (ex)
-        end_exec(ex, exit_code);
+        end_exec(x, ex, exit_code);
     pthread_mutex_unlock(&x->lock);
     snprintf(code, sizeof(code), "%d", exit_code);
     container_event(c, "exec_die", "execID", exec_id, "exitCode", code, NULL);
@@ -142,7 +146,7 @@ void execs_restore(struct container *c, const json_t *known)
         ex->pid = (int)json_int_or(state, "pid", 0);
         ex->running = json_bool_or(state, "running", false);
         if (!ex->running)
-            end_exec(ex, (int)json_int_or(state, "exit_code", GONE_CODE));
+            end_exec(x, ex, (int)json_int_or(state, "exit_code", GONE_CODE));
         pthread_mutex_unlock(&x->lock);
     }
 }
@@ -153,7 +157,7 @@ void execs_container_ended(struct container *c)
     pthread_mutex_lock(&x->lock);
     for (struct exec *ex = x->first; ex; ex = ex->next)
         if (ex->running && str_eq(ex->container, c->id))
-            end_exec(ex, GONE_CODE);
+            end_exec(x, ex, GONE_CODE);
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -320,7 +324,7 @@ static void note_exec(struct engine *e, const char *id, int pid, int failed_code
     pthread_mutex_lock(&e->execs->lock);
     struct exec *ex = find_exec(e->execs, id);
     if (ex && failed_code)
-        end_exec(ex, failed_code);
+        end_exec(e->execs, ex, failed_code);
     else if (ex)
         ex->pid = pid;
     pthread_mutex_unlock(&e->execs->lock);
@@ -474,6 +478,19 @@ static json_t *process_config(const struct exec *ex)
     return process;
 }
 
+/* A monitor that answers no more has said how it ended: the watcher is about to hear it. */
+static void wait_exec(struct execs *x, const char *id)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += LAST_WORDS_S;
+    pthread_mutex_lock(&x->lock);
+    for (const struct exec *ex; (ex = find_exec(x, id)) && ex->running;)
+        if (pthread_cond_clockwait(&x->ended, &x->lock, CLOCK_MONOTONIC, &until) != 0)
+            break;
+    pthread_mutex_unlock(&x->lock);
+}
+
 /* The client sees its stream end and asks at once, perhaps before the watcher has heard the event: so what is
  * believed to run is asked about. */
 static void refresh_exec(struct engine *e, struct exec *ex)
@@ -481,15 +498,17 @@ static void refresh_exec(struct engine *e, struct exec *ex)
     _cleanup_container_ struct container *c = containers_find(e, ex->container, NULL);
     _cleanup_json_ json_t *request = json_object(), *state = NULL;
     json_set_str(request, "op", "state");
-    if (!c || monitor_request(c, request, NULL, 0, &state, NULL) < 0)
+    if (!c || monitor_request(c, request, NULL, 0, &state, NULL) < 0) {
+        wait_exec(e->execs, ex->id);
         return;
+    }
     const json_t *own = json_object_get(json_object_get(state, "execs"), ex->id);
     if (!own || json_bool_or(own, "running", true))
         return;
     pthread_mutex_lock(&e->execs->lock);
     struct exec *known = find_exec(e->execs, ex->id);
     if (known)
-        end_exec(known, (int)json_int_or(own, "exit_code", GONE_CODE));
+        end_exec(e->execs, known, (int)json_int_or(own, "exit_code", GONE_CODE));
     pthread_mutex_unlock(&e->execs->lock);
 }
 
