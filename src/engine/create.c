@@ -291,7 +291,7 @@ static int make_places(struct creation *cr)
     if (storage_container_create(cr->e->storage, cr->c->id, cr->image.top_layer, &rootfs, cr->err) < 0)
         return -1;
     cr->has_layers = true;
-    int r = mounts_prepare(cr->c, &rootfs, cr->err);
+    int r = mounts_prepare(cr->c, &rootfs, cr->warnings, cr->err);
     storage_rootfs_finish(&rootfs);
     return r;
 }

@@ -57,11 +57,25 @@ struct remove_use {
     char stopped[65];
 };
 
+/* As its own image, or mounted into it. */
+static bool container_has_image(const struct container_brief *c, const char *id)
+{
+    const json_t *m;
+    size_t i;
+
+    if (str_eq(c->image_id, id))
+        return true;
+    json_array_foreach (c->mounts, i, m)
+        if (str_eq(json_str(m, "Type"), "image") && str_eq(json_str(m, "Source"), id))
+            return true;
+    return false;
+}
+
 static int remove_find_use(void *arg, const struct container_brief *c)
 {
     struct remove_use *use = arg;
 
-    if (str_eq(c->image_id, use->id))
+    if (container_has_image(c, use->id))
         snprintf(c->running ? use->running : use->stopped, sizeof(use->running), "%s", c->id);
     return use->running[0] != '\0'; /* nothing weighs more */
 }

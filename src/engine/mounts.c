@@ -11,12 +11,14 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/images.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
 #include "volume/volume.h"
 
 struct preparation {
     struct container *c;
+    json_t *warnings;
     const struct storage_rootfs *rootfs;
     json_t *mounts;
     int image_tree; /* the image's merged tree, opened when first needed */
@@ -56,7 +58,7 @@ static json_t *point_new(const char *type, const struct volume_mount *m)
 {
     json_t *point = json_object();
     json_set_str(point, "Type", type);
-    if (m->type == VOLUME_MOUNT_VOLUME)
+    if (m->type == VOLUME_MOUNT_VOLUME || m->type == VOLUME_MOUNT_IMAGE)
         json_set_str(point, "Name", "");
     json_set_str(point, "Source", "");
     json_set_str(point, "Destination", m->destination);
@@ -64,7 +66,8 @@ static json_t *point_new(const char *type, const struct volume_mount *m)
         json_set_str(point, "Driver", "local");
     json_set_str(point, "Mode", m->mode ? m->mode : "");
     json_set_bool(point, "RW", !m->read_only);
-    json_set_str(point, "Propagation", m->type == VOLUME_MOUNT_BIND ? m->propagation : "");
+    bool propagates = m->type == VOLUME_MOUNT_BIND || m->type == VOLUME_MOUNT_IMAGE;
+    json_set_str(point, "Propagation", propagates ? m->propagation : "");
     return point;
 }
 
@@ -92,17 +95,17 @@ static int add_bind(struct preparation *p, const struct volume_mount *m)
 static int add_volume(struct preparation *p, const struct volume_mount *m)
 {
     _cleanup_engine_volume_ struct engine_volume v = {0};
-    if (m->subpath)
-        return err_set(p->err, ERR_NOT_IMPLEMENTED, "VolumeOptions.Subpath is not supported yet");
     if (engine_volume_ensure(p->c->engine, m->source, m->driver, m->options, m->labels, &v, p->err) < 0)
         return -1;
     json_t *point = point_new("volume", m);
     json_set_str(point, "Name", v.name);
     json_set_str(point, "Source", v.path);
     json_set_str(point, "Driver", v.driver);
+    if (m->subpath)
+        json_object_set_new(point, "Options", json_pack("{ss}", "Subpath", m->subpath));
     json_array_append_new(p->mounts, point);
     engine_volume_use(p->c->engine, v.name, p->c->id);
-    return v.created && !m->no_copy ? copy_up(p, &v, m->destination) : 0;
+    return v.created && !m->no_copy && !m->subpath ? copy_up(p, &v, m->destination) : 0;
 }
 
 static int add_tmpfs(struct preparation *p, const struct volume_mount *m)
@@ -121,6 +124,25 @@ static int add_tmpfs(struct preparation *p, const struct volume_mount *m)
     return 0;
 }
 
+/* The image itself is in the record, so that it stays (images_remove.c), and what its name means may change. */
+static int add_image(struct preparation *p, const struct volume_mount *m)
+{
+    struct engine_image image = {0};
+    if (engine_image_find(p->c->engine, m->source, NULL, &image, p->err) < 0)
+        return -1;
+    json_t *point = point_new("image", m), *options = json_object();
+    json_set_str(point, "Name", m->source);
+    json_set_str(point, "Source", image.id);
+    json_set_str(options, "TopLayer", image.top_layer);
+    if (m->subpath)
+        json_set_str(options, "Subpath", m->subpath);
+    json_object_set_new(point, "Options", options);
+    json_array_append_new(p->mounts, point);
+    json_array_append_new(p->warnings, json_string("Image mount is an experimental feature"));
+    engine_image_finish(&image);
+    return 0;
+}
+
 static int add_mount(struct preparation *p, const struct volume_mount *m)
 {
     switch (m->type) {
@@ -130,6 +152,8 @@ static int add_mount(struct preparation *p, const struct volume_mount *m)
         return add_volume(p, m);
     case VOLUME_MOUNT_TMPFS:
         return add_tmpfs(p, m);
+    case VOLUME_MOUNT_IMAGE:
+        return add_image(p, m);
     }
     return -1;
 }
@@ -236,10 +260,15 @@ static int check_tmpfs(struct preparation *p)
     return 0;
 }
 
-int mounts_prepare(struct container *c, const struct storage_rootfs *rootfs, struct err *err)
+int mounts_prepare(struct container *c, const struct storage_rootfs *rootfs, json_t *warnings,
+                   struct err *err)
 {
-    struct preparation p = {
-        .c = c, .rootfs = rootfs, .mounts = json_array(), .image_tree = -EBADF, .err = err};
+    struct preparation p = {.c = c,
+                            .warnings = warnings,
+                            .rootfs = rootfs,
+                            .mounts = json_array(),
+                            .image_tree = -EBADF,
+                            .err = err};
     int r =
         add_binds(&p) < 0 || check_tmpfs(&p) < 0 || add_others(&p) < 0 || add_image_volumes(&p) < 0 ? -1 : 0;
     close_fd(&p.image_tree);
@@ -285,7 +314,9 @@ int mounts_check_sources(const json_t *mounts, struct err *err)
     json_array_foreach (mounts, i, m) {
         const char *source = json_str_or(m, "Source", "");
         struct stat st;
-        if (str_eq(json_str(m, "Type"), "tmpfs") || stat(source, &st) == 0)
+        if (!str_eq(json_str(m, "Type"), "bind") && !str_eq(json_str(m, "Type"), "volume"))
+            continue;
+        if (stat(source, &st) == 0)
             continue;
         if (!json_bool_or(json_object_get(m, "Options"), "CreateSource", false))
             return err_set(err, ERR_INVALID,

@@ -8,8 +8,9 @@
 struct storage_rootfs;
 
 /* Resolves VolumesFrom, Binds, Mounts and Config.Volumes; makes volumes that don't exist, fills new ones from
- * the image. Sets c->mounts. On failure what was made so far hangs on c->mounts too, for mounts_release(). */
-int mounts_prepare(struct container *c, const struct storage_rootfs *rootfs, struct err *err);
+ * the image. Sets c->mounts; hints go to warnings. On failure what was made so far hangs on c->mounts too, for mounts_release(). */
+int mounts_prepare(struct container *c, const struct storage_rootfs *rootfs, json_t *warnings,
+                   struct err *err);
 /* The container no longer uses its volumes; `anonymous` removes those that only it had. */
 void mounts_release(struct container *c, bool anonymous);
 /* Tells the volumes who uses them: at start-up, for a container from the database. */

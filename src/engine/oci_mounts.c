@@ -2,8 +2,12 @@
  * the engine's files. What the user mounts at a destination replaces the table's row for it.
  *
  * A container's "mounts" are Docker's MountPoint objects, with one member more, "Options", which inspect
- * doesn't show: bind, volume  {"NonRecursive":b,"ReadOnlyNonRecursive":b,"ReadOnlyForceRecursive":b} tmpfs
- * {"Data":"size=…,mode=…"} */
+ * doesn't show:
+ *     bind    {"NonRecursive":b,"ReadOnlyNonRecursive":b,"CreateSource":b}
+ *     volume  {"Subpath":"a/b"}
+ *     image   {"TopLayer":chain id,"Subpath":"a/b"}; the Source is the image's id
+ *     tmpfs   {"Data":"size=…,mode=…"}
+ * What is mounted of volumes and images in part, mount_sources.c has put into Source by the time this is called. */
 #include <stdlib.h>
 #include <string.h>
 

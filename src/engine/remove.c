@@ -14,6 +14,7 @@
 #include "engine/exec.h"
 #include "engine/links.h"
 #include "engine/monitors.h"
+#include "engine/mount_sources.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "storage/storage.h"
@@ -29,6 +30,7 @@ static int remove_places(struct container *c, struct err *err)
 {
     _cleanup_free_ char *data = container_data_path(c, NULL), *run = container_run_path(c, NULL);
     namespaces_release(c);
+    mount_sources_sweep(c);
     if (storage_container_remove(c->engine->storage, c->id, err) < 0)
         return -1;
     int r = path_remove_all(AT_FDCWD, data);

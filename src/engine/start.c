@@ -29,6 +29,7 @@
 #include "engine/links.h"
 #include "engine/logs.h"
 #include "engine/monitors.h"
+#include "engine/mount_sources.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/netfiles.h"
@@ -43,6 +44,7 @@ struct start {
     struct storage_rootfs rootfs;
     char *cgroup, *init;
     json_t *link_environment;
+    struct mount_sources sources;
     struct monitor *monitor;
     bool asked;    /* the monitor, to start it */
     bool attached; /* to networks */
@@ -57,6 +59,7 @@ static void start_finish(struct start *s)
     free(s->cgroup);
     free(s->init);
     json_decref(s->link_environment);
+    mount_sources_finish(&s->sources);
     monitor_free(s->monitor);
 }
 
@@ -87,7 +90,7 @@ static json_t *compose(struct start *s)
         .options = &c->engine->options,
         .config = c->config,
         .host_config = c->host_config,
-        .mounts = c->mounts,
+        .mounts = s->sources.mounts,
         .rootfs = &s->rootfs,
         .hostname = s->names.hostname,
         .domainname = json_str(c->config, "Domainname"),
@@ -192,6 +195,7 @@ static json_t *start_request(struct start *s)
 static int make_run_directory(struct container *c, struct err *err)
 {
     _cleanup_free_ char *path = container_run_path(c, NULL);
+    mount_sources_sweep(c);
     path_remove_all(AT_FDCWD, path); /* what an earlier life left */
     return mkdir(path, RUN_MODE) < 0 ? err_errno(err, errno, "make %s", path) : 0;
 }
@@ -312,7 +316,7 @@ static int start_run(struct start *s)
     s->monitor = monitor_spawn(c, s->err);
     if (!s->monitor || storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||
-        namespaces_resolve(c, &s->names, s->err) < 0)
+        mount_sources_open(c, &s->sources, s->err) < 0 || namespaces_resolve(c, &s->names, s->err) < 0)
         return -1;
     if (talk(s, &ok) < 0) /* what the monitor or the runtime said needs a subject; the rest names its own */
         return s->asked && !s->network_failed ? err_wrap(s->err, "failed to create task for container") : -1;

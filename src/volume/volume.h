@@ -9,17 +9,18 @@
 
 #include "base/err.h"
 
-enum volume_mount_type { VOLUME_MOUNT_BIND, VOLUME_MOUNT_VOLUME, VOLUME_MOUNT_TMPFS };
+enum volume_mount_type { VOLUME_MOUNT_BIND, VOLUME_MOUNT_VOLUME, VOLUME_MOUNT_TMPFS, VOLUME_MOUNT_IMAGE };
 
 /* One mount of a container, checked. Strings are the struct's own. */
 struct volume_mount {
     enum volume_mount_type type;
-    char *source;      /* bind: absolute host path; volume: name, NULL for an anonymous one; tmpfs: NULL */
+    char *source;      /* bind: absolute host path; volume: name, NULL for an anonymous one; image: its
+                          reference; tmpfs: NULL */
     char *destination; /* absolute, cleaned, never "/" */
     char *mode;        /* -v's options as given ("ro,z"), "" if none: shown by inspect */
     char *driver;      /* volume driver, NULL if not given */
     json_t *labels, *options; /* for a volume made on the way, NULL if none */
-    char *subpath;            /* volume: a directory inside it, NULL if none */
+    char *subpath;            /* volume, image: a path inside it, relative and clean; NULL if none */
     bool read_only;
     bool read_only_recursive; /* bind: submounts too (the default where the kernel can, as Docker does) */
     bool recursive;           /* bind: take submounts along */
@@ -28,7 +29,7 @@ struct volume_mount {
     const char *propagation;  /* "rprivate", "rslave", …: a literal */
     int64_t tmpfs_size;       /* bytes, 0: no limit given */
     uint32_t tmpfs_mode;      /* 0: not given */
-    char *tmpfs_options;      /* HostConfig.Tmpfs text, NULL if none */
+    char *tmpfs_options;      /* HostConfig.Tmpfs text, or TmpfsOptions.Options, NULL if none */
 };
 
 void volume_mount_finish(struct volume_mount *m);
@@ -36,7 +37,7 @@ void volume_mount_finish(struct volume_mount *m);
 
 /* "[SOURCE:]DESTINATION[:OPTIONS]" (HostConfig.Binds, Config.Volumes keys). ERR_INVALID in Docker's words. */
 int volume_mount_parse_bind(const char *text, struct volume_mount *ret, struct err *err);
-/* A member of HostConfig.Mounts. ERR_INVALID; ERR_NOT_IMPLEMENTED for types npipe, cluster, image. */
+/* A member of HostConfig.Mounts. ERR_INVALID in Docker's words. */
 int volume_mount_parse_json(const json_t *json, struct volume_mount *ret, struct err *err);
 /* A pair of HostConfig.Tmpfs. */
 int volume_mount_parse_tmpfs(const char *destination, const char *options, struct volume_mount *ret,

@@ -6,12 +6,18 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     load lib
     require root curl jq
+    # kegd has mounts of its own, which those made later only reach where they are shared
+    KEG_ROOT=$(mktemp -d /var/tmp/keg-test.XXXXXX)
+    mkdir "$KEG_ROOT/tree"
+    mount -t tmpfs none "$KEG_ROOT/tree"
+    mount --make-shared "$KEG_ROOT/tree"
     kegd_start
     image_busybox
 }
 
 teardown_file() {
     setup
+    umount -R "$KEG_ROOT/tree"
     kegd_stop
 }
 
@@ -153,4 +159,97 @@ inside() {
     [ "$(keg inspect -f '{{.HostConfig.Links}}' web)" = "[]" ]
     run keg rm --link web
     [[ $output == *"Conflict, cannot remove the default link name of the container"* ]]
+}
+
+# ---- mounts ----
+
+@test "mounts: options of another type, conflicts, and what a mode may say" {
+    local m='"Mounts":[{"Target":"/m"'
+    must_be '400 VolumeOptions must not be specified on mount type "bind"' "{$m,\"Type\":\"bind\",\"Source\":\"/tmp\",\"VolumeOptions\":{}}]}"
+    must_be '400 BindOptions must not be specified on mount type "volume"' "{$m,\"Type\":\"volume\",\"BindOptions\":{}}]}"
+    must_be '400 BindOptions must not be specified on mount type "image"' \
+        "{$m,\"Type\":\"image\",\"Source\":\"busybox\",\"BindOptions\":{}}]}"
+    must_be '400 invalid mount config for type "bind": field ImageOptions must not be specified' \
+        "{$m,\"Type\":\"bind\",\"Source\":\"/tmp\",\"ImageOptions\":{}}]}"
+    must_be '400 mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive' \
+        "{$m,\"Type\":\"bind\",\"Source\":\"/tmp\",\"BindOptions\":{\"ReadOnlyForceRecursive\":true}}]}"
+    must_be '400 mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive' \
+        "{$m,\"Type\":\"bind\",\"Source\":\"/tmp\",\"ReadOnly\":true,\"BindOptions\":{\"ReadOnlyForceRecursive\":true,\"ReadOnlyNonRecursive\":true}}]}"
+    must_be '400 invalid mount config for type "bind": invalid propagation mode: foo' \
+        "{$m,\"Type\":\"bind\",\"Source\":\"/tmp\",\"BindOptions\":{\"Propagation\":\"foo\"}}]}"
+    must_be '400 invalid mount config for type "volume": must not set Subpath when using anonymous volumes' \
+        "{$m,\"Type\":\"volume\",\"VolumeOptions\":{\"Subpath\":\"x\"}}]}"
+    must_be '400 invalid mount config for type "volume": subpath must be a relative path within the volume' \
+        "{$m,\"Type\":\"volume\",\"Source\":\"vol\",\"VolumeOptions\":{\"Subpath\":\"a/../../x\"}}]}"
+    must_be '400 invalid mount config for type "image": subpath must be a relative path within the volume' \
+        "{$m,\"Type\":\"image\",\"Source\":\"busybox\",\"ImageOptions\":{\"Subpath\":\"/etc\"}}]}"
+    must_be '404 No such image: nosuch:latest' "{$m,\"Type\":\"image\",\"Source\":\"nosuch\"}]}"
+    must_be '400 invalid mount config for type "npipe": mount type unknown' "{$m,\"Type\":\"npipe\",\"Source\":\"a\"}]}"
+    must_be '400 invalid mount config for type "tmpfs": invalid option: uid' \
+        "{$m,\"Type\":\"tmpfs\",\"TmpfsOptions\":{\"Options\":[[\"uid\",\"7\"]]}}]}"
+    must_be '400 invalid mode: rw,ro' '{"Binds":["/tmp:/m:rw,ro"]}'
+}
+
+@test "mounts: a part of a volume, also by symlinks inside it, never outside" {
+    keg run --rm -v vol:/m busybox sh -c 'mkdir -p /m/a/b; echo hi >/m/a/b/f; ln -s a /m/l; ln -s ../../../../etc /m/up; ln -s /etc /m/out'
+    [ "$(keg run --rm --mount type=volume,src=vol,dst=/m,volume-subpath=a/b busybox sh -c 'ls /m; cat /m/f; echo new >/m/g')" = $'f\nhi' ]
+    [ "$(keg run --rm --mount type=volume,src=vol,dst=/m,volume-subpath=l/b busybox ls /m)" = $'f\ng' ]
+    [ "$(keg run --rm --mount type=volume,src=vol,dst=/etc/f,volume-subpath=a/b/f busybox sh -c 'cat /etc/f; echo more >>/etc/f')" = hi ]
+    [ "$(keg run --rm -v vol:/m busybox cat /m/a/b/f)" = $'hi\nmore' ]
+    run keg run --rm --mount type=volume,src=vol,dst=/m,volume-subpath=a,readonly busybox touch /m/x
+    [[ $output == *"Read-only file system"* ]]
+    for path in up out nosuch; do
+        run -127 keg run --rm --mount "type=volume,src=vol,dst=/m,volume-subpath=$path" busybox ls /m
+        [[ $output == *"cannot access path "*"/volumes/vol/_data/$path: "* ]]
+    done
+    refute grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
+    keg volume rm vol >/dev/null
+}
+
+@test "mounts: an image, whole and in part, and what it is kept by" {
+    keg tag busybox other:1
+    [ "$(keg run --rm --mount type=image,src=other:1,dst=/m busybox sh -c '/m/bin/busybox echo ran; touch /m/x 2>&1')" = \
+        $'ran\ntouch: /m/x: Read-only file system' ]
+    [ "$(keg run --rm --mount type=image,src=other:1,dst=/m,image-subpath=etc busybox ls /m)" = $'group\npasswd' ]
+    run -127 keg run --rm --mount type=image,src=other:1,dst=/m,image-subpath=nosuch busybox ls /m
+    [[ $output == *"cannot access path "*"/nosuch: no such file or directory"* ]]
+    keg rmi other:1 >/dev/null
+    # an image of its own: the container that mounts it keeps it, also over a restart
+    tar -C "$KEG_ROOT/busybox" -c etc | keg import - data:1 >/dev/null
+    keg run -d --name holder --mount type=image,src=data:1,dst=/m busybox sleep 600 2>/dev/null >/dev/null
+    run -1 keg rmi data:1
+    [[ $output == *"container "*" is using its referenced image"* ]]
+    keg restart -t 0 holder >/dev/null
+    keg exec holder cat /m/etc/group | grep -q extra
+    [ "$(keg inspect -f '{{(index .Mounts 0).Type}} {{(index .Mounts 0).Name}} {{(index .Mounts 0).RW}}' holder)" = "image data:1 false" ]
+    keg rm -f holder >/dev/null
+    keg rmi data:1 >/dev/null
+    refute grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
+}
+
+@test "mounts: propagation, recursion, and read-only trees" {
+    mkdir "$KEG_ROOT/tree/sub"
+    mount -t tmpfs none "$KEG_ROOT/tree/sub"
+    touch "$KEG_ROOT/tree/sub/inner"
+    local m="type=bind,src=$KEG_ROOT/tree,dst=/m"
+    [ "$(keg run --rm --mount "$m" busybox ls /m/sub)" = inner ]
+    [ -z "$(keg run --rm --mount "$m,bind-recursive=disabled" busybox ls /m/sub)" ]
+    run keg run --rm --mount "$m,readonly" busybox touch /m/sub/x
+    [[ $output == *"Read-only file system"* ]]
+    keg run --rm --mount "$m,readonly,bind-recursive=writable" busybox touch /m/sub/x
+    [ -e "$KEG_ROOT/tree/sub/x" ]
+    run keg run --rm --mount "$m,readonly,bind-recursive=readonly,bind-propagation=rprivate" busybox touch /m/sub/x
+    [[ $output == *"Read-only file system"* ]]
+    keg run -d --name slave --mount "$m,bind-propagation=rslave" busybox sleep 600 >/dev/null
+    keg run -d --name private --mount "$m" busybox sleep 600 >/dev/null
+    mkdir "$KEG_ROOT/tree/late"
+    mount -t tmpfs none "$KEG_ROOT/tree/late"
+    keg exec slave grep -q ' /m/late ' /proc/mounts
+    refute keg exec private grep -q ' /m/late ' /proc/mounts
+    keg rm -f slave private >/dev/null
+    # a missing directory is made where that is asked for
+    run keg run --rm --mount "type=bind,src=$KEG_ROOT/tree/none,dst=/m" busybox true
+    [[ $output == *"bind source path does not exist: $KEG_ROOT/tree/none"* ]]
+    keg run --rm --mount "type=bind,src=$KEG_ROOT/tree/made,dst=/m,bind-create-src" busybox touch /m/f
+    [ -e "$KEG_ROOT/tree/made/f" ]
 }

@@ -71,8 +71,11 @@ static void test_mount_json(void **state)
         enum err_kind kind;
     } rows[] = {
         {"{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"ReadOnly\":true}", ERR_NONE},
-        {"{\"Type\":\"volume\",\"Target\":\"/b\",\"VolumeOptions\":{\"NoCopy\":true,\"Subpath\":\"x/y\"}}",
+        {"{\"Type\":\"volume\",\"Source\":\"vv\",\"Target\":\"/b\",\"VolumeOptions\":{\"NoCopy\":true,"
+         "\"Subpath\":\"x/../y\"}}",
          ERR_NONE},
+        {"{\"Type\":\"volume\",\"Target\":\"/b\",\"VolumeOptions\":{\"Subpath\":\"x\"}}", ERR_INVALID},
+        {"{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"TmpfsOptions\":{}}", ERR_INVALID},
         {"{\"Type\":\"tmpfs\",\"Target\":\"/b\",\"TmpfsOptions\":{\"SizeBytes\":4096,\"Mode\":448}}",
          ERR_NONE},
         {"{\"Type\":\"bind\",\"Target\":\"/b\"}", ERR_INVALID},
@@ -81,7 +84,8 @@ static void test_mount_json(void **state)
         {"{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"b\"}", ERR_INVALID},
         {"{\"Type\":\"volume\",\"Target\":\"/b\",\"VolumeOptions\":{\"Subpath\":\"../y\"}}", ERR_INVALID},
         {"{\"Type\":\"tmpfs\",\"Source\":\"/a\",\"Target\":\"/b\"}", ERR_INVALID},
-        {"{\"Type\":\"image\",\"Source\":\"a\",\"Target\":\"/b\"}", ERR_NOT_IMPLEMENTED},
+        {"{\"Type\":\"image\",\"Source\":\"a\",\"Target\":\"/b\"}", ERR_NONE},
+        {"{\"Type\":\"npipe\",\"Source\":\"a\",\"Target\":\"/b\"}", ERR_INVALID},
         {"{\"Type\":\"other\",\"Target\":\"/b\"}", ERR_INVALID},
         {"{}", ERR_INVALID},
     };
