@@ -67,6 +67,8 @@ int route_images_prune(struct request *r, struct err *err);
 int route_networks_list(struct request *r, struct err *err);
 int route_networks_inspect(struct request *r, struct err *err);
 int route_networks_create(struct request *r, struct err *err);
+int route_networks_connect(struct request *r, struct err *err);
+int route_networks_disconnect(struct request *r, struct err *err);
 int route_networks_remove(struct request *r, struct err *err);
 int route_networks_prune(struct request *r, struct err *err);
 int route_volumes_list(struct request *r, struct err *err);

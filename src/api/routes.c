@@ -72,8 +72,8 @@ const struct route routes[] = {
     {"GET",    "/networks",                        0, 0, route_networks_list},
     {"POST",   "/networks/create",                 0, ROUTE_JSON, route_networks_create},
     {"POST",   "/networks/prune",                  1025, 0, route_networks_prune},
-    {"POST",   "/networks/{id}/connect",           0, 0, route_system_not_implemented},
-    {"POST",   "/networks/{id}/disconnect",        0, 0, route_system_not_implemented},
+    {"POST",   "/networks/{id}/connect",           0, ROUTE_JSON, route_networks_connect},
+    {"POST",   "/networks/{id}/disconnect",        0, ROUTE_JSON, route_networks_disconnect},
     {"GET",    "/networks/{id}",                   0, 0, route_networks_inspect},
     {"DELETE", "/networks/{id}",                   0, 0, route_networks_remove},
 

@@ -40,6 +40,20 @@ int route_networks_create(struct request *r, struct err *err)
     return reply_json(r, 201, ret);
 }
 
+int route_networks_connect(struct request *r, struct err *err)
+{
+    const json_t *body = request_body(r, err);
+
+    return !body || engine_network_connect(r->engine, r->wildcard, body, err) < 0 ? -1 : reply_status(r, 200);
+}
+
+int route_networks_disconnect(struct request *r, struct err *err)
+{
+    const json_t *body = request_body(r, err);
+
+    return !body || engine_network_disconnect(r->engine, r->wildcard, body, err) < 0 ? -1 : reply_status(r, 200);
+}
+
 int route_networks_remove(struct request *r, struct err *err)
 {
     return engine_network_remove(r->engine, r->wildcard, err) < 0 ? -1 : reply_status(r, 204);

@@ -12,6 +12,7 @@
 #include "engine/fields.h"
 #include "engine/networks.h"
 #include "engine/published.h"
+#include "engine/zones.h"
 #include "network/network.h"
 
 bool endpoints_wanted(const struct container *c)
@@ -27,7 +28,8 @@ static void copy_text(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text);
 }
 
-static json_t *endpoint_to_json(const char *key, const char *network_id, const struct network_endpoint *e)
+static json_t *endpoint_to_json(const char *key, const char *network_id, int64_t priority,
+                                const struct network_endpoint *e)
 {
     char endpoint_id[65];
     engine_network_endpoint_id(network_id, e->container_id, endpoint_id);
@@ -41,6 +43,7 @@ static json_t *endpoint_to_json(const char *key, const char *network_id, const s
     json_set_str(row, "IPAddress", e->ip);
     json_set_int(row, "IPPrefixLen", e->prefix);
     json_set_str(row, "Gateway", e->gateway);
+    json_set_int(row, "Priority", priority);
     json_object_set_new(row, "Ports", published_to_json(e));
     return row;
 }
@@ -87,7 +90,28 @@ static void note_network_ids(struct container *c)
     json_decref(old);
 }
 
-/* ---- attach ---- */
+/* ---- attach, detach ---- */
+
+/* The namespace, and a netlink socket in it. */
+struct place {
+    int netns, inner;
+};
+
+static void detach_one(struct container *c, const json_t *row, bool lives_on)
+{
+    _cleanup_engine_network_ struct engine_network n = {0};
+    struct published ports = {0};
+    struct network_endpoint e;
+    struct err err = {0};
+    const char *id = json_str_or(row, "NetworkID", "");
+    endpoint_from_json(c, row, &ports, &e);
+    engine_network_disconnected(c->engine, id, c->id);
+    int (*detach)(struct network *, const struct network_endpoint *, struct err *) =
+        lives_on ? network_leave : network_detach;
+    if (engine_network_find(c->engine, id, &n, NULL) == 0 && n.network && detach(n.network, &e, &err) < 0)
+        log_debug("container %.12s: leave network %s: %s", c->id, n.name, err.message);
+    published_finish(&ports);
+}
 
 /* Of a range of host ports the first free one is taken. */
 static int attach_with_ports(struct network *n, struct network_endpoint *e, struct published *ports,
@@ -105,32 +129,54 @@ static int attach_with_ports(struct network *n, struct network_endpoint *e, stru
     return err_pass(err, &why);
 }
 
-/* Joins one network and appends its row. Ports are published through the first. */
-static int attach_one(struct container *c, const char *key, const json_t *asked, int netns, int inner,
+/* "eth" and the lowest number that is free, unless the settings say a name. */
+static void choose_interface(const json_t *asked, const json_t *rows, char *out, size_t size)
+{
+    const char *own =
+        json_str_or(json_object_get(asked, "DriverOpts"), "com.docker.network.endpoint.ifname", "");
+    const json_t *row;
+    size_t i;
+    if (*own) {
+        copy_text(out, size, own);
+        return;
+    }
+    for (unsigned n = 0;; n++) {
+        bool taken = false;
+        snprintf(out, size, "eth%u", n % 1000);
+        json_array_foreach (rows, i, row)
+            taken = taken || str_eq(json_str(row, "Interface"), out);
+        if (!taken || n > json_array_size(rows))
+            return;
+    }
+}
+
+/* Joins one network and appends its row. */
+static int attach_one(struct container *c, const char *key, bool publish, const struct place *at,
                       json_t *rows, struct err *err)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
     struct network_endpoint e = {.ports = NULL};
     struct published ports = {0};
-    size_t index = json_array_size(rows);
+    const json_t *asked = json_object_get(c->network_config, key);
+    bool first = json_array_size(rows) == 0;
     if (engine_network_find(c->engine, key, &n, err) < 0)
         return err_wrap(err, "failed to set up container networking");
     if (!n.network)
         return err_set(err, ERR_INVALID,
                        "conflicting options: cannot attach both user-defined and non-user-defined "
                        "network-modes");
-    int r = index == 0 ? published_wanted(c, &ports, err) : 0;
-    const char *mac =
-        json_str_or(asked, "MacAddress", index == 0 ? json_str_or(c->config, "MacAddress", "") : "");
+    int r = publish && !n.internal ? published_wanted(c, &ports, err) : 0;
+    const char *mac = json_str_or(asked, "MacAddress", first ? json_str_or(c->config, "MacAddress", "") : "");
     copy_text(e.container_id, sizeof(e.container_id), c->id);
-    snprintf(e.interface, sizeof(e.interface), "eth%u", (unsigned)index % 1000);
+    choose_interface(asked, rows, e.interface, sizeof(e.interface));
     copy_text(e.mac, sizeof(e.mac), mac);
     copy_text(e.ip, sizeof(e.ip), json_str_or(json_object_get(asked, "IPAMConfig"), "IPv4Address", ""));
     if (r == 0)
-        r = attach_with_ports(n.network, &e, &ports, netns, inner, err);
+        r = attach_with_ports(n.network, &e, &ports, at->netns, at->inner, err);
     if (r == 0) {
-        json_array_append_new(rows, endpoint_to_json(key, n.id, &e));
-        engine_network_connected(c->engine, n.id, &e, c->name, /* quiet= */ false);
+        _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip);
+        json_array_append_new(rows, endpoint_to_json(key, n.id, json_int_or(asked, "GwPriority", 0), &e));
+        engine_network_connected(c->engine, n.id, &e, c->name, line, /* quiet= */ false);
     } else {
         err_wrap(err,
                  "failed to set up container networking: driver failed programming external connectivity on "
@@ -141,15 +187,76 @@ static int attach_one(struct container *c, const char *key, const json_t *asked,
     return r;
 }
 
+/* True when a is to be preferred for the default route. */
+static bool outweighs(const json_t *a, const json_t *b)
+{
+    int64_t x = json_int_or(a, "Priority", 0), y = json_int_or(b, "Priority", 0);
+    return x != y ? x > y : strcmp(json_str_or(a, "Network", ""), json_str_or(b, "Network", "")) < 0;
+}
+
+const json_t *endpoints_gateway(const json_t *endpoints)
+{
+    const json_t *found = NULL, *row;
+    size_t i;
+    json_array_foreach (endpoints, i, row)
+        if (*json_str_or(row, "Gateway", "") && (!found || outweighs(row, found)))
+            found = row;
+    return found;
+}
+
+/* The network that will have the default route, and publishes ports. The caller frees. */
+static char *find_outward(struct container *c)
+{
+    _cleanup_json_ json_t *rows = json_array();
+    const char *key;
+    json_t *asked;
+    json_object_foreach (c->network_config, key, asked) {
+        _cleanup_engine_network_ struct engine_network n = {0};
+        if (engine_network_find(c->engine, key, &n, NULL) == 0 && n.network && !n.internal)
+            json_array_append_new(rows,
+                                  json_pack("{s:s, s:s, s:I}", "Network", key, "Gateway", n.gateway,
+                                            "Priority", (json_int_t)json_int_or(asked, "GwPriority", 0)));
+    }
+    return xstrdup(json_str(endpoints_gateway(rows), "Network"));
+}
+
+static int set_default_route(const json_t *rows, int inner, struct err *err)
+{
+    const json_t *gateway = endpoints_gateway(rows);
+    return network_default_route(inner, json_str_or(gateway, "Interface", ""),
+                                 json_str_or(gateway, "Gateway", ""), err);
+}
+
+const char *endpoints_key(const struct container *c, const json_t *network_config, const char *ref)
+{
+    _cleanup_engine_network_ struct engine_network n = {0};
+    const char *key;
+    json_t *asked;
+    bool known;
+    json_object_foreach ((json_t *)network_config, key, asked)
+        if (str_eq(key, ref))
+            return key;
+    known = engine_network_find(c->engine, ref, &n, NULL) == 0;
+    json_object_foreach ((json_t *)network_config, key, asked)
+        if (known && (str_eq(key, n.name) || strncmp(n.id, key, MAX_OF(strlen(key), 12u)) == 0))
+            return key;
+    return NULL;
+}
+
 int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
 {
+    const struct place at = {netns, inner};
     json_t *rows = json_array(), *asked;
     const char *mode = json_str_or(c->host_config, "NetworkMode", "bridge"), *key;
-    int r = attach_one(c, mode, json_object_get(c->network_config, mode), netns, inner, rows, err);
+    const char *first = endpoints_key(c, c->network_config, mode);
+    _cleanup_free_ char *outward = find_outward(c);
+    int r = first ? attach_one(c, first, str_eq(first, outward), &at, rows, err) : 0;
     json_object_foreach (c->network_config, key, asked) {
-        if (r == 0 && !str_eq(key, mode))
-            r = attach_one(c, key, asked, netns, inner, rows, err);
+        if (r == 0 && !str_eq(key, first))
+            r = attach_one(c, key, str_eq(key, outward), &at, rows, err);
     }
+    if (r == 0 && endpoints_gateway(rows))
+        r = set_default_route(rows, inner, err);
     set_endpoints(c, rows);
     if (r < 0)
         endpoints_detach(c);
@@ -158,19 +265,91 @@ int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
     return r;
 }
 
-static void detach_one(struct container *c, const json_t *row)
+static bool has_ports(const json_t *rows)
+{
+    const json_t *row;
+    size_t i;
+    json_array_foreach (rows, i, row)
+        if (json_array_size(json_object_get(row, "Ports")) > 0)
+            return true;
+    return false;
+}
+
+int endpoints_join(struct container *c, const char *key, int netns, int inner, struct err *err)
+{
+    const struct place at = {netns, inner};
+    json_t *rows = json_copy(c->endpoints);
+    int r = attach_one(c, key, !has_ports(rows) && !endpoints_gateway(rows), &at, rows, err);
+    if (r == 0 && set_default_route(rows, inner, err) < 0) {
+        detach_one(c, json_array_get(rows, json_array_size(rows) - 1), /* lives_on= */ true);
+        r = -1;
+    }
+    if (r < 0) {
+        json_decref(rows);
+        return -1;
+    }
+    set_endpoints(c, rows);
+    note_network_ids(c);
+    return 0;
+}
+
+/* Ports that went with their network are published by way of the new default route. */
+static int move_ports(struct container *c, json_t *rows, const json_t *ports, struct err *err)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
-    struct published ports = {0};
+    const json_t *gateway = endpoints_gateway(rows);
+    struct published published = {0}, none = {0};
     struct network_endpoint e;
-    struct err err = {0};
-    const char *id = json_str_or(row, "NetworkID", "");
-    endpoint_from_json(c, row, &ports, &e);
-    engine_network_disconnected(c->engine, id, c->id);
-    if (engine_network_find(c->engine, id, &n, NULL) == 0 && n.network &&
-        network_detach(n.network, &e, &err) < 0)
-        log_debug("container %.12s: leave network %s: %s", c->id, n.name, err.message);
-    published_finish(&ports);
+    if (!gateway || json_array_size(ports) == 0)
+        return 0;
+    if (engine_network_find(c->engine, json_str_or(gateway, "NetworkID", ""), &n, err) < 0)
+        return -1;
+    endpoint_from_json(c, gateway, &none, &e);
+    published_from_json(ports, &published);
+    e.ports = published.ports;
+    e.port_count = published.count;
+    int r = network_publish(n.network, &e, err);
+    if (r == 0) {
+        json_t *changed = json_copy((json_t *)gateway), *row;
+        size_t i;
+        json_object_set_new(changed, "Ports", published_to_json(&e));
+        json_array_foreach (rows, i, row) {
+            if (row == gateway) {
+                json_array_set_new(rows, i, changed);
+                break;
+            }
+        }
+    }
+    published_finish(&published);
+    published_finish(&none);
+    return r;
+}
+
+int endpoints_leave(struct container *c, const json_t *left, int inner, struct err *err)
+{
+    _cleanup_json_ json_t *keep = json_incref((json_t *)left);
+    json_t *rows = json_array(), *row;
+    size_t i;
+    json_array_foreach (c->endpoints, i, row)
+        if (row != left)
+            json_array_append(rows, row);
+    detach_one(c, keep, /* lives_on= */ true);
+    int r = set_default_route(rows, inner, err);
+    if (move_ports(c, rows, json_object_get(keep, "Ports"), r == 0 ? err : NULL) < 0)
+        r = -1;
+    set_endpoints(c, rows);
+    return r;
+}
+
+void endpoints_rename(struct container *c)
+{
+    const json_t *row;
+    size_t i;
+    json_array_foreach (c->endpoints, i, row) {
+        const json_t *asked = json_object_get(c->network_config, json_str_or(row, "Network", ""));
+        _cleanup_free_ char *line = zone_line(c, c->name, asked, json_str_or(row, "IPAddress", ""));
+        engine_network_renamed(c->engine, json_str_or(row, "NetworkID", ""), c->id, c->name, line);
+    }
 }
 
 void endpoints_detach(struct container *c)
@@ -178,7 +357,7 @@ void endpoints_detach(struct container *c)
     json_t *rows = json_incref(c->endpoints), *row;
     size_t i;
     json_array_foreach (rows, i, row)
-        detach_one(c, row);
+        detach_one(c, row, /* lives_on= */ false);
     set_endpoints(c, json_array());
     json_decref(rows);
 }
@@ -197,8 +376,11 @@ void endpoints_restore(struct container *c)
             network_restore(n.network, &e, &err) < 0)
             log_warn("container %.12s: its place in network %s is lost: %s", c->id,
                      json_str_or(row, "Network", ""), err.message);
-        else
-            engine_network_connected(c->engine, n.id, &e, c->name, /* quiet= */ true);
+        else {
+            const json_t *asked = json_object_get(c->network_config, json_str_or(row, "Network", ""));
+            _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip);
+            engine_network_connected(c->engine, n.id, &e, c->name, line, /* quiet= */ true);
+        }
         published_finish(&ports);
     }
 }
@@ -233,41 +415,24 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
     return shown;
 }
 
-/* What resolves to the container in a network that users made: its name, its short id, its aliases. */
-static json_t *dns_names(const struct container *c, const struct container_snapshot *s, const json_t *asked)
-{
-    json_t *names = json_array();
-    const json_t *alias;
-    size_t i;
-    json_array_append_new(names, json_string(s->name));
-    json_array_foreach (json_object_get(asked, "Aliases"), i, alias)
-        json_array_append(names, (json_t *)alias);
-    json_array_append_new(names, json_stringn(c->id, 12));
-    return names;
-}
-
 json_t *endpoints_networks(const struct container *c, const struct container_snapshot *s)
 {
     static const char *const members[] = {"NetworkID", "EndpointID",  "Gateway",
                                           "IPAddress", "IPPrefixLen", "MacAddress"};
-    static const char *const predefined[] = {"bridge", "host", "none"};
     json_t *shown = json_object(), *asked;
     const char *key;
     json_object_foreach (s->network_config, key, asked) {
         json_t *settings = fields_expand(endpoint_fields, asked);
         const json_t *endpoint;
         size_t i, j;
-        bool users = true;
-        for (i = 0; i < ARRAY_SIZE(predefined); i++)
-            users = users && !str_eq(predefined[i], key);
         json_array_foreach (s->endpoints, i, endpoint) {
             if (!str_eq(json_str(endpoint, "Network"), key))
                 continue;
             for (j = 0; j < ARRAY_SIZE(members); j++)
                 json_object_set(settings, members[j], json_object_get(endpoint, members[j]));
         }
-        if (users && s->state.started_at)
-            json_object_set_new(settings, "DNSNames", dns_names(c, s, asked));
+        if (!networks_is_predefined(key) && s->state.started_at)
+            json_object_set_new(settings, "DNSNames", zone_names(c->id, s->name, s->config, asked));
         json_object_set_new(shown, key, settings);
     }
     return shown;

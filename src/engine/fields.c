@@ -121,7 +121,7 @@ const struct field host_config_fields[] = {
 
 const struct field endpoint_fields[] = {
     {"IPAMConfig", FIELD_OBJECT, "null"},
-    {"Links", FIELD_STRINGS, "null", FIELD_REFUSED},
+    {"Links", FIELD_STRINGS, "null"},
     {"Aliases", FIELD_STRINGS, "null"},
     {"MacAddress", FIELD_STRING, "\"\""},
     {"DriverOpts", FIELD_STRING_MAP, "null"},

@@ -123,11 +123,21 @@ static json_t *driver_json(struct container *c, const struct container_state *s)
     return driver;
 }
 
-/* NetworkSettings: the old flat members repeat the first network's. */
+static const json_t *default_bridge(const json_t *endpoints)
+{
+    const json_t *row;
+    size_t i;
+    json_array_foreach (endpoints, i, row)
+        if (str_eq(json_str(row, "Network"), "bridge"))
+            return row;
+    return NULL;
+}
+
+/* NetworkSettings: the old flat members repeat the default bridge's. */
 static json_t *network_json(struct container *c, const struct container_snapshot *s)
 {
     static const char *const texts[] = {"EndpointID", "Gateway", "IPAddress", "MacAddress"};
-    const json_t *first = json_array_get(s->endpoints, 0);
+    const json_t *first = default_bridge(s->endpoints);
     json_t *json = json_object();
     char sandbox[80] = "";
     if (s->state.pid > 0)
@@ -217,6 +227,7 @@ static int rename_locked(struct container *c, const char *name, struct err *err)
         containers_rename(c->engine, c, old, NULL);
         return -1;
     }
+    endpoints_rename(c);
     _cleanup_free_ char *slashed = xasprintf("/%s", old);
     container_event(c, "rename", "oldName", slashed, NULL);
     return 0;

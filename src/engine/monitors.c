@@ -249,6 +249,29 @@ int monitor_request(struct container *c, const json_t *request, const int *fds, 
     return err_pass(err, &why);
 }
 
+int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds, struct err *err)
+{
+    _cleanup_close_ int sock = connect_to(c, NULL);
+    if (sock < 0)
+        return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
+    set_timeouts(sock);
+    if (monitor_send(sock, request, NULL, 0, err) < 0)
+        return -1;
+    *ret_nfds = 0;
+    for (;;) {
+        _cleanup_json_ json_t *packet =
+            *ret_nfds ? monitor_receive(sock, NULL, NULL, err) : monitor_receive(sock, fds, ret_nfds, err);
+        if (packet && json_object_get(packet, "event"))
+            continue;
+        if (packet && monitor_reply(packet, NULL, err) == 0)
+            return 0;
+        for (size_t i = 0; i < *ret_nfds; i++)
+            close(fds[i]);
+        *ret_nfds = 0;
+        return -1;
+    }
+}
+
 int monitor_memfd(const json_t *json, struct err *err)
 {
     _cleanup_free_ char *text = json_text(json);

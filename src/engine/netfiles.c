@@ -12,6 +12,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/links.h"
+#include "engine/zones.h"
+
+#define EMBEDDED_SERVER "127.0.0.11"
 
 enum { FILE_MAX = 1024 * 1024 };
 
@@ -57,40 +60,53 @@ static void put_list(struct buf *out, const char *word, const json_t *list, cons
     buf_putc(out, '\n');
 }
 
+static bool has_ndots(const json_t *options)
+{
+    const json_t *value;
+    size_t i;
+    json_array_foreach (options, i, value)
+        if (str_starts(json_string_value(value), "ndots:"))
+            return true;
+    return false;
+}
+
 /* One line of the host's file: kept, or dropped because it is replaced or of no use in a container. */
-static bool keep_line(const char *line, bool host_network, bool own_dns, bool own_search, bool own_options,
-                      bool *ret_server)
+static bool keep_line(const char *line, const struct netfiles_resolv *r, bool *ret_server)
 {
     char word[16] = "", value[128] = "";
     if (sscanf(line, " %15s %127s", word, value) < 1 || *word == '#' || *word == ';')
         return false;
     if (str_eq(word, "nameserver")) {
-        bool keep = !own_dns && (host_network || !is_loopback(value));
+        bool keep = !r->served && json_array_size(r->dns) == 0 && (r->host_network || !is_loopback(value));
         *ret_server = *ret_server || keep;
         return keep;
     }
     if (str_eq(word, "search") || str_eq(word, "domain"))
-        return !own_search;
-    return str_eq(word, "options") ? !own_options : false;
+        return json_array_size(r->search) == 0;
+    return str_eq(word, "options") ? json_array_size(r->options) == 0 : false;
 }
 
-int netfiles_compose_resolv(const char *host_text, bool host_network, const json_t *dns, const json_t *search,
-                            const json_t *options, struct buf *out)
+int netfiles_compose_resolv(const char *host_text, const struct netfiles_resolv *r, struct buf *out)
 {
-    bool own_dns = json_array_size(dns) > 0, own_search = json_array_size(search) > 0;
-    bool own_options = json_array_size(options) > 0, server = own_dns;
+    bool server = r->served || json_array_size(r->dns) > 0;
     _cleanup_strv_ char **lines = strv_split(host_text, '\n');
-    for (char **line = lines; *line; line++)
-        if (keep_line(*line, host_network, own_dns, own_search, own_options, &server))
-            buf_printf(out, "%s\n", *line);
-    if (own_dns)
-        put_list(out, "nameserver", dns, "\n");
+    if (r->served)
+        buf_puts(out, "nameserver " EMBEDDED_SERVER "\n");
+    for (char **line = lines; *line; line++) {
+        bool short_names = r->served && str_starts(*line, "options ") && !strstr(*line, " ndots:");
+        if (keep_line(*line, r, &server))
+            buf_printf(out, "%s%s\n", *line, short_names ? " ndots:0" : "");
+    }
+    if (!r->served && json_array_size(r->dns) > 0)
+        put_list(out, "nameserver", r->dns, "\n");
     for (size_t i = 0; !server && i < ARRAY_SIZE(public_servers); i++)
         buf_printf(out, "nameserver %s\n", public_servers[i]);
-    if (own_search && !str_eq(json_string_value(json_array_get(search, 0)), "."))
-        put_list(out, "search", search, " ");
-    if (own_options)
-        put_list(out, "options", options, " ");
+    if (json_array_size(r->search) > 0 && !str_eq(json_string_value(json_array_get(r->search, 0)), "."))
+        put_list(out, "search", r->search, " ");
+    if (json_array_size(r->options) > 0)
+        put_list(out, "options", r->options, " ");
+    if (r->served && !has_ndots(r->options) && !strstr(buf_str(out), " ndots:"))
+        buf_puts(out, "options ndots:0\n"); /* every name is tried as it is first: that costs nothing here */
     return out->error;
 }
 
@@ -107,25 +123,52 @@ static void read_host_resolv(struct buf *text)
     }
 }
 
-/* What the container says, else what the engine says. */
-static json_t *own_or_engines(const struct container *c, const char *key, const char *const *engines)
+json_t *netfiles_setting(const struct container *c, const char *key)
 {
+    const struct engine_options *o = &c->engine->options;
+    const struct {
+        const char *key;
+        const char *const *engines;
+    } settings[] = {{"Dns", o->dns}, {"DnsSearch", o->dns_search}, {"DnsOptions", o->dns_options}};
     json_t *own = json_object_get(c->host_config, key);
     if (json_array_size(own) > 0)
         return json_incref(own);
-    return engines ? json_from_strv((char *const *)engines) : NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+        if (str_eq(settings[i].key, key) && settings[i].engines)
+            return json_from_strv((char *const *)settings[i].engines);
+    return NULL;
+}
+
+static int compose_resolv(const struct container *c, bool host_network, bool served, struct buf *out)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
+    _cleanup_json_ json_t *dns = netfiles_setting(c, "Dns"), *search = netfiles_setting(c, "DnsSearch");
+    _cleanup_json_ json_t *options = netfiles_setting(c, "DnsOptions");
+    const struct netfiles_resolv r = {
+        .host_network = host_network, .served = served, .dns = dns, .search = search, .options = options};
+    read_host_resolv(&text);
+    return netfiles_compose_resolv(buf_str(&text), &r, out);
 }
 
 static int write_resolv(struct container *c, bool host_network, struct err *err)
 {
-    const struct engine_options *o = &c->engine->options;
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX), out = BUF_INIT((size_t)2 * FILE_MAX);
-    _cleanup_json_ json_t *dns = own_or_engines(c, "Dns", o->dns);
-    _cleanup_json_ json_t *search = own_or_engines(c, "DnsSearch", o->dns_search);
-    _cleanup_json_ json_t *options = own_or_engines(c, "DnsOptions", o->dns_options);
-    read_host_resolv(&text);
-    netfiles_compose_resolv(buf_str(&text), host_network, dns, search, options, &out);
+    _cleanup_(buf_finish) struct buf out = BUF_INIT((size_t)2 * FILE_MAX);
+    compose_resolv(c, host_network, !host_network && zones_served(c->network_config), &out);
     return write_file(c, NETFILE_RESOLV, &out, O_TRUNC, err);
+}
+
+int netfiles_update_resolv(struct container *c, const json_t *networks_before, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf now = BUF_INIT((size_t)2 * FILE_MAX),
+                                     was = BUF_INIT((size_t)2 * FILE_MAX);
+    _cleanup_free_ char *path = container_data_path(c, NETFILE_RESOLV);
+    bool served = zones_served(networks_before);
+    if (served == zones_served(c->network_config))
+        return 0;
+    compose_resolv(c, /* host_network= */ false, served, &was);
+    if (file_read(AT_FDCWD, path, &now) < 0 || !str_eq(buf_str(&now), buf_str(&was)))
+        return 0;
+    return write_resolv(c, /* host_network= */ false, err);
 }
 
 /* ---- hosts ---- */
@@ -167,12 +210,23 @@ static int write_hosts(struct container *c, bool host_network, struct err *err)
     return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
 }
 
+static void put_own(const struct container *c, const json_t *endpoint, struct buf *out)
+{
+    const char *hostname = json_str_or(c->config, "Hostname", ""),
+               *domain = json_str_or(c->config, "Domainname", "");
+    const char *ip = json_str_or(endpoint, "IPAddress", "");
+    if (*ip && *hostname && *domain)
+        buf_printf(out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
+    else if (*ip && strchr(hostname, '.'))
+        buf_printf(out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
+    else if (*ip && *hostname)
+        buf_printf(out, "%s\t%s\n", ip, hostname);
+}
+
 /* The lines that are known with the addresses. */
 static int put_addresses(struct container *c, const json_t *endpoints, struct buf *out, struct err *err)
 {
     _cleanup_(links_free_p) struct links *links = NULL;
-    const char *hostname = json_str_or(c->config, "Hostname", ""),
-               *domain = json_str_or(c->config, "Domainname", "");
     const json_t *endpoint, *value;
     size_t i;
     json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
@@ -184,15 +238,8 @@ static int put_addresses(struct container *c, const json_t *endpoints, struct bu
     if (links_resolve(c, &links, err) < 0)
         return -1;
     links_put_hosts(links, out);
-    json_array_foreach (endpoints, i, endpoint) {
-        const char *ip = json_str_or(endpoint, "IPAddress", "");
-        if (*ip && *hostname && *domain)
-            buf_printf(out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
-        else if (*ip && strchr(hostname, '.'))
-            buf_printf(out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
-        else if (*ip && *hostname)
-            buf_printf(out, "%s\t%s\n", ip, hostname);
-    }
+    json_array_foreach (endpoints, i, endpoint)
+        put_own(c, endpoint, out);
     return 0;
 }
 
@@ -204,6 +251,13 @@ int netfiles_add_addresses(struct container *c, const json_t *endpoints, struct 
     return out.len ? write_file(c, NETFILE_HOSTS, &out, O_APPEND, err) : 0;
 }
 
+int netfiles_add_address(struct container *c, const json_t *endpoint, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf out = BUF_INIT(4096);
+    put_own(c, endpoint, &out);
+    return out.len ? write_file(c, NETFILE_HOSTS, &out, O_APPEND, err) : 0;
+}
+
 int netfiles_rewrite_hosts(struct container *c, struct err *err)
 {
     _cleanup_(buf_finish) struct buf out = BUF_INIT(FILE_MAX);
@@ -212,6 +266,23 @@ int netfiles_rewrite_hosts(struct container *c, struct err *err)
     if (put_hosts(c, /* host_network= */ false, &out, err) < 0 ||
         put_addresses(c, s.endpoints, &out, err) < 0)
         return -1;
+    return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
+}
+
+int netfiles_remove_address(struct container *c, const char *address, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX), out = BUF_INIT(FILE_MAX);
+    _cleanup_free_ char *path = container_data_path(c, NETFILE_HOSTS);
+    size_t len = strlen(address);
+    if (file_read(AT_FDCWD, path, &text) < 0) /* the container's affair by now */
+        return 0;
+    for (const char *line = buf_str(&text); *line;) {
+        size_t n = strcspn(line, "\n");
+        n += line[n] == '\n';
+        if (strncmp(line, address, len) != 0 || line[len] != '\t')
+            buf_append(&out, line, n);
+        line += n;
+    }
     return write_file(c, NETFILE_HOSTS, &out, O_TRUNC, err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/networks_internal.h"
+#include "engine/zones.h"
 
 #define OPTION_BRIDGE "com.docker.network.bridge."
 
@@ -36,6 +37,7 @@ struct network_entry *networks_add(struct engine *e, const char *id, json_t *row
     n->driver = xstrdup(json_str_or(row, "Driver", ""));
     n->row = json_incref(row);
     n->containers = json_object();
+    n->names = json_object();
     while (*last)
         last = &(*last)->next;
     *last = n;
@@ -54,6 +56,7 @@ void networks_drop(struct engine *e, struct network_entry *n)
     free(n->driver);
     json_decref(n->row);
     json_decref(n->containers);
+    json_decref(n->names);
     free(n);
 }
 
@@ -112,12 +115,26 @@ static bool networks_option_bool(const json_t *options, const char *key, bool ot
     return str_to_bool(json_str_or(options, key, ""), &value) < 0 ? otherwise : value;
 }
 
+/* Addresses that are somebody else's. */
+static char **networks_reserved(const json_t *row)
+{
+    json_t *addresses = json_object_get(json_array_get(json_at(row, "IPAM.Config"), 0), "AuxiliaryAddresses");
+    char **list = NULL;
+    const char *name;
+    json_t *address;
+
+    json_object_foreach (addresses, name, address)
+        strv_push(&list, json_string_value(address) ? json_string_value(address) : "");
+    return list;
+}
+
 struct network *networks_bring_up(struct engine *e, const struct network_entry *n, bool chosen,
                                   struct err *err)
 {
     const json_t *options = json_object_get(n->row, "Options");
     const json_t *config =
         chosen ? json_object_get(n->row, "Chosen") : json_array_get(json_at(n->row, "IPAM.Config"), 0);
+    _cleanup_strv_ char **reserved = networks_reserved(n->row);
     bool standard = str_eq(n->name, "bridge");
     uint32_t mtu = 0;
     const struct network_definition d = {
@@ -128,6 +145,7 @@ struct network *networks_bring_up(struct engine *e, const struct network_entry *
         .subnet = json_str(config, "Subnet"),
         .gateway = json_str(config, "Gateway"),
         .ip_range = json_str(json_array_get(json_at(n->row, "IPAM.Config"), 0), "IPRange"),
+        .reserved = (const char *const *)reserved,
         .internal = json_bool_or(n->row, "Internal", false),
         .icc =
             standard ? !e->options.no_icc : networks_option_bool(options, OPTION_BRIDGE "enable_icc", true),
@@ -269,6 +287,7 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
             .gateway = n->network ? xstrdup(network_gateway(n->network)) : NULL,
             .subnet = n->network ? xstrdup(network_subnet(n->network)) : NULL,
             .internal = json_bool_or(n->row, "Internal", false),
+            .own_subnet = json_bool_or(json_object_get(n->row, "Chosen"), "Asked", false),
         };
         snprintf(ret->id, sizeof(ret->id), "%s", n->id);
         r = 0;
@@ -308,7 +327,8 @@ static void networks_container_event(struct engine *e, const struct network_entr
 }
 
 void engine_network_connected(struct engine *e, const char *network_id,
-                              const struct network_endpoint *endpoint, const char *container_name, bool quiet)
+                              const struct network_endpoint *endpoint, const char *container_name,
+                              const char *line, bool quiet)
 {
     struct network_entry *n;
     char id[65], address[64] = "";
@@ -323,6 +343,8 @@ void engine_network_connected(struct engine *e, const char *network_id,
                             json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", container_name, "EndpointID", id,
                                       "MacAddress", endpoint->mac, "IPv4Address", address, "IPv6Address",
                                       ""));
+        if (line && !networks_is_predefined(n->name))
+            zones_set(e, n, endpoint->container_id, line);
         if (!quiet)
             networks_container_event(e, n, "connect", endpoint->container_id);
     }
@@ -335,7 +357,27 @@ void engine_network_disconnected(struct engine *e, const char *network_id, const
 
     pthread_mutex_lock(&e->networks->lock);
     n = networks_lookup(e, network_id, NULL);
-    if (n && json_object_del(n->containers, container_id) == 0)
+    if (n && json_object_del(n->containers, container_id) == 0) {
+        zones_set(e, n, container_id, NULL);
         networks_container_event(e, n, "disconnect", container_id);
+    }
+    pthread_mutex_unlock(&e->networks->lock);
+}
+
+void engine_network_renamed(struct engine *e, const char *network_id, const char *container_id,
+                            const char *container_name, const char *line)
+{
+    struct network_entry *n;
+
+    pthread_mutex_lock(&e->networks->lock);
+    n = networks_lookup(e, network_id, NULL);
+    if (n && json_object_get(n->containers, container_id)) {
+        json_t *row = json_copy(json_object_get(n->containers, container_id));
+
+        json_set_str(row, "Name", container_name);
+        json_object_set_new(n->containers, container_id, row);
+        if (!networks_is_predefined(n->name))
+            zones_set(e, n, container_id, line);
+    }
     pthread_mutex_unlock(&e->networks->lock);
 }

@@ -26,10 +26,10 @@ struct engine_network {
     struct network_entry *entry;
     char id[65];
     char *name;
-    char *driver;            /* "bridge", "host", "null" */
-    struct network *network; /* NULL for host and none; valid while the reference is held */
-    char *gateway, *subnet;  /* NULL for host and none */
-    bool internal;
+    char *driver;              /* "bridge", "host", "null" */
+    struct network *network;   /* NULL for host and none; valid while the reference is held */
+    char *gateway, *subnet;    /* NULL for host and none */
+    bool internal, own_subnet; /* own_subnet: the user said which */
 };
 void engine_network_finish(struct engine_network *n); /* gives the reference back */
 #define _cleanup_engine_network_ _cleanup_(engine_network_finish)
@@ -40,11 +40,15 @@ void engine_network_finish(struct engine_network *n); /* gives the reference bac
 int engine_network_find(struct engine *e, const char *ref, struct engine_network *ret, struct err *err);
 
 /* The engine says which endpoints are up, so that inspect can show them and removal can be refused: after
- * network_attach()/network_restore(), and before network_detach(). Events "connect" and "disconnect" come
+ * network_attach()/network_restore(), and before network_detach(). line: what the network's zone says of it (zones.h),
+ * NULL: nothing. Events "connect" and "disconnect" come
  * from here. */
 void engine_network_connected(struct engine *e, const char *network_id,
                               const struct network_endpoint *endpoint, const char *container_name,
-                              bool quiet);
+                              const char *line, bool quiet);
+/* Its name has changed, and with it its line. */
+void engine_network_renamed(struct engine *e, const char *network_id, const char *container_id,
+                            const char *container_name, const char *line);
 /* The id by which an endpoint is shown: 64 hexadecimal characters, the same for the same pair. */
 void engine_network_endpoint_id(const char *network_id, const char *container_id, char ret[65]);
 void engine_network_disconnected(struct engine *e, const char *network_id, const char *container_id);
@@ -57,6 +61,11 @@ int engine_network_inspect(struct engine *e, const char *ref, json_t **ret, stru
 /* body: {"Name","Driver","IPAM",…}; ret: {"Id","Warning"}. */
 int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err);
 int engine_network_remove(struct engine *e, const char *ref, struct err *err);
+/* connect.c. body: {"Container","EndpointConfig"}, {"Container","Force"}. Of running containers and others. */
+int engine_network_connect(struct engine *e, const char *ref, const json_t *body, struct err *err);
+int engine_network_disconnect(struct engine *e, const char *ref, const json_t *body, struct err *err);
+/* Whether an endpoint of the network can be had with these EndpointSettings. ERR_INVALID with Docker's words. */
+int engine_network_check_settings(const struct engine_network *n, const json_t *settings, struct err *err);
 /* ret: {"NetworksDeleted":[names]}. */
 int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/networks_internal.h"
+#include "engine/zones.h"
 
 static void networks_event(struct engine *e, const struct network_entry *n, const char *action)
 {
@@ -71,9 +72,6 @@ static int networks_check_features(const json_t *body, struct err *err)
     if (json_array_size(config) > 1)
         return err_set(err, ERR_NOT_IMPLEMENTED,
                        "more than one subnet of a network is not implemented by keg yet");
-    if (networks_has(json_array_get(config, 0), "AuxiliaryAddresses") ||
-        networks_has(json_array_get(config, 0), "AuxAddress"))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "auxiliary addresses are not implemented by keg yet");
     return 0;
 }
 
@@ -100,6 +98,13 @@ static int networks_check_subnet(const json_t *body, struct err *err)
                    "invalid network config:\ninvalid subnet %s: invalid CIDR block notation", subnet);
 }
 
+static json_t *networks_copy_object(const json_t *body, const char *key)
+{
+    const json_t *object = json_object_get(body, key);
+
+    return json_is_object(object) ? json_deep_copy(object) : NULL;
+}
+
 /* The members of IPAM.Config that say something, as a new array; NULL when nothing was asked for. */
 static json_t *networks_asked_config(const json_t *body)
 {
@@ -110,17 +115,12 @@ static json_t *networks_asked_config(const json_t *body)
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
         if (!str_empty(json_str(asked, members[i])))
             json_set_str(config, members[i], json_str(asked, members[i]));
+    if (json_object_size(json_object_get(asked, "AuxiliaryAddresses")))
+        json_object_set_new(config, "AuxiliaryAddresses", networks_copy_object(asked, "AuxiliaryAddresses"));
     if (json_object_size(config))
         return json_pack("[o]", config);
     json_decref(config);
     return NULL;
-}
-
-static json_t *networks_copy_object(const json_t *body, const char *key)
-{
-    const json_t *object = json_object_get(body, key);
-
-    return json_is_object(object) ? json_deep_copy(object) : NULL;
 }
 
 /* With the lock held: an entry of the table whose bridge is up and whose row is kept, or NULL. */
@@ -146,7 +146,9 @@ static struct network_entry *networks_make(struct engine *e, const json_t *body,
         networks_note_choice(n);
         if (!asked || !json_str(json_array_get(json_at(n->row, "IPAM.Config"), 0), "Subnet"))
             json_object_set_new((json_t *)json_at(n->row, "IPAM"), "Config",
-                                json_pack("[O]", json_object_get(n->row, "Chosen")));
+                                json_pack("[o]", json_copy(json_object_get(n->row, "Chosen"))));
+        else
+            json_object_set_new(json_object_get(n->row, "Chosen"), "Asked", json_true());
         if (db_insert(e->db, DB_NETWORKS, id, n->name, n->row, DB_SYNCED, err) == 0)
             return n;
         network_remove(n->network, NULL);
@@ -204,6 +206,7 @@ static int networks_remove(struct engine *e, struct network_entry *n, struct err
     if (db_delete(e->db, DB_NETWORKS, n->id, DB_SYNCED, err) < 0)
         return -1;
     networks_event(e, n, "destroy");
+    zones_drop(e, n->id);
     networks_drop(e, n);
     return 0;
 }

@@ -12,12 +12,14 @@ struct network_entry {
     json_t *row; /* Docker's shape with Containers empty, and "Chosen": {"Subnet","Gateway"} of src/network */
     struct network *network; /* NULL: a driver without state, or a bridge that couldn't be brought back */
     json_t *containers;      /* {container id: as inspect shows it}: endpoints that are up */
+    json_t *names;           /* {container id: its line in the zone}; see zones.h */
     unsigned references;
 };
 
 struct engine_networks {
     pthread_mutex_t lock; /* outside the database's and src/network's */
     struct network_entry *first;
+    bool settled; /* zones are written */
 };
 
 /* "bridge", "host", "none" */

@@ -25,6 +25,7 @@
 #include "engine/monitors.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
+#include "engine/zones.h"
 #include "monitor/protocol.h"
 #include "network/network.h"
 #include "storage/storage.h"
@@ -232,6 +233,7 @@ int recover_run(struct engine *e, struct err *err)
         recover_container(*c);
     sweep_directory(e, e->options.exec_root, /* layers= */ false);
     sweep_directory(e, e->options.data_root, /* layers= */ true);
+    zones_settle(e);
     if (e->network_host && network_host_settle(e->network_host, err) < 0)
         return -1;
     for (struct container **c = list; *c; c++)

@@ -33,6 +33,7 @@
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/netfiles.h"
+#include "engine/zones.h"
 #include "storage/storage.h"
 
 enum { RUN_MODE = 0700 };
@@ -207,11 +208,15 @@ static void handle_network(struct start *s, const int *fds, size_t nfds)
     struct err why = {0};
     _cleanup_json_ json_t *go = json_object();
     json_set_str(go, "op", "network-ready");
+    json_set_bool(go, "names", zones_served(c->network_config));
     int r = nfds < 2 ? err_set(&why, ERR_SYSTEM, "the monitor sent no network namespace")
                      : endpoints_attach(c, fds[0], fds[1], &why);
     if (r == 0) {
         s->attached = true;
-        r = netfiles_add_addresses(c, c->endpoints, &why) < 0 || container_save(c, &why) < 0 ? -1 : 0;
+        r = netfiles_add_addresses(c, c->endpoints, &why) < 0 || zones_write_container(c, &why) < 0 ||
+                    container_save(c, &why) < 0
+                ? -1
+                : 0;
     }
     if (r < 0) {
         s->network_failed = true;

@@ -176,6 +176,7 @@ static void leave(struct monitor *m)
     m->status = MONITOR_STOPPED;
     server_stop_listening(m->server);
     unlink(MONITOR_SOCKET);
+    m->dns = dns_close(m->dns);
     netns_leave(&m->netns);
     if (m->main)
         session_close(m->main);

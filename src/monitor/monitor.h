@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/dns.h"
 #include "monitor/loop.h"
 #include "monitor/netns.h"
 #include "monitor/server.h"
@@ -43,6 +44,7 @@ struct monitor {
     struct runtime_container *container;
     struct netns netns;
     bool network_pending;       /* "network-ready" is outstanding */
+    struct dns *dns;            /* NULL: the container resolves names as its resolv.conf says */
     struct connection *control; /* where the monitor was born */
     struct connection *starter; /* waits for the reply to "start" */
     struct logfile *log;
@@ -72,6 +74,8 @@ int monitor_exit_code(const siginfo_t *info);
 /* start.c */
 void monitor_start(struct monitor *m, struct request *r);
 void monitor_network_ready(struct monitor *m, struct request *r);
+/* Opens the name server, unless it is open. */
+int monitor_open_dns(struct monitor *m, struct err *err);
 /* A whole JSON object from a descriptor (a memfd). NULL and *err on failure. */
 json_t *monitor_read_json(int fd, const char *what, struct err *err);
 /* Gives a process object the oom_score_adj of containers if it has none. */

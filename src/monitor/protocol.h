@@ -25,7 +25,8 @@
  *            ok: {"pid":N,"started_at":ns}; error kinds "no program" (127) and "cannot invoke" (126) are the
  *            program's. After an error, and when its peer goes before the reply, the monitor cleans up and exits.
  *   network-ready
- *            {"op":"network-ready"}                   no reply of its own: goes on with start
+ *            {"op":"network-ready","names":b}         no reply of its own: goes on with start. names: with a name
+ *                                                     server for MONITOR_NAMES (dns.h)
  *            {"op":"network-ready","error":{as in replies}}   gives up: start fails with this error
  *   attach   {"op":"attach","stdin":b,"stdout":b,"stderr":b,"framed":b,"detach_keys":TEXT,"input":HEX,
  *             "exec_id":ID or absent}                 fd 0: the client's stream, a SOCK_STREAM socket
@@ -40,6 +41,9 @@
  *   state    ok: {"status":"created"|"running"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
  *                 "finished_at":ns,"execs":{ID:{"running":b,"pid":n,"exit_code":n}}}
  *            execs has what runs, what ended while nobody listened, and some of what ended before.
+ *   network  an event "network" on this connection, with the same descriptors as at the start, then the reply: the
+ *            networks of a running container change
+ *   names    opens the name server, if it isn't open: for a container that came to its first network of users
  *   watch    ok: as state; from then on this connection gets every event.
  *
  * Events
@@ -67,5 +71,6 @@ enum { MONITOR_PACKET_MAX = 65536, MONITOR_CONTROL_FD = 3 };
 #define MONITOR_SOCKET "monitor.sock"
 #define MONITOR_STATE  "state.json"
 #define MONITOR_EXIT   "exit.json"
+#define MONITOR_NAMES  "names" /* written by kegd: monitor/dns_names.h */
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "monitor/monitor.h"
 #include "monitor/protocol.h"
+#include "sys/netlink.h"
 
 enum { EARLY_MAX = MONITOR_PACKET_MAX / 2 };
 
@@ -121,6 +122,29 @@ static int request_watch(struct monitor *m, struct request *r, json_t **ret_resu
     return 0;
 }
 
+/* Hands out the namespace once more: for networks that a running container joins or leaves. */
+static int request_network(struct monitor *m, struct request *r, _unused_ json_t **ret_result,
+                           struct err *err)
+{
+    _cleanup_close_ int socket = -EBADF;
+    int result;
+
+    if (m->status != MONITOR_RUNNING || m->netns.fd < 0)
+        return err_set(err, ERR_CONFLICT, "container has no network namespace that could be joined");
+    socket = netlink_open();
+    if (socket < 0)
+        return err_errno(err, socket, "open netlink");
+    result =
+        connection_event(r->from, json_pack("{s:s}", "event", "network"), (int[]){m->netns.fd, socket}, 2);
+    return result < 0 ? err_errno(err, result, "hand over the network namespace") : 0;
+}
+
+static int request_names(struct monitor *m, _unused_ struct request *r, _unused_ json_t **ret_result,
+                         struct err *err)
+{
+    return monitor_open_dns(m, err);
+}
+
 /* --- the table --- */
 
 static const struct {
@@ -132,6 +156,7 @@ static const struct {
     {"attach", .answer = request_attach}, {"exec", .handle = monitor_exec},
     {"signal", .answer = request_signal}, {"resize", .answer = request_resize},
     {"state", .answer = request_state},   {"watch", .answer = request_watch},
+    {"names", .answer = request_names},   {"network", .answer = request_network},
 };
 
 void monitor_request(void *arg, struct request *r)

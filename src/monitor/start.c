@@ -223,6 +223,15 @@ void monitor_start(struct monitor *m, struct request *r)
         start_go(m);
 }
 
+int monitor_open_dns(struct monitor *m, struct err *err)
+{
+    if (m->netns.fd < 0)
+        return err_set(err, ERR_CONFLICT, "the container has no network namespace of its own");
+    if (!m->dns)
+        m->dns = dns_open(&m->loop, &m->netns, MONITOR_NAMES, err);
+    return m->dns ? 0 : -1;
+}
+
 void monitor_network_ready(struct monitor *m, struct request *r)
 {
     const json_t *error = json_object_get(r->body, "error");
@@ -231,6 +240,10 @@ void monitor_network_ready(struct monitor *m, struct request *r)
     if (!m->network_pending)
         return;
     m->network_pending = false;
+    if (!error && json_bool_or(r->body, "names", false) && monitor_open_dns(m, &err) < 0) {
+        monitor_abandon(m, &err);
+        return;
+    }
     if (!error) {
         start_go(m);
         return;

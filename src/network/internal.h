@@ -87,6 +87,7 @@ int link_bridge_ensure(const struct network *n);
 int link_bridge_remove(const struct network *n);
 int link_veth_create(const struct network *n, const struct network_endpoint *e, int netns_fd);
 int link_configure_inside(const struct network_endpoint *e, int inner);
+int link_default_route(int inner, const char *interface, const char *gateway);
 int link_delete(const char *name);
 /* Removes bridges with our alias that no network claims, and their ports that no endpoint claims. */
 int link_sweep(struct network_host *h);

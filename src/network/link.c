@@ -148,14 +148,9 @@ int link_veth_create(const struct network *n, const struct network_endpoint *e, 
 
 int link_configure_inside(const struct network_endpoint *e, int inner)
 {
-    struct rtmsg route = {.rtm_family = AF_INET,
-                          .rtm_table = RT_TABLE_MAIN,
-                          .rtm_protocol = RTPROT_BOOT,
-                          .rtm_scope = RT_SCOPE_UNIVERSE,
-                          .rtm_type = RTN_UNICAST};
     struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct netlink request = NETLINK_INIT;
-    uint32_t address, gateway;
+    uint32_t address;
     int index = netlink_link_index(inner, e->interface), r;
 
     if (index < 0)
@@ -166,18 +161,46 @@ int link_configure_inside(const struct network_endpoint *e, int inner)
     netlink_begin(&request, RTM_NEWLINK, 0, &up, sizeof(up));
     netlink_end(&request);
     r = netlink_run(&request, inner, NULL);
-    if (r == 0)
-        r = add_address(inner, index, address, e->prefix);
-    if (r < 0 || !*e->gateway)
-        return r;
-    if (inet_pton(AF_INET, e->gateway, &gateway) != 1)
+    return r < 0 ? r : add_address(inner, index, address, e->prefix);
+}
+
+static int add_default_route(int inner, const char *interface, const char *gateway)
+{
+    struct rtmsg route = {.rtm_family = AF_INET,
+                          .rtm_table = RT_TABLE_MAIN,
+                          .rtm_protocol = RTPROT_BOOT,
+                          .rtm_scope = RT_SCOPE_UNIVERSE,
+                          .rtm_type = RTN_UNICAST};
+    struct netlink request = NETLINK_INIT;
+    int index = netlink_link_index(inner, interface);
+    uint32_t address;
+
+    if (index < 0)
+        return index;
+    if (inet_pton(AF_INET, gateway, &address) != 1)
         return -EINVAL;
-    request = (struct netlink)NETLINK_INIT;
     netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof(route));
-    netlink_put(&request, RTA_GATEWAY, &gateway, sizeof(gateway));
+    netlink_put(&request, RTA_GATEWAY, &address, sizeof(address));
     netlink_put_u32(&request, RTA_OIF, (uint32_t)index);
     netlink_end(&request);
     return netlink_run(&request, inner, NULL);
+}
+
+static int remove_default_route(int inner)
+{
+    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_scope = RT_SCOPE_NOWHERE};
+    struct netlink request = NETLINK_INIT;
+    int r;
+
+    netlink_begin(&request, RTM_DELROUTE, 0, &route, sizeof(route));
+    netlink_end(&request);
+    r = netlink_run(&request, inner, NULL);
+    return r == -ESRCH ? 0 : r;
+}
+
+int link_default_route(int inner, const char *interface, const char *gateway)
+{
+    return *gateway ? add_default_route(inner, interface, gateway) : remove_default_route(inner);
 }
 
 int link_delete(const char *name)

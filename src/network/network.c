@@ -125,6 +125,17 @@ static int read_addresses(struct network *n, const struct network_definition *d,
     return 0;
 }
 
+static int reserve_others(struct network *n, const char *const *addresses, struct err *err)
+{
+    uint32_t address;
+
+    for (; addresses && *addresses; addresses++)
+        if (inet_pton(AF_INET, *addresses, &address) != 1 ||
+            address_take(&n->addresses, &n->subnet, address) == -EADDRNOTAVAIL)
+            return err_set(err, ERR_INVALID, "no matching subnet for aux-address %s", *addresses);
+    return 0;
+}
+
 /* Chooses what the definition leaves open. Lock held. */
 static int choose_addresses(struct network *n, const struct network_definition *d, bool is_default,
                             struct err *err)
@@ -165,6 +176,8 @@ static int choose_addresses(struct network *n, const struct network_definition *
     if (!n->gateway)
         n->gateway = htonl(ntohl(n->subnet.base) + 1);
     address_take(&n->addresses, &n->subnet, n->gateway);
+    if (reserve_others(n, d->reserved, err) < 0)
+        return -1;
     subnet_format(&n->subnet, n->subnet_text);
     inet_ntop(AF_INET, &n->gateway, n->gateway_text, sizeof(n->gateway_text));
     return 0;
@@ -434,5 +447,45 @@ int network_detach(struct network *n, const struct network_endpoint *e, struct e
     _cleanup_free_ struct nat_port *ports = NULL;
     size_t count = release(n, e, &ports);
 
+    return nat_change_ports(n->host, ports, count, /* add= */ false, err);
+}
+
+int network_leave(struct network *n, const struct network_endpoint *e, struct err *err)
+{
+    uint32_t address;
+    int r = network_detach(n, e, err);
+
+    if (inet_pton(AF_INET, e->ip, &address) == 1)
+        departures_finish(n->host->departures, n, address);
+    return r;
+}
+
+int network_default_route(int inner, const char *interface, const char *gateway, struct err *err)
+{
+    int r = link_default_route(inner, interface, gateway);
+
+    return r < 0 ? err_errno(err, r, "cannot set the default route by way of %s", interface) : 0;
+}
+
+int network_publish(struct network *n, struct network_endpoint *e, struct err *err)
+{
+    int r;
+
+    pthread_mutex_lock(&n->host->lock);
+    r = ports_reserve(n, e, /* restoring= */ false, err);
+    pthread_mutex_unlock(&n->host->lock);
+    if (r == 0)
+        r = publish(n, e, err);
+    return r;
+}
+
+int network_unpublish(struct network *n, const struct network_endpoint *e, struct err *err)
+{
+    _cleanup_free_ struct nat_port *ports = NULL;
+    size_t count;
+
+    pthread_mutex_lock(&n->host->lock);
+    count = ports_release(n, e->container_id, &ports);
+    pthread_mutex_unlock(&n->host->lock);
     return nat_change_ports(n->host, ports, count, /* add= */ false, err);
 }

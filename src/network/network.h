@@ -49,10 +49,11 @@ struct network_definition {
     const char *bridge; /* name of the bridge device; NULL: chosen */
     const char
         *subnet; /* "172.31.0.0/16"; NULL: chosen from the pools, avoiding the host's routes and resolvers */
-    const char *gateway;  /* NULL: first address */
-    const char *ip_range; /* NULL: whole subnet */
-    bool internal;        /* no way out */
-    bool icc;             /* containers may talk to each other */
+    const char *gateway;         /* NULL: first address */
+    const char *ip_range;        /* NULL: whole subnet */
+    const char *const *reserved; /* addresses that nobody gets; NULL: none */
+    bool internal;               /* no way out */
+    bool icc;                    /* containers may talk to each other */
     bool masquerade;
     int mtu; /* 0: 1500 or the default route's */
 };
@@ -89,7 +90,7 @@ struct network_endpoint {
 
 /* Joins a namespace to the network: chooses address and ports where they are open, makes the veth pair in one
  * netlink batch, configures inside through `inner` (NETLINK_ROUTE socket bound in the namespace; lo is up
- * already), publishes ports in one nftables transaction. Errors: ERR_CONFLICT ("address already in use",
+ * already), publishes ports in one nftables transaction. The default route is network_default_route()'s. Errors: ERR_CONFLICT ("address already in use",
  * docker's text "Bind for 0.0.0.0:8080 failed: port is already allocated"). Nothing stays after an error. */
 int network_attach(struct network *n, struct network_endpoint *endpoint, int netns_fd, int inner,
                    struct err *err);
@@ -99,5 +100,14 @@ int network_restore(struct network *n, const struct network_endpoint *endpoint, 
 /* Takes address and ports back. The veth goes with its namespace; if that lives on, it is removed a little later, and until
  * then the address isn't given to anybody else. Never fails half-way: goes on, reports the first error. */
 int network_detach(struct network *n, const struct network_endpoint *endpoint, struct err *err);
+/* The same for a namespace that lives on: the interface has gone when it returns. */
+int network_leave(struct network *n, const struct network_endpoint *endpoint, struct err *err);
+
+/* By which interface (of an endpoint) a namespace reaches what isn't on its networks; gateway "": not at all. */
+int network_default_route(int inner, const char *interface, const char *gateway, struct err *err);
+/* The ports of an endpoint that was attached without any. Errors as network_attach(). */
+int network_publish(struct network *n, struct network_endpoint *endpoint, struct err *err);
+/* Takes an endpoint's ports back; it stays. */
+int network_unpublish(struct network *n, const struct network_endpoint *endpoint, struct err *err);
 
 #endif

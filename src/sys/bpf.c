@@ -12,19 +12,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/bpf_internal.h"
 
 enum { RULE_INSNS_MAX = 9, FRAME_INSNS = 9, ATTACHED_MAX = 64 };
 
-#define INSN(c, d, s, o, i)                                                                                  \
-    ((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define LOAD(d, field)                                                                                       \
     INSN(BPF_LDX | BPF_MEM | BPF_W, d, BPF_REG_1, (short)offsetof(struct bpf_cgroup_dev_ctx, field), 0)
-#define MOVE_REG(d, s)          INSN(BPF_ALU | BPF_MOV | BPF_X, d, s, 0, 0)
-#define MOVE_IMM(d, i)          INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define AND_IMM(d, i)           INSN(BPF_ALU | BPF_AND | BPF_K, d, 0, 0, i)
-#define SHIFT_RIGHT(d, i)       INSN(BPF_ALU | BPF_RSH | BPF_K, d, 0, 0, i)
-#define JUMP_IF(op, d, i, skip) INSN(BPF_JMP | (op) | BPF_K, d, 0, (short)(skip), i)
-#define EXIT_INSN               INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define MOVE_REG(d, s)    INSN(BPF_ALU | BPF_MOV | BPF_X, d, s, 0, 0)
+#define AND_IMM(d, i)     INSN(BPF_ALU | BPF_AND | BPF_K, d, 0, 0, i)
+#define SHIFT_RIGHT(d, i) INSN(BPF_ALU | BPF_RSH | BPF_K, d, 0, 0, i)
 
 size_t bpf_device_program_max(size_t count)
 {
@@ -82,10 +78,23 @@ int bpf_device_program(const struct bpf_device_rule *rules, size_t count, struct
     return (int)n;
 }
 
-static int bpf_call(int command, union bpf_attr *attr)
+int bpf_call(int command, union bpf_attr *attr)
 {
     long r = syscall(SYS_bpf, command, attr, sizeof(*attr));
     return r < 0 ? -errno : (int)r;
+}
+
+int bpf_load(union bpf_attr *attr, const struct bpf_insn *program, size_t length)
+{
+    attr->insns = (uint64_t)(uintptr_t)program;
+    attr->insn_cnt = (uint32_t)length;
+    attr->license = (uint64_t)(uintptr_t) "Apache-2.0";
+    int r = bpf_call(BPF_PROG_LOAD, attr);
+    if (r != -EPERM)
+        return r;
+    /* Before Linux 5.11 programs counted as locked memory. */
+    struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    return setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 ? r : bpf_call(BPF_PROG_LOAD, attr);
 }
 
 int bpf_device_load(const struct bpf_insn *program, size_t length)
@@ -93,15 +102,7 @@ int bpf_device_load(const struct bpf_insn *program, size_t length)
     union bpf_attr attr;
     memset(&attr, 0, sizeof(attr));
     attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-    attr.insns = (uint64_t)(uintptr_t)program;
-    attr.insn_cnt = (uint32_t)length;
-    attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
-    int r = bpf_call(BPF_PROG_LOAD, &attr);
-    if (r != -EPERM)
-        return r;
-    /* Before Linux 5.11 programs counted as locked memory. */
-    struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    return setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 ? r : bpf_call(BPF_PROG_LOAD, &attr);
+    return bpf_load(&attr, program, length);
 }
 
 /* The ids of the device programs attached to a cgroup itself. */

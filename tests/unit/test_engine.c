@@ -286,19 +286,28 @@ static void test_resolv(void **state)
     static const char host[] =
         "# made by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch lan\noptions ndots:2\n";
     struct buf out = BUF_INIT(4096);
-    assert_int_equal(netfiles_compose_resolv(host, false, NULL, NULL, NULL, &out), 0);
+    assert_int_equal(netfiles_compose_resolv(host, &(struct netfiles_resolv){0}, &out), 0);
     assert_string_equal(buf_str(&out), "nameserver 10.0.0.1\nsearch lan\noptions ndots:2\n");
     buf_reset(&out);
-    netfiles_compose_resolv("nameserver 127.0.0.1\n", false, NULL, NULL, NULL, &out);
+    netfiles_compose_resolv("nameserver 127.0.0.1\n", &(struct netfiles_resolv){0}, &out);
     assert_string_equal(buf_str(&out), "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
     buf_reset(&out);
-    netfiles_compose_resolv("nameserver 127.0.0.1\n", true, NULL, NULL, NULL, &out);
+    netfiles_compose_resolv("nameserver 127.0.0.1\n", &(struct netfiles_resolv){.host_network = true}, &out);
     assert_string_equal(buf_str(&out), "nameserver 127.0.0.1\n");
     buf_reset(&out);
     _cleanup_json_ json_t *dns = json_pack("[s]", "1.1.1.1"), *search = json_pack("[s]", "."),
                           *opts = json_pack("[ss]", "a", "b");
-    netfiles_compose_resolv(host, false, dns, search, opts, &out);
+    struct netfiles_resolv asked = {.dns = dns, .search = search, .options = opts};
+    netfiles_compose_resolv(host, &asked, &out);
     assert_string_equal(buf_str(&out), "nameserver 1.1.1.1\noptions a b\n");
+    buf_reset(&out);
+    asked.served = true; /* its own server asks 1.1.1.1 */
+    netfiles_compose_resolv(host, &asked, &out);
+    assert_string_equal(buf_str(&out), "nameserver 127.0.0.11\noptions a b\noptions ndots:0\n");
+    buf_reset(&out);
+    netfiles_compose_resolv("nameserver 10.0.0.1\nsearch lan\noptions edns0\n",
+                            &(struct netfiles_resolv){.served = true}, &out);
+    assert_string_equal(buf_str(&out), "nameserver 127.0.0.11\nsearch lan\noptions edns0 ndots:0\n");
     buf_finish(&out);
 }
 
