@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/config.h"
 #include "cli/format.h"
+#include "cli/images_tree.h"
 #include "cli/output.h"
 
 /* ---- images: one row for each name ---- */
@@ -166,8 +167,43 @@ static const struct option_row images_options[] = {
     {"format", 0, OPTION_STRING, format_help_table},
     {"no-trunc", 0, OPTION_BOOL, "Don't shorten anything"},
     {"quiet", 'q', OPTION_BOOL, "Print only IDs"},
+    {"tree", 0, OPTION_BOOL, "Show the platforms that each image has, as a tree (experimental)"},
     {NULL},
 };
+
+/* The images that are asked for; `with`: one more parameter, NULL: none. */
+static json_t *get_images(struct cli *cli, const struct args *args, const char *with, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    _cleanup_strv_ char **filters = NULL;
+
+    for (char **f = args_list(args, "filter"); f && *f; f++)
+        strv_push(&filters, *f);
+    if (args->rest_count)
+        strv_push_take(&filters, xasprintf("reference=%s", args->rest[0]));
+    url_path(&url, "/images/json", NULL);
+    url_add_bool(&url, "all", args_bool(args, "all"));
+    if (with)
+        url_add_bool(&url, with, true);
+    url_add_filters(&url, filters);
+    return client_get(cli, &url, err);
+}
+
+static int images_tree(struct cli *cli, const struct args *args, struct err *err)
+{
+    static const char *const not_yet[][2] = {
+        {"quiet", "quiet"}, {"no-trunc", "no-trunc"}, {"digests", "show-digest"}, {"format", "format"}};
+    _cleanup_json_ json_t *images = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
+        if (args_given(args, not_yet[i][0]))
+            return err_set(err, ERR_INVALID, "--%s is not yet supported with --tree", not_yet[i][1]);
+    images = get_images(cli, args, "manifests", err);
+    if (!images)
+        return -1;
+    images_tree_print(images, args_bool(args, "all"));
+    return 0;
+}
 
 static int images_run(struct cli *cli, const struct args *args, struct err *err)
 {
@@ -175,23 +211,16 @@ static int images_run(struct cli *cli, const struct args *args, struct err *err)
                                .quiet = args_bool(args, "quiet"),
                                .no_trunc = args_bool(args, "no-trunc")};
     _cleanup_json_ json_t *images = NULL, *rows = json_array();
-    _cleanup_(buf_finish) struct buf url = URL_INIT;
-    _cleanup_strv_ char **filters = NULL;
     json_t *image;
     size_t i;
     bool digests;
 
+    if (args_bool(args, "tree"))
+        return images_tree(cli, args, err);
     if (!*wish.format && !wish.quiet && config_str(cli, "imagesFormat"))
         wish.format = config_str(cli, "imagesFormat");
     digests = args_bool(args, "digests") || strstr(wish.format, ".Digest");
-    for (char **f = args_list(args, "filter"); f && *f; f++)
-        strv_push(&filters, *f);
-    if (args->rest_count)
-        strv_push_take(&filters, xasprintf("reference=%s", args->rest[0]));
-    url_path(&url, "/images/json", NULL);
-    url_add_bool(&url, "all", args_bool(args, "all"));
-    url_add_filters(&url, filters);
-    images = client_get(cli, &url, err);
+    images = get_images(cli, args, /* with= */ NULL, err);
     if (!images)
         return -1;
     json_array_foreach (images, i, image)

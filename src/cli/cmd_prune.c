@@ -298,6 +298,16 @@ static void name_images(json_t *images)
     }
 }
 
+/* What a container shares with its image is counted there. */
+static void drop_shared(json_t *containers)
+{
+    json_t *container;
+    size_t i;
+
+    json_array_foreach (containers, i, container)
+        json_object_del(container, "SizeRootFs");
+}
+
 /* To add a part: a row. */
 static const struct {
     const char *key, *title;
@@ -314,9 +324,25 @@ static const struct {
     {"Volumes", "\nLocal Volumes space usage:\n\n", &volume_view, "table {{.Name}}\t{{.Links}}\t{{.Size}}"},
 };
 
-static int print_verbose(const json_t *usage, struct err *err)
+/* A template sees the parts as lists, ids whole. */
+static int print_template(const json_t *usage, const char *format, struct err *err)
+{
+    const struct format_wish wish = {.no_trunc = true};
+    _cleanup_json_ json_t *all = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(df_parts); i++)
+        json_object_set_new(all, df_parts[i].key,
+                            format_rows(df_parts[i].view, &wish, json_object_get(usage, df_parts[i].key)));
+    json_object_set_new(all, "BuildCache", json_array());
+    return format_object_bare(all, format, "*formatter.diskUsageContext", err);
+}
+
+static int print_verbose(const json_t *usage, const char *format, struct err *err)
 {
     name_images(json_object_get(usage, "Images"));
+    drop_shared(json_object_get(usage, "Containers"));
+    if (*format && !str_eq(format, "table"))
+        return print_template(usage, format, err);
     for (size_t i = 0; i < ARRAY_SIZE(df_parts); i++) {
         struct format_wish wish = {.format = df_parts[i].format};
 
@@ -324,7 +350,8 @@ static int print_verbose(const json_t *usage, struct err *err)
         if (format_print(df_parts[i].view, &wish, json_object_get(usage, df_parts[i].key), err) < 0)
             return -1;
     }
-    puts("\nBuild cache usage: 0B\n");
+    puts("\nBuild cache usage: 0B\n\n"
+         "CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED");
     return 0;
 }
 
@@ -340,14 +367,12 @@ static int system_df_run(struct cli *cli, const struct args *args, struct err *e
     _cleanup_json_ json_t *usage = NULL, *rows = json_array();
     _cleanup_(buf_finish) struct buf url = URL_INIT;
 
-    if (args_bool(args, "verbose") && *wish.format)
-        return err_set(err, ERR_INVALID, "--format and --verbose can't be used together");
     url_path(&url, "/system/df", NULL);
     usage = client_get(cli, &url, err);
     if (!usage)
         return -1;
     if (args_bool(args, "verbose"))
-        return print_verbose(usage, err);
+        return print_verbose(usage, wish.format, err);
     add_images(rows, usage);
     add_containers(rows, usage);
     add_volumes(rows, usage);

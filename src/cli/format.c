@@ -184,7 +184,8 @@ static json_t *object_all(const struct template_row *base)
     return json_incref((json_t *)((const struct object_row *)base)->object);
 }
 
-int format_object(const json_t *object, const char *format, const char *type_name, struct err *err)
+static int print_object(const json_t *object, const char *format, const char *type_name, const char *end,
+                        struct err *err)
 {
     _cleanup_(template_free_p) struct template *t =
         template_parse("", str_eq(format, "json") ? "{{json .}}" : format, err);
@@ -195,8 +196,32 @@ int format_object(const json_t *object, const char *format, const char *type_nam
     if (!t)
         return err_wrap(err, "template parsing error");
     r = template_execute_row(t, &row.base, &out, err);
-    puts(buf_str(&out));
+    printf("%s%s", buf_str(&out), end);
     return r;
+}
+
+int format_object(const json_t *object, const char *format, const char *type_name, struct err *err)
+{
+    return print_object(object, format, type_name, "\n", err);
+}
+
+int format_object_bare(const json_t *object, const char *format, const char *type_name, struct err *err)
+{
+    return print_object(object, format, type_name, "", err);
+}
+
+json_t *format_rows(const struct format_view *view, const struct format_wish *wish, const json_t *rows)
+{
+    struct format_row row = {.view = view, .truncate = !wish->no_trunc, .extra = wish->extra};
+    json_t *all = json_array();
+    const json_t *data;
+    size_t i;
+
+    json_array_foreach (rows, i, data) {
+        row.data = data;
+        json_array_append_new(all, row_all(&row.base));
+    }
+    return all;
 }
 
 /* ---- for columns ---- */

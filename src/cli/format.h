@@ -46,6 +46,11 @@ int format_text(const struct format_view *view, const struct format_wish *wish, 
 /* Prints one JSON object by a template ("json" prints it as it is). Fields that aren't there fail with `type_name`. */
 int format_object(const json_t *object, const char *format, const char *type_name, struct err *err);
 
+/* The same without a newline behind it. */
+int format_object_bare(const json_t *object, const char *format, const char *type_name, struct err *err);
+/* The rows as the objects that {{json .}} prints: a new array. */
+json_t *format_rows(const struct format_view *view, const struct format_wish *wish, const json_t *rows);
+
 /* For columns: a member of the row's data as a JSON string, "" if missing. */
 json_t *format_member(const struct format_row *row, const char *key);
 /* A string the caller gave up: becomes a JSON string and is freed. */
