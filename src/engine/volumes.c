@@ -154,7 +154,7 @@ static int volume_make(struct engine *e, const char *name, const json_t *options
     json_set_int(row, "CreatedAt", clock_now());
     json_object_set_new(row, "Labels", all ? all : json_null());
     json_object_set_new(row, "Options", json_is_object(options) ? json_object() : json_null());
-    if (volume_directory_create(e->options.data_root, name, &path, err) < 0 ||
+    if (volume_directory_create(e->options.data_root, name, !anonymous, &path, err) < 0 ||
         db_put(e->db, DB_VOLUMES, name, NULL, row, anonymous ? DB_LAZY : DB_SYNCED, err) < 0) {
         volume_directories_sweep(e->options.data_root, volume_has_row, e->volumes->rows);
         json_decref(row);

@@ -1,10 +1,9 @@
 /* Staged layers → layers.
  *
  * In this order: what a stage still needs from the layers below it is settled; each gets the form in which the driver
- * keeps layers, and is described; one syncfs
- * brings everything to the disk, for all of them (thousands of fsyncs would write the journal thousands of
- * times; that other files of the file system are written as well is the price); and only then are they given
- * their names. */
+ * keeps layers, and is described; one syncfs brings everything to the disk, for all of them (thousands of fsyncs would
+ * write the journal thousands of times; that other files of the file system are written as well is the price); and only
+ * then are they given their names. A write error is told once to each open file: a commit asks by one of its own. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,11 +160,25 @@ static int seal(struct storage *s, const struct storage_stage *stage, struct sto
     return r < 0 ? err_errno(err, r, "cannot describe layer %s", layer->chain_id) : 0;
 }
 
+static int sync_stage(struct storage *s, const struct storage_stage *stage, struct err *err)
+{
+    return syncfs(stage->sync) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
+}
+
 int stage_finish(struct storage *s, struct storage_stage *stage, struct storage_layer *layer, struct err *err)
 {
-    if (seal(s, stage, layer, err) < 0)
-        return -1;
-    return syncfs(s->layers_fd) < 0 ? err_errno(err, errno, "cannot sync %s", s->layers) : 0;
+    return seal(s, stage, layer, err) < 0 ? -1 : sync_stage(s, stage, err);
+}
+
+/* The one that was begun first: what its descriptor hears of covers the others. */
+static const struct storage_stage *oldest(const struct storage_commit *rows, size_t n)
+{
+    const struct storage_stage *found = NULL;
+
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].stage && (!found || rows[i].stage->born < found->born))
+            found = rows[i].stage;
+    return found;
 }
 
 /* Gives a stage its name; the lock is held. */
@@ -195,9 +208,8 @@ static int commit_prepared(struct storage *s, struct storage_commit *rows, struc
 
     for (size_t i = 0; i < n && r == 0; i++)
         r = rows[i].stage ? seal(s, rows[i].stage, &layers[i], err) : 0;
-    if (r == 0 && syncfs(s->layers_fd) < 0)
-        r = err_errno(err, errno, "cannot sync %s", s->layers);
-
+    if (r == 0)
+        r = sync_stage(s, oldest(rows, n), err);
     for (size_t i = 0; i < n && r == 0; i++) {
         if (!rows[i].stage)
             continue;

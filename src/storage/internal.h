@@ -119,6 +119,9 @@ struct storage_stage {
     struct storage_unpack_result result;
     int64_t pending, pending_links; /* rows in the file "pending" */
     bool root_described;
+    int sync; /* the store's directory, opened before the stage's first byte was written: syncfs() tells it of every
+                    * write error since, whoever else has heard of it */
+    uint64_t born; /* stages in the order of their making */
 };
 
 /* Does for a stage what it needs of the layer below, before anybody may look into it. */

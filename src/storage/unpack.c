@@ -43,6 +43,7 @@ void storage_stage_discard(struct storage_stage *stage)
         stage->storage->driver->layer_hide(stage->storage, stage->name);
     driver_remove(stage->storage->driver, stage->storage->layers_fd, stage->name,
                   NULL); /* at once: the disk may be full because of it */
+    close_fd(&stage->sync);
     free(stage);
 }
 
@@ -59,14 +60,17 @@ static struct storage_stage *new_stage(struct storage *s, int *ret_tree, int *re
 {
     _cleanup_(storage_stage_discard_p) struct storage_stage *stage = xcalloc(1, sizeof(*stage));
     _cleanup_close_ int dir = -EBADF, tree = -EBADF, pending = -EBADF;
+    static _Atomic uint64_t born;
 
     stage->storage = s;
+    stage->born = ++born;
+    stage->sync = openat(s->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     storage_random_name(stage->name, STAGING_PREFIX);
     pthread_mutex_lock(&s->lock);
     stage->next = s->stages;
     s->stages = stage;
     pthread_mutex_unlock(&s->lock);
-    if (mkdirat(s->layers_fd, stage->name, 0700) == 0)
+    if (stage->sync >= 0 && mkdirat(s->layers_fd, stage->name, 0700) == 0)
         dir = openat(s->layers_fd, stage->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0 && mkdirat(dir, "diff", 0755) == 0)
         tree = openat(dir, "diff", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -33,7 +33,27 @@ int volume_name_check(const char *name, struct err *err)
     return 0;
 }
 
-int volume_directory_create(const char *data_root, const char *name, char **ret_path, struct err *err)
+static int sync_directory(const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The directory itself, and its name in every one above that may be new. */
+static int sync_names(const char *data_root, const char *parent, const char *path)
+{
+    _cleanup_free_ char *volumes = xasprintf("%s/volumes", data_root);
+    const char *const all[] = {path, parent, volumes, data_root};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(all) && r == 0; i++)
+        r = sync_directory(all[i]);
+    return r;
+}
+
+int volume_directory_create(const char *data_root, const char *name, bool sync, char **ret_path,
+                            struct err *err)
 {
     _cleanup_free_ char *parent = xasprintf("%s/volumes/%s", data_root, name);
     _cleanup_free_ char *path = xasprintf("%s/_data", parent);
@@ -43,6 +63,8 @@ int volume_directory_create(const char *data_root, const char *name, char **ret_
         r = errno == EEXIST ? 0 : -errno;
     if (r == 0 && chmod(path, 0755) < 0) /* whatever the umask is */
         r = -errno;
+    if (r == 0 && sync)
+        r = sync_names(data_root, parent, path);
     if (r < 0)
         return err_errno(err, r, "cannot make volume %s at %s", name, path);
     *ret_path = take_ptr(&path);

@@ -48,9 +48,10 @@ bool volume_name_is_valid(const char *name);
 /* ERR_INVALID with Docker's text, or 0. */
 int volume_name_check(const char *name, struct err *err);
 
-/* Makes DATA/volumes/<name>/_data (the parents 0701, _data 0755) unless it is there. *ret_path: the caller
- * frees. */
-int volume_directory_create(const char *data_root, const char *name, char **ret_path, struct err *err);
+/* Makes DATA/volumes/<name>/_data (the parents 0701, _data 0755) unless it is there; with `sync` they are on
+ * the disk. *ret_path: the caller frees. */
+int volume_directory_create(const char *data_root, const char *name, bool sync, char **ret_path,
+                            struct err *err);
 /* Removes it with all it holds; a missing one is success. */
 int volume_directory_remove(const char *data_root, const char *name, struct err *err);
 /* Removes the directories that `known` doesn't know and that hold nothing: their creation was cut short. */

@@ -24,6 +24,7 @@ setup() {
 teardown() {
     cd /
     if mountpoint -q "$D/small" 2>/dev/null; then umount "$D/small"; fi
+    if mountpoint -q "$D/thin" 2>/dev/null; then umount "$D/thin"; fi
     rm -rf "$D"
 }
 
@@ -265,6 +266,27 @@ untouched() {
     grep -q 'zeros: cannot write: no space left on device' <<<"$output"
     [ "$(find "$D/small/data/layers" -name '.staging*' | wc -l)" = 0 ]
     umount "$D/small"
+}
+
+@test "a disk that can't keep what was written: every commit hears of it, not only the first that asks" {
+    mkdir -p "$D/small" "$D/thin"
+    mount -t tmpfs -o size=16m thin "$D/thin"
+    truncate -s 64M "$D/thin/disk"
+    mkfs.ext4 -q -m 0 -O ^has_journal -E nodiscard "$D/thin/disk"
+    mount -o loop "$D/thin/disk" "$D/small" || { umount "$D/thin"; skip "no loop devices"; }
+    head -c 6M /dev/urandom >"$D/random"
+    tar -C "$D" -cf "$D/random.tar" random
+    mkdir "$D/small/data"
+    "$BUILD_DIR/tests/storage-tool" "$D/small/data" "$BUILD_DIR/keg-layer" list
+    sync -f "$D/small"
+    head -c 16M /dev/zero >"$D/thin/filler" 2>/dev/null || : # from here on the disk beneath takes nothing new
+    run "$BUILD_DIR/tests/storage-tool" "$D/small/data" "$BUILD_DIR/keg-layer" apart "$D/random.tar" base.tar
+    echo "$output"
+    rm "$D/thin/filler"
+    umount "$D/small"
+    umount "$D/thin"
+    [ "$(grep -c 'cannot sync .*/data/layers' <<<"$output")" = 2 ]
+    refute grep committed <<<"$output"
 }
 
 @test "cancel, kill -9 of the worker, and a crash leave nothing visible" {

@@ -130,7 +130,7 @@ static void test_copy_up(void **state)
     assert_int_equal(link("image/sub/file", "image/again"), 0);
     assert_int_equal(symlink("/etc/passwd", "image/out"), 0);
     assert_int_equal(mkfifo("image/fifo", 0600), 0);
-    assert_int_equal(volume_directory_create(root, "data", &data, &err), 0);
+    assert_int_equal(volume_directory_create(root, "data", /* sync= */ true, &data, &err), 0);
     from = open("image", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     to = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(volume_copy_up(from, to, &err), 0);

@@ -86,6 +86,30 @@ static int verb_commit(struct storage *s, char **args, struct err *err)
     return 0;
 }
 
+/* apart FILE…: unpacks all, then makes a lowest layer of each in a commit of its own: "committed", or its error. */
+static int verb_apart(struct storage *s, char **args, struct err *err)
+{
+    enum { MAX = 8 };
+    struct storage_commit rows[MAX] = {};
+    size_t n = MIN_OF(strv_len(args), (size_t)MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        struct storage_unpack_spec spec = {
+            .input = open(args[i], O_RDONLY | O_CLOEXEC), .blob_out = -EBADF, .blob_size = -1};
+        struct storage_job *job = storage_unpack_start(s, &spec, err);
+
+        close_fd(&spec.input);
+        if (!job || storage_unpack_wait(job, &rows[i].stage, NULL, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct err own = {};
+
+        puts(storage_commit(s, &rows[i], 1, &own) < 0 ? own.message : "committed");
+    }
+    return 0;
+}
+
 /* cancel FILE: cancels the job when it has consumed something. */
 static int verb_cancel(struct storage *s, char **args, struct err *err)
 {
@@ -281,6 +305,7 @@ static const struct {
     int (*run)(struct storage *s, char **args, struct err *err);
 } verbs[] = {
     {"commit", 2, verb_commit},
+    {"apart", 1, verb_apart},
     {"cancel", 1, verb_cancel},
     {"pack", 1, verb_pack},
     {"flat", 1, verb_flat},
