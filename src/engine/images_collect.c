@@ -127,7 +127,7 @@ static bool find_oldest(struct engine *e, const struct images_collect *c, char r
         int64_t used = last_used(row);
 
         if (json_bool_or(row, "Orphan", false) || now - used < c->min_age || (found && used >= oldest) ||
-            is_kept(e, c, id) || images_in_use(e, id))
+            is_kept(e, c, id) || images_in_use(e, id) || images_has_children(e, id, NULL))
             continue;
         found = true;
         oldest = used;
@@ -146,7 +146,7 @@ static void collect(struct engine *e, const struct images_collect *c)
         return;
     log_info("the disk of %s is %u%% full: removing images that nobody uses", e->options.data_root, used);
     while (!e->closing && used > c->low && find_oldest(e, c, id)) {
-        const struct engine_image_remove_options all_names = {.force = true};
+        const struct engine_image_remove_options all_names = {.force = true, .no_prune = true};
         _cleanup_json_ json_t *report = NULL;
         struct err err = {0};
 

@@ -76,6 +76,8 @@ int images_compress(struct engine *e, struct image_lease *lease, const char *id,
 
 /* Whether a container stands on it. */
 bool images_in_use(struct engine *e, const char *id);
+/* Whether an image that stays was made from this one. `change` (NULL: none) may say of some that they go. With the lock held. */
+bool images_has_children(struct engine *e, const char *id, const json_t *change);
 
 /* Removes blobs and layers that nothing refers to; without the lock. removed may be NULL. */
 int images_sweep(struct engine *e,

@@ -1,7 +1,8 @@
-/* Images that go: untag, delete, prune, and the sweep of what nothing refers to. Tagging is here too.
+/* Images that go: untag, delete, prune. Tagging is here too.
  *
- * A name is removed first; the image follows when it was the last one. Docker's rules about who may be in the
- * way: a running container forbids removal, a stopped one and further names forbid it unless forced. */
+ * A name is removed first; the image follows when it was the last one, and what it was made from follows it when nothing else
+ * has that. Docker's rules about who may be in the way: children and a running container forbid removal, a stopped one and
+ * further names forbid it unless forced. */
 #include <stdio.h>
 #include <string.h>
 
@@ -106,6 +107,19 @@ static int remove_conflict(const char *id, const char *can, const char *why, str
                    can, why);
 }
 
+bool images_has_children(struct engine *e, const char *id, const json_t *change)
+{
+    const json_t *gone = json_object_get(change, "rows");
+    const char *child;
+    json_t *row;
+
+    json_object_foreach (e->images->rows, child, row)
+        if (str_eq(json_str(row, "Parent"), id) && !json_bool_or(row, "Orphan", false) &&
+            !json_object_get(gone, child))
+            return true;
+    return false;
+}
+
 enum remove_checks { REMOVE_CHECK_STOPPED = 1, REMOVE_CHECK_NAMES = 2 };
 
 static int remove_check(struct engine *e, const char *id, const struct remove_use *use, unsigned checks,
@@ -114,6 +128,8 @@ static int remove_check(struct engine *e, const char *id, const struct remove_us
     _cleanup_strv_ char **names = NULL;
     char why[128];
 
+    if (images_has_children(e, id, NULL))
+        return remove_conflict(id, "cannot be forced", "image has dependent child images", err);
     if (use->running[0]) {
         snprintf(why, sizeof(why), "image is being used by running container %.*s", SHORT_ID, use->running);
         return remove_conflict(id, "cannot be forced", why, err);
@@ -157,7 +173,8 @@ struct removal {
     json_t *change;
     json_t *report;  /* [{"Untagged"},{"Deleted"}] */
     char **untagged; /* normalised names that go */
-    bool deleted;    /* the image itself goes */
+    json_t *events;  /* [["untag"|"delete", id]], told once it is done */
+    bool deleted;    /* an image goes */
     int64_t reclaimed;
 };
 
@@ -176,6 +193,7 @@ static void removal_untag(struct removal *x, const char *name)
     images_change_name(x->change, name, NULL);
     removal_report(x, "Untagged", familiar);
     strv_push(&x->untagged, name);
+    json_array_append_new(x->events, json_pack("[s, s]", "untag", x->id));
 }
 
 static void removal_delete(struct removal *x, const struct remove_use *use)
@@ -188,6 +206,7 @@ static void removal_delete(struct removal *x, const struct remove_use *use)
     }
     images_change_row(x->change, x->id, row);
     removal_report(x, "Deleted", x->id);
+    json_array_append_new(x->events, json_pack("[s, s]", "delete", x->id));
     x->deleted = true;
 }
 
@@ -226,8 +245,9 @@ static int removal_by_name(struct removal *x, const char *ref, const char *name,
     removal_untag(x, name);
     if (!strchr(name, '@'))
         removal_untag_repository(x, name, names);
-    /* an image in use stays, without a name: that was asked for */
-    if (!removal_names_left(x, names) && !use.running[0] && (force || !use.stopped[0]))
+    /* an image in use, or with children, stays without a name: that was asked for */
+    if (!removal_names_left(x, names) && !use.running[0] && (force || !use.stopped[0]) &&
+        !images_has_children(x->e, x->id, NULL))
         removal_delete(x, &use);
     return 0;
 }
@@ -248,6 +268,26 @@ static int removal_by_id(struct removal *x, bool force, struct err *err)
     return 0;
 }
 
+/* What the deleted image was made from goes as well, as far as nothing else has it: no name, no container, no child. */
+static void removal_delete_parents(struct removal *x)
+{
+    const struct remove_use unused = {0};
+
+    for (;;) {
+        const json_t *row = json_object_get(x->e->images->rows, x->id);
+        const char *parent = json_str_or(row, "Parent", "");
+        const json_t *its = json_object_get(x->e->images->rows, parent);
+        _cleanup_strv_ char **names = its ? images_names(x->e, parent) : NULL;
+
+        if (!its || json_bool_or(its, "Orphan", false) || removal_names_left(x, names) ||
+            json_object_get(json_object_get(x->change, "rows"), parent) || images_in_use(x->e, parent) ||
+            images_has_children(x->e, parent, x->change))
+            return;
+        snprintf(x->id, sizeof(x->id), "%s", parent);
+        removal_delete(x, &unused);
+    }
+}
+
 static void removal_swept(void *arg, enum image_object kind, const char *digest, int64_t size)
 {
     struct removal *x = arg;
@@ -261,11 +301,16 @@ static void removal_swept(void *arg, enum image_object kind, const char *digest,
 /* After the lock: events, and what the image leaves behind. */
 static int removal_end(struct removal *x, struct err *err)
 {
-    for (char **name = x->untagged; name && *name; name++)
-        images_event(x->e, "untag", x->id, x->id);
+    const json_t *event;
+    size_t i;
+
+    json_array_foreach (x->events, i, event) {
+        const char *id = json_string_value(json_array_get(event, 1));
+
+        images_event(x->e, json_string_value(json_array_get(event, 0)), id, id);
+    }
     if (!x->deleted)
         return 0;
-    images_event(x->e, "delete", x->id, x->id);
     return images_sweep(x->e, removal_swept, x, err);
 }
 
@@ -273,12 +318,14 @@ static void removal_finish(struct removal *x)
 {
     json_decref(x->change);
     json_decref(x->report);
+    json_decref(x->events);
     strv_free(x->untagged);
 }
 
 static void removal_init(struct removal *x, struct engine *e)
 {
-    *x = (struct removal){.e = e, .change = images_change_new(), .report = json_array()};
+    *x = (struct removal){
+        .e = e, .change = images_change_new(), .report = json_array(), .events = json_array()};
 }
 
 int engine_image_remove(struct engine *e, const char *ref, const struct engine_image_remove_options *o,
@@ -296,6 +343,8 @@ int engine_image_remove(struct engine *e, const char *ref, const struct engine_i
     if (r == 0) {
         snprintf(x.id, sizeof(x.id), "%s", m.id);
         r = m.name ? removal_by_name(&x, ref, m.name, o->force, err) : removal_by_id(&x, o->force, err);
+        if (r == 0 && x.deleted && !o->no_prune)
+            removal_delete_parents(&x);
     }
     if (r == 0)
         r = images_apply(e, take_ptr(&x.change), err);
@@ -346,14 +395,21 @@ static void prune_collect(struct removal *x, const struct prune *p)
 
     json_object_foreach (x->e->images->rows, id, row) {
         _cleanup_strv_ char **names = NULL;
+        bool parent;
 
-        if (!prune_wants(x->e, p, id, row))
+        if (json_object_get(json_object_get(x->change, "rows"), id) || !prune_wants(x->e, p, id, row))
+            continue;
+        names = images_names(x->e, id);
+        parent = images_has_children(x->e, id, x->change);
+        if (!names && parent) /* goes with the last of them */
             continue;
         snprintf(x->id, sizeof(x->id), "%s", id);
-        names = images_names(x->e, id);
         for (char **name = names; name && *name; name++)
             removal_untag(x, *name);
+        if (parent)
+            continue;
         removal_delete(x, &unused);
+        removal_delete_parents(x);
     }
 }
 
@@ -370,118 +426,12 @@ int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, st
     prune_collect(&x, &p);
     r = images_apply(e, take_ptr(&x.change), err);
     engine_images_unlock(e);
-    if (r < 0 || images_sweep(e, removal_swept, &x, err) < 0)
+    x.deleted = true; /* whatever is found: what nothing refers to goes, too */
+    if (r < 0 || removal_end(&x, err) < 0)
         return -1;
     *ret = json_pack("{s:o, s:I}", "ImagesDeleted",
                      json_array_size(x.report) ? json_incref(x.report) : json_null(), "SpaceReclaimed",
                      (json_int_t)x.reclaimed);
     events_add(e->events, "image", "prune", "", NULL);
     return 0;
-}
-
-/* ---- sweep ---- */
-
-/* Orphans whose last container has gone are forgotten. */
-static int sweep_orphans(struct engine *e, struct err *err)
-{
-    json_t *change = NULL, *row;
-    const char *id;
-    int r = 0;
-
-    engine_images_lock(e);
-    json_object_foreach (e->images->rows, id, row) {
-        if (!json_bool_or(row, "Orphan", false) || !e->containers || images_in_use(e, id))
-            continue;
-        if (!change)
-            change = images_change_new();
-        images_change_row(change, id, NULL);
-    }
-    if (change)
-        r = images_apply(e, change, err);
-    engine_images_unlock(e);
-    return r;
-}
-
-/* Everything of that kind that a row names, as a set. One set each: a lowest layer's chain id is its plain blob's digest. */
-static json_t *sweep_needed(struct engine *e, enum image_object kind)
-{
-    json_t *needed = json_object(), *row, *item;
-    const char *id;
-    size_t i;
-
-    json_object_foreach (e->images->rows, id, row) {
-        json_array_foreach (json_object_get(row, kind == IMAGE_OBJECT_LAYER ? "Layers" : "Blobs"), i, item)
-            json_object_set_new(needed, json_string_value(item), json_true());
-        if (kind == IMAGE_OBJECT_LAYER)
-            continue;
-        json_object_set_new(needed, id, json_true());
-        json_object_set_new(needed, json_str_or(row, "Manifest", ""), json_true());
-        json_object_set_new(needed, json_str_or(row, "Index", ""), json_true());
-    }
-    return needed;
-}
-
-struct sweep {
-    struct engine *e;
-    void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size);
-    void *arg;
-    json_t *needed[2];   /* by kind; as of `generation` */
-    uint64_t generation; /* of the table: a pull may record something while we sweep */
-};
-
-/* The store's mutex is held: what is recorded while the sweep runs was leased until then, and is seen here.
- */
-static int sweep_referenced(void *arg, enum image_object kind, const char *digest)
-{
-    struct sweep *s = arg;
-    int found;
-
-    engine_images_lock(s->e);
-    if (!s->needed[kind] || s->generation != s->e->images->generation) {
-        for (size_t i = 0; i < ARRAY_SIZE(s->needed); i++) {
-            json_decref(s->needed[i]);
-            s->needed[i] = sweep_needed(s->e, (enum image_object)i);
-        }
-        s->generation = s->e->images->generation;
-    }
-    found = json_object_get(s->needed[kind], digest) != NULL;
-    engine_images_unlock(s->e);
-    return found;
-}
-
-static void sweep_removed(void *arg, enum image_object kind, const char *digest, int64_t size)
-{
-    struct sweep *s = arg;
-
-    if (s->removed)
-        s->removed(s->arg, kind, digest, size);
-}
-
-static int sweep_run(struct sweep *s, bool look, struct err *err)
-{
-    const struct image_sweep sweep = {
-        .referenced = sweep_referenced, .removed = sweep_removed, .arg = s, .look = look};
-    int r = image_store_sweep(s->e->image_store, &sweep, err);
-
-    for (size_t i = 0; i < ARRAY_SIZE(s->needed); i++)
-        json_decref(s->needed[i]);
-    return r;
-}
-
-int images_sweep(struct engine *e,
-                 void (*removed)(void *arg, enum image_object kind, const char *digest, int64_t size),
-                 void *arg, struct err *err)
-{
-    struct sweep s = {.e = e, .removed = removed, .arg = arg};
-
-    return sweep_orphans(e, err) < 0 ? -1 : sweep_run(&s, /* look= */ false, err);
-}
-
-int images_sweep_look(struct engine *e,
-                      void (*found)(void *arg, enum image_object kind, const char *digest, int64_t size),
-                      void *arg, struct err *err)
-{
-    struct sweep s = {.e = e, .removed = found, .arg = arg};
-
-    return sweep_run(&s, /* look= */ true, err);
 }

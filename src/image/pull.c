@@ -110,22 +110,30 @@ static int fetch_config(struct pull *p, struct err *err)
     return 0;
 }
 
-static int check_platform(const struct pull *p, struct err *err)
+static int check_system(const struct pull *p, struct err *err)
 {
-    char wanted[PLATFORM_TEXT_SIZE], found[PLATFORM_TEXT_SIZE];
-
-    platform_format(&p->platform, wanted);
-    platform_format(&p->config.platform, found);
     if (!str_eq(p->config.platform.os, "linux"))
         return err_set(err, ERR_NOT_IMPLEMENTED,
                        "image operating system \"%s\" cannot be used on this platform",
                        p->config.platform.os);
-    if (p->options->platform && platform_match(&p->platform, &p->config.platform) == 0)
-        return err_set(err, ERR_NOT_FOUND,
-                       "image with reference %s was found but its platform (%s) does not match the specified "
-                       "platform (%s)",
-                       p->display, found, wanted);
     return 0;
+}
+
+/* Of an index what fits is chosen; who asks for a platform and names an image of another alone gets that, and is told. */
+static int report_platform(const struct pull *p, struct err *err)
+{
+    char wanted[PLATFORM_TEXT_SIZE], found[PLATFORM_TEXT_SIZE];
+    _cleanup_free_ char *warning = NULL;
+
+    if (!p->options->platform || p->manifest.artifact ||
+        platform_match(&p->platform, &p->config.platform) > 0)
+        return 0;
+    platform_format(&p->platform, wanted);
+    platform_format(&p->config.platform, found);
+    warning = xasprintf("WARNING: image with reference %s was found but its platform (%s) does not match the "
+                        "specified platform (%s)",
+                        p->display, found, wanted);
+    return image_report(p->options->listener, NULL, warning, 0, 0, err);
 }
 
 /* Before anything is looked for: from here on a sweep leaves alone what this image needs. */
@@ -203,7 +211,9 @@ static int report_end(const struct pull *p, const struct image *image, struct er
 
     if (image_report(p->options->listener, NULL, digest, 0, 0, err) < 0)
         return -1;
-    return image_report(p->options->listener, NULL, status, 0, 0, err);
+    if (image_report(p->options->listener, NULL, status, 0, 0, err) < 0)
+        return -1;
+    return report_platform(p, err);
 }
 
 /* An artifact has none that means anything here. */
@@ -217,7 +227,7 @@ static int read_config(struct pull *p, struct err *err)
         image_config_parse(buf_str(&p->config_text), p->config_text.len, &p->config, err) < 0 ||
         image_config_check(&p->config, &p->manifest, err) < 0)
         return -1;
-    return check_platform(p, err);
+    return check_system(p, err);
 }
 
 static int pull_run(struct pull *p, struct image *ret, struct err *err)

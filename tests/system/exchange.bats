@@ -310,7 +310,7 @@ archive_of() { tar -C "$RICH/one/$1" -h -cf "$WORK/$1.tar" .; }
     # the layer they share is the same gzip in both
     same "$(manifest_of made/one 1 | jq -r '.layers[0].digest')" "$(manifest_of made/two 1 | jq -r '.layers[0].digest')"
     keg save made:2 | tar -xO "blobs/sha256/$(manifest_of made/two 1 | jq -r '.layers[1].digest' | cut -d: -f2)" | gzip -dc | tar -t | grep -qx new
-    keg rmi -f "$id" made:2 >/dev/null
+    keg rmi -f "$(id_of made:2)" "$id" >/dev/null
     keg pull -q "$REGISTRY/made/one:1"
     same "$(id_of "$REGISTRY/made/one:1")" "$id"
     keg run --rm --network none "$REGISTRY/made/one:1" /bin/sh -c true

@@ -31,10 +31,11 @@ setup() {
 }
 
 teardown() {
-    local images
-    images=$(keg images -aq --no-trunc | sort -u)
+    local ids
+    ids=$(keg ps -aq)
     # shellcheck disable=SC2086
-    [ -z "$images" ] || keg rmi -f $images >/dev/null
+    [ -z "$ids" ] || keg rm -f $ids >/dev/null
+    keg image prune -af >/dev/null
     keg load -q -i "$KEG_ROOT/busybox.tar" >/dev/null
     rm -rf "$WORK"
 }
@@ -156,4 +157,111 @@ END
         same "$(api DELETE $path -w ' %{http_code}')" $'{"message":"image name cannot be blank"}\n 400'
     done
     same "$(api DELETE /images -w ' %{http_code}')" $'{"message":"page not found"}\n 404'
+}
+
+# An image on top of another, by a commit of a container that is removed again.
+child_of() { # PARENT NAME
+    local id
+    id=$(keg run -d --network none "$1" /bin/busybox touch "/$2")
+    keg wait "$id" >/dev/null
+    keg commit "$id" ${2:+"$2"}
+    keg rm "$id" >/dev/null
+}
+
+@test "rmi: what others were made from stays, and goes with the last of them" {
+    local base middle top
+    base=$(keg image inspect -f '{{.Id}}' busybox)
+    middle=$(child_of busybox middle)
+    top=$(child_of middle top)
+    run keg rmi -f "$middle"
+    says "conflict: unable to delete ${middle:7:12} (cannot be forced) - image has dependent child images"
+    same "$(keg rmi middle)" 'Untagged: middle:latest'
+    same "$(keg image inspect -f '{{.Parent}}' top)" "$middle"
+    refute keg images -q --no-trunc | grep "$middle"
+    same "$(keg images -aq --no-trunc | sort)" "$(printf '%s\n' "$base" "$middle" "$top" | sort)"
+    run keg rmi top
+    says "Deleted: $top"
+    says "Deleted: $middle"
+    refute keg image inspect "$middle"
+    keg image inspect busybox >/dev/null # it has a name
+}
+
+@test "rmi --no-prune and prune: parents without a name" {
+    local middle top
+    middle=$(child_of busybox middle)
+    top=$(child_of middle top)
+    keg rmi middle >/dev/null
+    same "$(keg image prune -f | tail -n 1)" 'Total reclaimed space: 0B' # it has a child, and that a name
+    run keg rmi --no-prune top
+    says "Deleted: $top"
+    run keg image prune -f
+    says "deleted: $middle"
+    middle=$(child_of busybox middle)
+    top=$(child_of middle top)
+    run keg image prune -af
+    says "deleted: $middle"
+    says "deleted: $top"
+    same "$(keg images -aq)" ''
+}
+
+@test "pull --platform: of another platform's image alone, with a warning" {
+    local text id
+    text="WARNING: image with reference $REGISTRY/ok/oci:latest was found but its platform (linux/amd64) does not match the specified platform (linux/s390x)"
+    same "$(keg pull --platform linux/s390x "$REGISTRY/ok/oci" | tail -n 2 | head -n 1)" "$text"
+    run keg run --rm --platform linux/s390x "$REGISTRY/ok/oci" true
+    [ "$status" = 125 ]
+    says "image with reference $REGISTRY/ok/oci was found but its platform (linux/amd64) does not match the specified platform (linux/s390x)"
+    # of an index there is one that fits, or none
+    same "$(keg pull --platform linux/amd64 "$REGISTRY/ok/list" | grep -c WARNING)" 0
+    run keg pull --platform linux/riscv64 "$REGISTRY/ok/list"
+    says 'no matching manifest for linux/riscv64 in the manifest list entries'
+    [ "$status" = 1 ]
+    require docker
+    same "$(DOCKER_HOST=$KEG_HOST docker pull --platform linux/s390x "$REGISTRY/ok/oci" | tail -n 2 | head -n 1)" "$text"
+}
+
+# ---- lists ----
+
+@test "images --tree: platforms below the names, as docker's client lays it out" {
+    keg pull -q "$REGISTRY/ok/index"
+    keg tag busybox another:1
+    keg run -d --name used --network none busybox /bin/busybox true >/dev/null
+    run keg images --tree
+    [ "$status" = 0 ]
+    says 'WARNING: This is an experimental feature.'
+    [[ "${lines[2]}" =~ ^IMAGE\ +ID\ +DISK\ USAGE\ +CONTENT\ SIZE\ +EXTRA$ ]]
+    [[ "$output" =~ $'\n'busybox:latest$'\n'another:1\ +[0-9a-f]{12}\ .*MB\ +U\ +$'\n'└─\ linux/ ]]
+    [[ "$output" =~ $'\n'├─\ linux/s390x\ +0{12}\ +0B\ +0B ]]
+    for option in --quiet --no-trunc --digests --format=x; do
+        run keg images --tree $option
+        [ "$status" = 1 ]
+        says 'is not yet supported with --tree'
+    done
+    require docker
+    DOCKER_HOST=$KEG_HOST docker images --help | grep -q -- --tree || skip 'this docker knows no --tree'
+    DOCKER_HOST=$KEG_HOST docker images --tree | sed 's/\x1b\[[0-9;]*m//g' | diff - <(keg images --tree)
+}
+
+@test "system df: by template, short and verbose" {
+    keg tag busybox another:1
+    keg run -d --name used --network none busybox /bin/busybox sh -c 'echo x | tee /x' >/dev/null
+    keg wait used >/dev/null
+    keg volume create vol >/dev/null
+    same "$(keg system df --format '{{.Type}}|{{.TotalCount}}|{{.Active}}')" \
+        $'Images|1|1\nContainers|1|0\nLocal Volumes|1|0\nBuild Cache|0|0'
+    keg system df --format json | jq -se 'length == 4 and .[1].Size == "2B"'
+    same "$(keg system df -v --format '{{range .Images}}{{.Repository}}:{{.Tag}} {{.ID}} {{.Containers}}{{end}}')" \
+        "another:1 $(keg image inspect -f '{{.Id}}' busybox) 1"
+    keg system df -v --format json | jq -e '.Containers[0].Names == "used" and .Volumes[0].Name == "vol" and .BuildCache == []'
+    run keg system df -v --format '{{.Foo}}'
+    [ "$status" = 1 ]
+    says "can't evaluate field Foo in type *formatter.diskUsageContext"
+    if command -v docker >/dev/null; then
+        local format
+        for format in table json '{{range .Containers}}{{json .}}{{end}}'; do
+            diff <(keg system df -v --format "$format") <(DOCKER_HOST=$KEG_HOST docker system df -v --format "$format")
+        done
+        diff <(keg system df) <(DOCKER_HOST=$KEG_HOST docker system df)
+    fi
+    keg volume rm vol >/dev/null
 }
