@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "engine/engine.h"
 #include "engine/images_collect.h"
 
 int main(int argc, char **argv)
@@ -12,7 +13,8 @@ int main(int argc, char **argv)
     struct err err = {0};
 
     config_init(&config);
-    if (config_load(&config, argc, argv, &err) < 0 || images_collect_check(config.image_gc, &err) < 0) {
+    if (config_load(&config, argc, argv, &err) < 0 || images_collect_check(config.image_gc, &err) < 0 ||
+        engine_check_storage_driver(config.storage_driver, &err) < 0) {
         fprintf(stderr, "kegd: %s\n", err.message);
         return 1;
     }

@@ -274,6 +274,11 @@ static int open_all(struct engine *e, struct err *err)
     return 0;
 }
 
+int engine_check_storage_driver(const char *name, struct err *err)
+{
+    return storage_driver_check(name, err);
+}
+
 struct engine *engine_open(const struct engine_options *options, struct err *err)
 {
     struct engine *e = xcalloc(1, sizeof(*e));

@@ -57,6 +57,8 @@ struct engine_options {
 /* Opens data and run directories (made 0700/0710), migrates the database, finds the monitors of containers
  * that still run, finishes what an earlier life left half-done. ERR_CONFLICT when another kegd has them. */
 struct engine *engine_open(const struct engine_options *options, struct err *err);
+/* What can be told of the options without opening anything: for kegd --validate. ERR_INVALID. */
+int engine_check_storage_driver(const char *name, struct err *err);
 /* Lets go of everything; containers go on running. No request may be under way. */
 struct engine *engine_close(struct engine *e);
 DEFINE_CLEANUP_PTR(struct engine, engine_close)

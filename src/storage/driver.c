@@ -43,6 +43,11 @@ const struct storage_driver *driver_find(const char *name, struct err *err)
     return NULL;
 }
 
+int storage_driver_check(const char *driver, struct err *err)
+{
+    return !driver || driver_find(driver, err) ? 0 : -1;
+}
+
 /* ---- The record ---- */
 
 /* Stores that an earlier version made have no record: they are overlay's. */

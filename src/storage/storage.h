@@ -42,6 +42,8 @@ enum { STORAGE_DIGEST_SIZE = 72 }; /* "sha256:" + 64 + NUL */
  * of keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver, or it doesn't
  * work there; ERR_CONFLICT: the store is used with another one; ERR_SYSTEM. */
 struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err);
+/* Whether there is such a driver (NULL: any): ERR_INVALID names those there are. */
+int storage_driver_check(const char *driver, struct err *err);
 /* Waits until what was removed has given its room back. */
 void storage_settle(struct storage *s);
 /* Jobs must have ended before. What is still being removed is left to the next open. Accepts NULL. */

@@ -292,6 +292,10 @@ same_diff() {
     d=overlay2
     run env DRIVER=nonsense "$KEG_BUILD/tests/storage-tool" "$(data $d)" "$KEG_BUILD/keg-layer" list
     grep -q 'error invalid: driver not supported: nonsense (there are overlay2, vfs, btrfs, erofs)' <<<"$output"
+    run "$KEG_BUILD/kegd" --validate --storage-driver nonsense
+    [ "$status" = 1 ]
+    grep -q 'driver not supported: nonsense (there are overlay2, vfs, btrfs, erofs)' <<<"$output"
+    "$KEG_BUILD/kegd" --validate --storage-driver overlay
     run env DRIVER=btrfs "$KEG_BUILD/tests/storage-tool" "$T/new" "$KEG_BUILD/keg-layer" list
     grep -q 'error invalid: the btrfs driver needs its data root on btrfs' <<<"$output"
 }

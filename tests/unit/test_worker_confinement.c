@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,6 +32,13 @@ static int open_dir(const struct escape_host *h, const char *name, int number)
 {
     _cleanup_free_ char *path = xasprintf("%s/%s", h->dir, name);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd == number ? take_fd(&fd) : dup2(fd, number);
+}
+
+static int open_file(int number)
+{
+    _cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
 
     return fd == number ? take_fd(&fd) : dup2(fd, number);
 }
@@ -87,6 +95,53 @@ static int as_export(const struct escape_host *h)
     return sandbox_enter(&root, 3, &err) < 0 || sandbox_seal(&err) < 0 ? say(&err) : 0;
 }
 
+static int as_apply(const struct escape_host *h)
+{
+    const int lower[] = {open_dir(h, "lower", 4)};
+    const struct sandbox_root root = {
+        .tree = open_dir(h, "layer", 3), .at = "layer", .work = -EBADF, .lower = lower, .n_lower = 1};
+    struct err err = {};
+
+    return sandbox_enter(&root, 3, &err) < 0 || sandbox_seal(&err) < 0 ? say(&err) : 0;
+}
+
+static int as_compare(const struct escape_host *h)
+{
+    const int lower[] = {open_dir(h, "lower", 4), open_dir(h, "empty", 5)};
+    const struct sandbox_root root = {.tree = open_dir(h, "layer", 3),
+                                      .read_only = true,
+                                      .at = "layer",
+                                      .work = -EBADF,
+                                      .lower = lower,
+                                      .n_lower = 2};
+    struct err err = {};
+
+    return sandbox_enter(&root, 3, &err) < 0 || sandbox_seal(&err) < 0 ? say(&err) : 0;
+}
+
+/* digest and erofs: the tree read-only, and a file for the image that they may read and write. */
+static int as_erofs(const struct escape_host *h)
+{
+    const int image = open_file(3);
+    const struct sandbox_root root = {.tree = open_dir(h, "layer", 4), .read_only = true, .work = -EBADF};
+    struct err err = {};
+
+    if (image < 0)
+        return -1;
+    return sandbox_enter(&root, 4, &err) < 0 || sandbox_seal(&err) < 0 ? say(&err) : 0;
+}
+
+/* compress and expand: what they write to has come from kegd before they shut themselves in. */
+static int as_transform(const struct escape_host *h _unused_)
+{
+    struct err err = {};
+
+    if (open_file(3) < 0)
+        return -1;
+    close_range(4, ~0U, 0);
+    return privileges_drop(0, &err) < 0 || privileges_confine(&err) < 0 ? say(&err) : 0;
+}
+
 static int as_archive(const struct escape_host *h _unused_)
 {
     struct err err = {};
@@ -120,11 +175,15 @@ static void test_layer(void **state _unused_)
     assert_held("keg-layer pack", as_pack, 0);
     assert_held("keg-layer settle", as_settle, 0);
     assert_held("keg-layer export", as_export, 0);
+    assert_held("keg-layer apply", as_apply, 0);
+    assert_held("keg-layer compare", as_compare, 0);
+    assert_held("keg-layer erofs, digest", as_erofs, 0);
 }
 
 static void test_archive(void **state _unused_)
 {
     assert_held("keg-archive", as_archive, 0);
+    assert_held("keg-archive compress, expand", as_transform, 0);
 }
 
 static void test_registry(void **state _unused_)
