@@ -58,13 +58,29 @@ static char *human_duration(int64_t ns)
     return xasprintf("%lld years", (long long)(hours / 24 / 365));
 }
 
+static const char *const health_names[] = {"none", "starting", "healthy", "unhealthy"};
+static const char *const health_texts[] = {"", " (health: starting)", " (healthy)", " (unhealthy)"};
+
+const char *container_health_name(enum container_health health)
+{
+    return health_names[health];
+}
+
+enum container_health container_health_from_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(health_names); i++)
+        if (str_eq(health_names[i], name))
+            return (enum container_health)i;
+    return HEALTH_NONE;
+}
+
 char *container_status_text(const struct container_state *state, int64_t now)
 {
     _cleanup_free_ char *up = human_duration(now - state->started_at);
     _cleanup_free_ char *down = human_duration(now - state->finished_at);
     switch (state->status) {
     case CONTAINER_RUNNING:
-        return xasprintf("Up %s", up);
+        return xasprintf("Up %s%s", up, health_texts[state->health]);
     case CONTAINER_PAUSED:
         return xasprintf("Up %s (Paused)", up);
     case CONTAINER_RESTARTING:
@@ -175,6 +191,10 @@ static json_t *state_to_json(const struct container_state *s)
         json_set_bool(json, "OOMKilled", true);
     if (s->stop_requested)
         json_set_bool(json, "StopRequested", true);
+    if (s->health != HEALTH_NONE)
+        json_set_str(json, "Health", container_health_name(s->health));
+    if (s->failing_streak)
+        json_set_int(json, "FailingStreak", s->failing_streak);
     if (*s->error)
         json_set_str(json, "Error", s->error);
     return json;
@@ -189,6 +209,8 @@ static struct container_state state_from_json(const json_t *json)
         .finished_at = json_int_or(json, "FinishedAt", 0),
         .oom_killed = json_bool_or(json, "OOMKilled", false),
         .stop_requested = json_bool_or(json, "StopRequested", false),
+        .health = container_health_from_name(json_str(json, "Health")),
+        .failing_streak = (int)json_int_or(json, "FailingStreak", 0),
     };
     snprintf(s.error, sizeof(s.error), "%s", json_str_or(json, "Error", ""));
     return s;
@@ -309,19 +331,32 @@ char *container_cgroup_path(struct container *c)
 
 /* ---- events ---- */
 
-void container_event(struct container *c, const char *action, ...)
+static void container_event_list(struct container *c, int64_t time, const char *action, va_list ap)
 {
     _cleanup_snapshot_ struct container_snapshot s = {0};
     container_snapshot(c, &s);
     _cleanup_json_ json_t *attributes = json_object();
     json_object_update(attributes, json_object_get(s.config, "Labels"));
-    va_list ap;
-    va_start(ap, action);
     const char *key;
     while ((key = va_arg(ap, const char *)))
         json_set_str(attributes, key, va_arg(ap, const char *));
-    va_end(ap);
     json_set_str(attributes, "image", c->image_ref);
     json_set_str(attributes, "name", s.name);
-    events_add(c->engine->events, "container", action, c->id, attributes);
+    events_add_at(c->engine->events, time, "container", action, c->id, attributes);
+}
+
+void container_event(struct container *c, const char *action, ...)
+{
+    va_list ap;
+    va_start(ap, action);
+    container_event_list(c, clock_now(), action, ap);
+    va_end(ap);
+}
+
+void container_event_at(struct container *c, int64_t time, const char *action, ...)
+{
+    va_list ap;
+    va_start(ap, action);
+    container_event_list(c, time, action, ap);
+    va_end(ap);
 }

@@ -28,8 +28,13 @@ enum container_status {
     CONTAINER_DEAD,
 };
 
+/* In the order of container.c's names. */
+enum container_health { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
 struct container_state {
     enum container_status status;
+    enum container_health health; /* HEALTH_NONE: it isn't checked */
+    int failing_streak;
     int pid;
     int exit_code;
     bool oom_killed;
@@ -71,6 +76,7 @@ struct container {
     bool gone;             /* removed: only references are left */
     unsigned restart_count;
     struct list_kept *list_kept; /* its row in a list: list_rows.c */
+    int64_t told; /* the time of the last event that its monitor told, and that is published */
     struct engine_wait *waits;
     struct pending_attach *pending; /* clients that wait for the start */
     unsigned announced;             /* … and those whose connection is just being upgraded */
@@ -82,6 +88,9 @@ struct container {
 };
 
 const char *container_status_name(enum container_status status);
+/* "none", "starting", "healthy", "unhealthy"; and back (HEALTH_NONE for any other). */
+const char *container_health_name(enum container_health health);
+enum container_health container_health_from_name(const char *name);
 /* "Up 2 minutes", "Exited (0) 3 seconds ago", "Created", … The caller frees. */
 char *container_status_text(const struct container_state *state, int64_t now);
 static inline bool container_status_runs(enum container_status s)
@@ -135,6 +144,8 @@ int container_mend(struct container *c, struct err *err);
 
 /* An event about the container: its labels, image and name, and the pairs given (key, value, …, NULL). */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
+/* … that happened at another time (ns). */
+void container_event_at(struct container *c, int64_t time, const char *action, ...) __attribute__((sentinel));
 
 /* ---- the table ---- */
 

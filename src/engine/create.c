@@ -39,16 +39,6 @@ struct creation {
 
 /* ---- merging with the image ---- */
 
-static void merge_health(struct creation *cr, const json_t *image)
-{
-    const json_t *health = json_object_get(image, "Healthcheck");
-    const char *kind = json_string_value(json_array_get(json_object_get(health, "Test"), 0));
-    if (!json_object_get(cr->config, "Healthcheck") && kind && !str_eq(kind, "NONE"))
-        json_array_append_new(
-            cr->warnings,
-            json_string("The image's HEALTHCHECK is not run: health checks are not supported yet."));
-}
-
 static int merge_image(struct creation *cr)
 {
     _cleanup_json_ json_t *image = fields_compact(config_fields, json_object_get(cr->image.config, "config"),
@@ -56,7 +46,6 @@ static int merge_image(struct creation *cr)
     if (!image)
         return -1;
     merge_config(cr->config, image);
-    merge_health(cr, image);
     return 0;
 }
 

@@ -257,11 +257,11 @@ static int open_all(struct engine *e, struct err *err)
     e->interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (e->interrupt_fd < 0)
         return err_errno(err, errno, "make an eventfd");
-    e->events = events_new();
     e->containers = containers_new();
     e->execs = execs_new();
-    if (find_libexec(e, err) < 0 || make_places(e, err) < 0 || open_stores(e, err) < 0 ||
-        open_network(e, err) < 0)
+    bool places = find_libexec(e, err) == 0 && make_places(e, err) == 0;
+    e->events = events_new(places ? e->options.data_root : NULL);
+    if (!places || open_stores(e, err) < 0 || open_network(e, err) < 0)
         return -1;
     e->spawner = spawner_new(e->libexec, err);
     if (!e->spawner || recover_load(e, err) < 0 || engine_images_open(e, err) < 0 ||

@@ -1,16 +1,23 @@
 /* The ring keeps events as text: a thousand of them weigh little, and most subscribers pass them through.
- * Each subscriber has a position in the sequence and an eventfd; publishing never waits for one. */
+ * Each subscriber has a position in the sequence and an eventfd; publishing never waits for one.
+ *
+ * Each event is a line of DATA/events, too, from which the next kegd fills its ring. That file is bounded: when it is full, it
+ * becomes DATA/events.old, which is read first. */
 #include "engine/events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/filters.h"
@@ -18,6 +25,7 @@
 
 /* Labels may be large: so the ring is bounded in bytes, too. */
 enum { EVENTS_RING = 1024, EVENTS_BYTES = 4 * 1024 * 1024, EVENT_TEXT_MAX = 1024 * 1024 };
+enum { EVENTS_FILE_BYTES = 4 * 1024 * 1024, EVENTS_MODE = 0600 };
 
 struct event_entry {
     char *text; /* one JSON object */
@@ -35,13 +43,95 @@ struct events {
     uint64_t next; /* sequence number of the next event; it goes to ring[next % EVENTS_RING] */
     uint64_t oldest;
     size_t bytes;
+    char *path, *old_path; /* NULL: they are kept nowhere */
+    int file;
+    off_t file_size;
+    bool held;      /* events_hold() */
+    uint64_t first; /* … since this one */
     struct subscriber *subscribers;
 };
 
-struct events *events_new(void)
+/* ---- the file ---- */
+
+static void file_open(struct events *ev)
+{
+    struct stat st;
+    ev->file = open(ev->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, EVENTS_MODE);
+    ev->file_size = ev->file >= 0 && fstat(ev->file, &st) == 0 ? st.st_size : 0;
+}
+
+/* A disk that is full costs the next kegd a line, and nobody else anything. */
+static void file_add(struct events *ev, const char *text)
+{
+    size_t len = strlen(text);
+    if (!ev->path)
+        return;
+    if (ev->file_size > EVENTS_FILE_BYTES && rename(ev->path, ev->old_path) == 0) {
+        close_fd(&ev->file);
+        file_open(ev);
+    }
+    _cleanup_free_ char *line = xasprintf("%s\n", text);
+    if (ev->file >= 0 && fd_write_full(ev->file, line, len + 1) == 0)
+        ev->file_size += (off_t)len + 1;
+}
+
+/* ---- the ring, with the lock held ---- */
+
+static void events_make_room(struct events *ev, size_t len)
+{
+    while (ev->oldest < ev->next &&
+           (ev->next - ev->oldest >= EVENTS_RING || ev->bytes + len > EVENTS_BYTES)) {
+        struct event_entry *slot = &ev->ring[ev->oldest++ % EVENTS_RING];
+        ev->bytes -= strlen(slot->text);
+        free(slot->text);
+        slot->text = NULL;
+    }
+}
+
+static void ring_add(struct events *ev, char *text_take, int64_t time)
+{
+    events_make_room(ev, strlen(text_take));
+    ev->ring[ev->next++ % EVENTS_RING] = (struct event_entry){.text = text_take, .time = time};
+    ev->bytes += strlen(text_take);
+}
+
+/* ---- earlier lives ---- */
+
+/* The time without a parser: thousands of lines are read before kegd serves. */
+static int64_t time_of(const char *text)
+{
+    static const char key[] = "\"timeNano\":";
+    const char *last = NULL;
+    for (const char *p = text; (p = strstr(p, key)); p++)
+        last = p;
+    return last ? strtoll(last + strlen(key), NULL, 10) : 0;
+}
+
+static void file_read_back(struct events *ev, const char *path)
+{
+    _cleanup_(buf_finish) struct buf text = BUF_INIT((size_t)EVENTS_FILE_BYTES + 2 * EVENT_TEXT_MAX);
+    if (file_read(AT_FDCWD, path, &text) < 0)
+        return;
+    for (char *line = (char *)buf_str(&text), *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0'; /* what has no end was cut off by a power cut */
+        int64_t time = time_of(line);
+        if (time && *line == '{')
+            ring_add(ev, xstrdup(line), time);
+    }
+}
+
+struct events *events_new(const char *directory)
 {
     struct events *ev = xcalloc(1, sizeof(*ev));
     pthread_mutex_init(&ev->lock, NULL);
+    ev->file = -EBADF;
+    if (!directory)
+        return ev;
+    ev->path = xasprintf("%s/events", directory);
+    ev->old_path = xasprintf("%s/events.old", directory);
+    file_read_back(ev, ev->old_path);
+    file_read_back(ev, ev->path);
+    file_open(ev);
     return ev;
 }
 
@@ -52,9 +142,62 @@ struct events *events_free(struct events *ev)
     for (size_t i = 0; i < EVENTS_RING; i++)
         free(ev->ring[i].text);
     pthread_mutex_destroy(&ev->lock);
+    close_fd(&ev->file);
+    free(ev->path);
+    free(ev->old_path);
     free(ev);
     return NULL;
 }
+
+int64_t events_last_of(struct events *ev, const char *id)
+{
+    static const char *const told[] = {"start", "die", "oom", "health_status"};
+    int64_t last = 0;
+    pthread_mutex_lock(&ev->lock);
+    for (uint64_t i = ev->oldest; i < ev->next; i++) {
+        const struct event_entry *entry = &ev->ring[i % EVENTS_RING];
+        if (entry->time <= last || !strstr(entry->text, id))
+            continue;
+        _cleanup_json_ json_t *event = json_parse(entry->text, strlen(entry->text), "event", NULL);
+        const char *action = json_str_or(event, "Action", "");
+        for (size_t j = 0; j < ARRAY_SIZE(told); j++)
+            if (str_starts(action, told[j]) && str_eq(json_str(event, "id"), id))
+                last = entry->time;
+    }
+    pthread_mutex_unlock(&ev->lock);
+    return last;
+}
+
+void events_hold(struct events *ev)
+{
+    ev->held = true;
+    ev->first = ev->next;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct event_entry *x = a, *y = b;
+    return (x->time > y->time) - (x->time < y->time);
+}
+
+void events_release(struct events *ev)
+{
+    pthread_mutex_lock(&ev->lock);
+    uint64_t first = MAX_OF(ev->first, ev->oldest), count = ev->next - first;
+    struct event_entry *entries = xcalloc(count + 1, sizeof(*entries));
+    for (uint64_t i = 0; i < count; i++)
+        entries[i] = ev->ring[(first + i) % EVENTS_RING];
+    qsort(entries, count, sizeof(*entries), by_time);
+    for (uint64_t i = 0; i < count; i++) {
+        ev->ring[(first + i) % EVENTS_RING] = entries[i];
+        file_add(ev, entries[i].text);
+    }
+    free(entries);
+    ev->held = false;
+    pthread_mutex_unlock(&ev->lock);
+}
+
+/* ---- publishing ---- */
 
 static void events_wake(struct events *ev)
 {
@@ -91,37 +234,30 @@ static json_t *event_json(const char *type, const char *action, const char *id, 
     return event;
 }
 
-/* Drops the oldest, with the lock held. */
-static void events_make_room(struct events *ev, size_t len)
+void events_add_at(struct events *ev, int64_t time, const char *type, const char *action, const char *id,
+                   const json_t *attributes)
 {
-    while (ev->oldest < ev->next &&
-           (ev->next - ev->oldest >= EVENTS_RING || ev->bytes + len > EVENTS_BYTES)) {
-        struct event_entry *slot = &ev->ring[ev->oldest++ % EVENTS_RING];
-        ev->bytes -= strlen(slot->text);
-        free(slot->text);
-        slot->text = NULL;
-    }
-}
-
-void events_add(struct events *ev, const char *type, const char *action, const char *id,
-                const json_t *attributes)
-{
-    int64_t now = clock_now();
-    _cleanup_json_ json_t *event = event_json(type, action, id, attributes, now);
+    _cleanup_json_ json_t *event = event_json(type, action, id, attributes, time);
     char *text = json_text(event);
     if (text && strlen(text) > EVENT_TEXT_MAX && attributes) { /* better without its labels than not at all */
         free(text);
-        events_add(ev, type, action, id, NULL);
+        events_add_at(ev, time, type, action, id, NULL);
         return;
     }
     if (!text)
         return;
     pthread_mutex_lock(&ev->lock);
-    events_make_room(ev, strlen(text));
-    ev->ring[ev->next++ % EVENTS_RING] = (struct event_entry){.text = text, .time = now};
-    ev->bytes += strlen(text);
+    ring_add(ev, text, time);
+    if (!ev->held)
+        file_add(ev, text);
     events_wake(ev);
     pthread_mutex_unlock(&ev->lock);
+}
+
+void events_add(struct events *ev, const char *type, const char *action, const char *id,
+                const json_t *attributes)
+{
+    events_add_at(ev, clock_now(), type, action, id, attributes);
 }
 
 /* ---- filters ---- */
@@ -193,24 +329,23 @@ struct cursor {
     const struct engine_events_options *options;
 };
 
-/* Appends what is new and wanted to out. Returns true when `until` has been passed. */
-static bool cursor_collect(struct cursor *c, struct buf *out)
+/* Appends what is new and wanted to out. Those of monitors bear the time at which they happened, so that a later one may
+ * come first. */
+static void cursor_collect(struct cursor *c, struct buf *out)
 {
-    bool over = false;
     pthread_mutex_lock(&c->ev->lock);
     c->position = MAX_OF(c->position, c->ev->oldest);
-    for (; c->position < c->ev->next && !over && out->len < out->max / 2; c->position++) {
+    for (; c->position < c->ev->next && out->len < out->max / 2; c->position++) {
         const struct event_entry *entry = &c->ev->ring[c->position % EVENTS_RING];
-        if (c->options->since && entry->time < c->options->since)
+        if ((c->options->since && entry->time < c->options->since) ||
+            (c->options->until && entry->time > c->options->until))
             continue;
-        over = c->options->until && entry->time > c->options->until;
-        if (!over && event_matches(entry->text, c->options->filters)) {
+        if (event_matches(entry->text, c->options->filters)) {
             buf_puts(out, entry->text);
             buf_putc(out, '\n');
         }
     }
     pthread_mutex_unlock(&c->ev->lock);
-    return over;
 }
 
 static void cursor_open(struct cursor *c)
@@ -241,12 +376,10 @@ static int cursor_run(struct engine *e, struct cursor *c, const struct engine_si
         eventfd_t ignored;
         eventfd_read(c->self.fd, &ignored);
         uint64_t before = c->position;
-        bool over = cursor_collect(c, &out);
+        cursor_collect(c, &out);
         if (out.len && sink->write(sink->arg, out.data, out.len) < 0)
             return err_set(err, ERR_CANCELLED, "the client has gone");
         buf_reset(&out);
-        if (over)
-            return 0;
         if (c->position != before)
             continue;
         int timeout = -1;

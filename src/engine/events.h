@@ -1,4 +1,4 @@
-/* Events: a ring of the last ones, in Docker's shape, and the streams that follow it. */
+/* Events: a ring of the last ones, in Docker's shape, and the streams that follow it. It outlives kegd. */
 #ifndef KEG_ENGINE_EVENTS_H
 #define KEG_ENGINE_EVENTS_H
 
@@ -9,7 +9,8 @@
 
 struct events;
 
-struct events *events_new(void);
+/* With what earlier lives wrote into `directory` (NULL: kept in memory only). */
+struct events *events_new(const char *directory);
 struct events *events_free(struct events *ev);
 DEFINE_CLEANUP_PTR(struct events, events_free)
 void events_interrupt(struct events *ev);
@@ -20,6 +21,16 @@ void events_interrupt(struct events *ev);
  * subscriber. */
 void events_add(struct events *ev, const char *type, const char *action, const char *id,
                 const json_t *attributes);
+/* The same for what happened at another time (ns). */
+void events_add_at(struct events *ev, int64_t time, const char *type, const char *action, const char *id,
+                   const json_t *attributes);
+
+/* The time of the last event in the ring that a monitor told of this container; 0: none. */
+int64_t events_last_of(struct events *ev, const char *id);
+/* While several monitors' journals are read, one after the other: what is added in between comes into the order of its time
+ * at release. Before there are subscribers. */
+void events_hold(struct events *ev);
+void events_release(struct events *ev);
 
 struct engine_events_options {
     int64_t since, until;  /* ns since 1970; 0: from now on / without end */

@@ -119,7 +119,7 @@ static struct exec *add_exec(struct execs *x, const char *id, const struct conta
 
 /* ---- what happens to them ---- */
 
-void exec_ended(struct container *c, const char *exec_id, int exit_code)
+void exec_ended(struct container *c, const char *exec_id, int exit_code, int64_t time)
 {
     struct execs *x = c->engine->execs;
     char code[16];
@@ -129,7 +129,7 @@ void exec_ended(struct container *c, const char *exec_id, int exit_code)
         end_exec(x, ex, exit_code);
     pthread_mutex_unlock(&x->lock);
     snprintf(code, sizeof(code), "%d", exit_code);
-    container_event(c, "exec_die", "execID", exec_id, "exitCode", code, NULL);
+    container_event_at(c, time, "exec_die", "execID", exec_id, "exitCode", code, NULL);
 }
 
 void execs_restore(struct container *c, const json_t *known)

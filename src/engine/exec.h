@@ -8,7 +8,7 @@
 struct execs *execs_new(void);
 struct execs *execs_free(struct execs *x);
 /* A monitor says that an exec has ended. */
-void exec_ended(struct container *c, const char *exec_id, int exit_code);
+void exec_ended(struct container *c, const char *exec_id, int exit_code, int64_t time);
 /* After kegd's restart: what the monitor knows ({id: {"running","pid","exit_code"}}). */
 void execs_restore(struct container *c, const json_t *known);
 /* The container has ended, and all its execs with it. */

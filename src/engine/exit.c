@@ -42,11 +42,11 @@ static void look_for_result(struct container *c, struct exit_report *report)
     _cleanup_free_ char *path = container_run_path(c, MONITOR_EXIT);
     _cleanup_json_ json_t *result = json_load(AT_FDCWD, path, RESULT_MAX, NULL);
     if (result) {
-        report->exit_code = (int)json_int_or(result, "exit_code", LOST_CODE);
-        report->oom_killed = json_bool_or(result, "oom_killed", false);
-        report->finished_at = json_int_or(result, "finished_at", report->finished_at);
+        exit_report_read(report, result);
+        report->told = container_catch_up(c) || report->told;
         return;
     }
+    container_catch_up(c);
     log_warn("container %.12s: its monitor has gone; what still runs of it is killed", c->id);
     report->exit_code = LOST_CODE;
 }
@@ -59,14 +59,15 @@ static bool still_there(struct container *c, struct exit_report *report)
     struct monitor *m = monitor_watch(c, &state, NULL);
     if (!m)
         return false;
+    report->told = container_catch_up(c);
     if (str_eq(json_str(state, "status"), "stopped")) {
-        report->lost = false;
-        report->exit_code = (int)json_int_or(state, "exit_code", LOST_CODE);
-        report->oom_killed = json_bool_or(state, "oom_killed", false);
-        report->finished_at = json_int_or(state, "finished_at", report->finished_at);
+        bool told = report->told;
+        exit_report_read(report, state);
+        report->told = report->told || told;
         monitor_free(m);
         return false;
     }
+    container_take_state(c, state);
     execs_restore(c, json_object_get(state, "execs"));
     watcher_add(c->engine, m);
     return true;
@@ -87,7 +88,7 @@ static void remove_run_directory(struct container *c)
     path_remove_all(AT_FDCWD, run);
 }
 
-/* ---- restart policies ---- */
+/* ---- restart policies: carried out by monitors (monitor/restart.c), but for those that are lost themselves ---- */
 
 /* Nobody stopped or removes it, and the engine stays. */
 static bool may_restart(struct container *c)
@@ -148,7 +149,6 @@ static void restart_after_delay(struct container *c)
 
 static void note_ended(struct container *c, const struct exit_report *report, bool restarts)
 {
-    char code[16], ran[32];
     pthread_mutex_lock(&c->lock);
     int64_t duration = report->finished_at - c->state.started_at;
     c->state.status = restarts ? CONTAINER_RESTARTING : CONTAINER_EXITED;
@@ -156,19 +156,24 @@ static void note_ended(struct container *c, const struct exit_report *report, bo
     c->state.exit_code = report->exit_code;
     c->state.oom_killed = report->oom_killed;
     c->state.finished_at = report->finished_at;
+    c->state.stop_requested = c->state.stop_requested || report->stopped;
+    if (c->state.health != HEALTH_NONE)
+        c->state.health = HEALTH_UNHEALTHY; /* nobody looks any more */
+    if (*report->error)
+        snprintf(c->state.error, sizeof(c->state.error), "%s", report->error);
     pthread_mutex_unlock(&c->lock);
-    snprintf(code, sizeof(code), "%d", report->exit_code);
-    snprintf(ran, sizeof(ran), "%lld", (long long)(duration / CLOCK_NS_PER_S));
+    container_keep_health_log(c);
     if (!c->auto_remove || c->keep_once)
         container_save(c, NULL);
-    container_event(c, "die", "execDuration", ran, "exitCode", code, NULL);
+    if (!report->told)
+        container_tell_end(c, report->exit_code, duration, report->time ? report->time : report->finished_at);
 }
 
 void container_exited(struct container *c, const struct exit_report *original)
 {
     struct exit_report report = *original;
     pthread_mutex_lock(&c->operation);
-    if (!container_status_runs(c->state.status) || c->state.status == CONTAINER_RESTARTING) {
+    if (!container_status_runs(c->state.status)) {
         pthread_mutex_unlock(&c->operation);
         return;
     }
@@ -179,7 +184,7 @@ void container_exited(struct container *c, const struct exit_report *original)
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
-    bool restarts = container_wants_restart(c, report.exit_code),
+    bool restarts = report.lost && container_wants_restart(c, report.exit_code),
          removes = c->auto_remove && !c->keep_once && !c->removing;
     note_ended(c, &report, restarts);
     if (!removes) /* else it goes with the rest; only now, because the exit code is there until the record has it */

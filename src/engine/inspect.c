@@ -12,6 +12,7 @@
 #include "engine/exec.h"
 #include "engine/fields.h"
 #include "engine/links.h"
+#include "engine/monitors.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/netfiles.h"
@@ -49,6 +50,17 @@ static json_t *state_json(const struct container_state *s)
     set_time(json, "StartedAt", s->started_at);
     set_time(json, "FinishedAt", s->finished_at);
     return json;
+}
+
+static void add_health(json_t *json, struct container *c, const struct container_state *s)
+{
+    if (s->health == HEALTH_NONE)
+        return;
+    json_t *health = json_object();
+    json_set_str(health, "Status", container_health_name(s->health));
+    json_set_int(health, "FailingStreak", s->failing_streak);
+    json_object_set_new(health, "Log", container_health_log(c));
+    json_object_set_new(json, "Health", health);
 }
 
 /* Path and Args: the first word of the program, and the rest. */
@@ -168,7 +180,9 @@ static json_t *inspect_json(struct container *c, const struct container_snapshot
     json_set_str(json, "Id", c->id);
     set_time(json, "Created", c->created);
     add_program(json, s->config);
-    json_object_set_new(json, "State", state_json(&s->state));
+    json_t *state = state_json(&s->state);
+    add_health(state, c, &s->state);
+    json_object_set_new(json, "State", state);
     json_set_str(json, "Image", c->image_id);
     add_files(json, c, &s->state);
     json_set_str(json, "Name", slashed);

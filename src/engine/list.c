@@ -147,7 +147,7 @@ static bool row_matches(const struct list_row *row, const struct list_filters *f
     return filters_match_exact(filters, "status", status) && match_exited(row, filters) &&
            match_name(row, filters) && match_id(row, filters) && match_network(row, filters) &&
            match_volume(row, filters) && match_ancestor(row, filters) && match_published(row, filters) &&
-           filters_match_exact(filters, "health", "none") &&
+           filters_match_exact(filters, "health", container_health_name(row->s.state.health)) &&
            filters_match_labels(filters, "label", json_object_get(row->s.config, "Labels"));
 }
 

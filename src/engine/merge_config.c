@@ -53,6 +53,24 @@ static void merge_program(json_t *config, const json_t *image)
         json_object_del(config, "Entrypoint");
 }
 
+/* What the user leaves at zero is the image's. */
+static void merge_health(json_t *config, const json_t *image)
+{
+    const json_t *theirs = json_object_get(image, "Healthcheck");
+    json_t *own = json_object_get(config, "Healthcheck"), *value;
+    const char *key;
+    if (!theirs)
+        return;
+    _cleanup_json_ json_t *merged = own ? json_copy(own) : json_object();
+    json_object_foreach ((json_t *)theirs, key, value) {
+        const json_t *mine = json_object_get(merged, key);
+        if (!mine || json_is_null(mine) || (json_is_integer(mine) && json_integer_value(mine) == 0) ||
+            (json_is_array(mine) && json_array_size(mine) == 0))
+            json_object_set(merged, key, value);
+    }
+    json_object_set(config, "Healthcheck", merged);
+}
+
 void merge_config(json_t *config, const json_t *other)
 {
     static const char *const plain[] = {"User", "WorkingDir", "StopSignal", "Shell"};
@@ -63,5 +81,6 @@ void merge_config(json_t *config, const json_t *other)
     merge_object(config, other, "ExposedPorts");
     merge_object(config, other, "Volumes");
     merge_env(config, other);
+    merge_health(config, other);
     merge_program(config, other);
 }

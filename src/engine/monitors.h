@@ -55,13 +55,45 @@ struct watcher *watcher_free(struct watcher *w);
 void watcher_add(struct engine *e, struct monitor *m);
 /* Runs fn(c, arg) in a thread that watcher_free() waits for; the reference to c is given back after. */
 struct exit_report {
-    bool lost; /* the monitor went without a word */
+    bool lost;    /* the monitor went without a word */
+    bool told;    /* the event is out already */
+    bool stopped; /* by hand */
     int exit_code;
     bool oom_killed;
     int64_t finished_at;
+    int64_t time;     /* of the event; 0: finished_at */
+    char error[1000]; /* why its policy couldn't start it again; "" */
 };
+/* The members of the event "exit", or of a monitor's state. */
+void exit_report_read(struct exit_report *report, const json_t *packet);
 /* Does what an ended container needs, in a thread of its own. */
 void watcher_report_exit(struct engine *e, struct container *c, const struct exit_report *report);
+
+/* ---- lives.c ---- */
+
+/* keg's own label: what follows when a container becomes unhealthy. */
+#define HEALTH_ACTION_LABEL "keg.health.on-failure"
+
+/* What a monitor's journal has, as it comes: the event and the state. Of "exit" only the event. */
+void container_heard(struct container *c, const json_t *packet);
+/* Whether nobody has heard of it yet; from now on somebody has. */
+bool container_is_news(struct container *c, const json_t *packet);
+/* A health check begins or has ended. */
+void container_heard_probe(struct container *c, const json_t *packet, bool begins);
+/* Reads the journal for what was missed. True when the end is in it. */
+bool container_catch_up(struct container *c);
+/* The state of a monitor that was found ("running" or "restarting"). */
+void container_take_state(struct container *c, const json_t *state);
+/* The event "die". ran: ns. */
+void container_tell_end(struct container *c, int exit_code, int64_t ran, int64_t time);
+/* Members of the monitor's start request, new objects: "restart"; "joins", whose namespaces it shares; "health" (NULL: none). */
+json_t *container_restart_part(struct container *c);
+json_t *container_joins_part(struct container *c);
+json_t *container_health_part(struct container *c);
+bool container_is_checked(const struct container *c);
+/* The last results, Docker's State.Health.Log; a new array. They are in RUN while it runs, and kept for later by the other. */
+json_t *container_health_log(struct container *c);
+void container_keep_health_log(struct container *c);
 
 /* ---- exit.c ---- */
 

@@ -58,14 +58,13 @@ static bool take_up(struct container *c)
 {
     _cleanup_json_ json_t *state = NULL;
     struct monitor *m = monitor_watch(c, &state, NULL);
-    if (!m || !str_eq(json_str(state, "status"), "running")) {
+    if (!m ||
+        !(str_eq(json_str(state, "status"), "running") || str_eq(json_str(state, "status"), "restarting"))) {
         monitor_free(m);
         return false;
     }
-    bool paused = c->state.status == CONTAINER_PAUSED;
-    c->state.status = paused ? CONTAINER_PAUSED : CONTAINER_RUNNING;
-    c->state.pid = (int)json_int_or(state, "pid", 0);
-    c->state.started_at = json_int_or(state, "started_at", c->state.started_at);
+    container_catch_up(c);
+    container_take_state(c, state);
     execs_restore(c, json_object_get(state, "execs"));
     endpoints_restore(c);
     watcher_add(c->engine, m);
@@ -83,22 +82,31 @@ static void note_ended(struct container *c, const json_t *result)
 {
     struct container_state *s = &c->state;
     _cleanup_free_ char *run = container_run_path(c, NULL);
-    char code[16];
+    struct exit_report report = {.exit_code = UNKNOWN_CODE, .finished_at = clock_now()};
+    bool told = container_catch_up(c);
+    if (result)
+        exit_report_read(&report, result);
     s->status = CONTAINER_EXITED;
     s->pid = 0;
-    s->exit_code = (int)json_int_or(result, "exit_code", UNKNOWN_CODE);
-    s->oom_killed = json_bool_or(result, "oom_killed", false);
+    s->exit_code = report.exit_code;
+    s->oom_killed = report.oom_killed;
+    s->stop_requested = s->stop_requested || report.stopped;
     s->started_at = json_int_or(result, "started_at", s->started_at);
-    s->finished_at = json_int_or(result, "finished_at", clock_now());
-    if (container_wants_restart(c, s->exit_code))
+    s->finished_at = report.finished_at;
+    if (*report.error)
+        snprintf(s->error, sizeof(s->error), "%s", report.error);
+    if (s->health != HEALTH_NONE)
+        s->health = HEALTH_UNHEALTHY;
+    if (!result && container_wants_restart(c, s->exit_code))
         s->status = CONTAINER_RESTARTING; /* until start_wanted() */
     container_clean_cgroups(c);
     endpoints_detach(c);
     namespaces_release(c);
+    container_keep_health_log(c);
     container_save(c, NULL);
     path_remove_all(AT_FDCWD, run);
-    snprintf(code, sizeof(code), "%d", s->exit_code);
-    container_event(c, "die", "exitCode", code, NULL);
+    if (!told && c->told < s->finished_at)
+        container_tell_end(c, s->exit_code, result ? s->finished_at - s->started_at : 0, s->finished_at);
 }
 
 static bool has_run_directory(struct container *c)
@@ -135,6 +143,8 @@ static void recover_container(struct container *c)
 {
     bool ran = container_status_runs(c->state.status), there = has_run_directory(c), removing = c->removing;
     mounts_claim(c);
+    if (there)
+        c->told = events_last_of(c->engine->events, c->id);
     if (there && take_up(c)) {
         if (removing) { /* a forced removal was cut short */
             container_kill_and_wait(c, NULL);
@@ -214,6 +224,8 @@ static void start_wanted(struct container *c)
 {
     struct err err = {0};
     bool wanted = !c->gone && is_wanted(c);
+    if (c->state.status == CONTAINER_RESTARTING && has_run_directory(c))
+        return; /* its monitor does it */
     if (c->state.status == CONTAINER_RESTARTING) {
         c->state.status = CONTAINER_EXITED;
         c->restart_count++;
@@ -229,8 +241,10 @@ static void start_wanted(struct container *c)
 int recover_run(struct engine *e, struct err *err)
 {
     _cleanup_(containers_list_free_p) struct container **list = containers_list(e, NULL);
+    events_hold(e->events);
     for (struct container **c = list; *c; c++)
         recover_container(*c);
+    events_release(e->events);
     sweep_directory(e, e->options.exec_root, /* layers= */ false);
     sweep_directory(e, e->options.data_root, /* layers= */ true);
     zones_settle(e);

@@ -188,6 +188,12 @@ static json_t *start_request(struct start *s)
     if (c->tty && json_array_size(size) == 2)
         json_object_set(request, "console_size", size);
     json_object_set_new(request, "log", log);
+    json_object_set_new(request, "restart", container_restart_part(c));
+    json_set_int(request, "restart_count", c->restart_count);
+    json_object_set_new(request, "joins", container_joins_part(c));
+    json_t *health = container_health_part(c);
+    if (health)
+        json_object_set_new(request, "health", health);
     return request;
 }
 
@@ -274,12 +280,14 @@ static void note_started(struct start *s, const json_t *ok)
         .pid = (int)json_int_or(ok, "pid", 0),
         .started_at = json_int_or(ok, "started_at", clock_now()),
         .finished_at = c->state.finished_at,
+        .health = container_is_checked(c) ? HEALTH_STARTING : HEALTH_NONE,
     };
+    c->told = json_int_or(ok, "time", c->state.started_at);
     pthread_mutex_unlock(&c->lock);
     struct err err = {0};
     if (container_save(c, &err) < 0)
         log_error("container %.12s: %s", c->id, err.message);
-    container_event(c, "start", NULL);
+    container_event_at(c, c->told, "start", NULL);
     links_announce(c);
     watcher_add(c->engine, take_ptr(&s->monitor));
 }
@@ -353,7 +361,7 @@ static int check_startable(struct container *c, struct err *err)
         return err_set(err, ERR_CONFLICT, "container is marked for removal and cannot be started");
     if (c->state.status == CONTAINER_PAUSED)
         return err_set(err, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
-    if (c->state.status == CONTAINER_RUNNING)
+    if (c->state.status == CONTAINER_RUNNING || c->state.status == CONTAINER_RESTARTING)
         return err_set(err, ERR_NOT_MODIFIED, "container %s is already running", c->id);
     return 0;
 }

@@ -6,17 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/monitors.h"
 #include "engine/signals.h"
 #include "sys/cgroup.h"
 
-enum { STOP_TIMEOUT_S = 10, KILL_TIMEOUT_MS = 30000, STATUS_MAX = 16384 };
+enum { STOP_TIMEOUT_S = 10, TIMEOUT_MAX_S = 1000000, KILL_TIMEOUT_MS = 30000 };
 
 static enum container_status status_of(struct container *c)
 {
@@ -33,57 +32,28 @@ static int not_running(struct container *c, struct err *err)
 
 /* ---- signals ---- */
 
-static int send_signal(struct container *c, int number, struct err *err)
+/* manual: no restart policy brings it back. The monitor tells the event. */
+static int send_signal(struct container *c, int number, bool manual, struct err *err)
 {
-    char text[16];
     _cleanup_json_ json_t *request = json_object();
     json_set_str(request, "op", "signal");
     json_set_int(request, "signal", number);
-    if (monitor_request(c, request, NULL, 0, NULL, err) < 0)
-        return -1;
-    snprintf(text, sizeof(text), "%d", number);
-    container_event(c, "kill", "signal", text, NULL);
-    return 0;
+    json_set_bool(request, "manual", manual);
+    return monitor_request(c, request, NULL, 0, NULL, err);
 }
 
-/* Whether it sits in sigwait: it takes what it waits for, and shows it neither as caught nor as blocked meanwhile. */
-static bool waits_for_signals(int pid)
+/* The monitor sends the signal, and SIGKILL when the time (s; negative: for ever) is over. */
+static int send_stop(struct container *c, int number, int timeout_s, struct err *err)
 {
-    enum { COMPAT = 177, COMPAT_TIME64 = 421 }; /* of 32-bit programs */
-    char path[64], *end;
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
-    snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-    if (file_read(AT_FDCWD, path, &text) < 0)
-        return true;
-    long number = strtol(buf_str(&text), &end, 10);
-    return end != buf_str(&text) &&
-           (number == SYS_rt_sigtimedwait || number == COMPAT || number == COMPAT_TIME64);
-}
-
-/* Whether the container's first process will take notice of a signal: the kernel drops what PID 1 of a pid namespace
- * neither catches nor blocks (for signalfd) nor waits for. When in doubt: yes. */
-static bool will_notice(struct container *c, int number)
-{
-    char path[64];
-    _cleanup_(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
-    pthread_mutex_lock(&c->lock);
-    int pid = c->state.pid;
-    pthread_mutex_unlock(&c->lock);
-    _cleanup_json_ json_t *host_config = container_host_config(c);
-    if (pid <= 0 || *json_str_or(host_config, "PidMode", ""))
-        return true;
-    snprintf(path, sizeof(path), "/proc/%d/status", pid);
-    if (file_read(AT_FDCWD, path, &text) < 0)
-        return true;
-    const char *caught = strstr(buf_str(&text), "SigCgt:"), *blocked = strstr(buf_str(&text), "SigBlk:");
-    if (!caught || !blocked)
-        return true;
-    uint64_t mask =
-        strtoull(caught + strlen("SigCgt:"), NULL, 16) | strtoull(blocked + strlen("SigBlk:"), NULL, 16);
-    return (mask & (UINT64_C(1) << (number - 1))) || waits_for_signals(pid);
+    _cleanup_json_ json_t *request = json_object();
+    json_set_str(request, "op", "stop");
+    json_set_int(request, "signal", number);
+    json_set_int(request, "timeout", timeout_s < 0 ? -1 : timeout_s * CLOCK_NS_PER_S);
+    return monitor_request(c, request, NULL, 0, NULL, err);
 }
 
 static int thaw(struct container *c, struct err *err);
+static bool stop_restarting(struct container *c);
 
 /* SIGKILL, and waits for the end. */
 static int kill_and_wait(struct container *c, struct err *err)
@@ -91,11 +61,11 @@ static int kill_and_wait(struct container *c, struct err *err)
     struct err why = {0};
     if (status_of(c) == CONTAINER_PAUSED)
         thaw(c, NULL);
-    int r = send_signal(c, SIGKILL, &why);
+    int r = send_signal(c, SIGKILL, /* manual= */ true, &why);
     if (container_wait_ended(c, r < 0 ? 1000 : KILL_TIMEOUT_MS))
         return 0;
     if (r < 0)
-        return err_pass(err, &why);
+        return stop_restarting(c) ? 0 : err_pass(err, &why);
     return err_set(err, ERR_UNAVAILABLE, "tried to kill container %s, but did not receive an exit event",
                    c->id);
 }
@@ -122,8 +92,8 @@ static int stop_timeout(struct container *c, int asked)
     return (int)json_int_or(c->config, "StopTimeout", STOP_TIMEOUT_S);
 }
 
-/* A container between two restarts: it only has to be told. */
-static int stop_restarting(struct container *c)
+/* Between two starts, and without a monitor: it only has to be noted. */
+static bool stop_restarting(struct container *c)
 {
     pthread_mutex_lock(&c->operation);
     pthread_mutex_lock(&c->lock);
@@ -141,19 +111,18 @@ static int stop_restarting(struct container *c)
 
 static int stop_container(struct container *c, const char *signal, int timeout_s, struct err *err)
 {
-    int number, timeout = stop_timeout(c, timeout_s);
+    int number, timeout = MIN_OF(stop_timeout(c, timeout_s), TIMEOUT_MAX_S);
+    struct err why = {0};
     if (stop_signal(c, signal, &number, err) < 0)
         return -1;
     request_stop(c);
-    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
-        return 0;
     if (status_of(c) == CONTAINER_PAUSED)
         thaw(c, NULL);
-    bool noticed = will_notice(c, number);
-    if (send_signal(c, number, NULL) < 0 && container_wait_ended(c, 1000))
+    int r = send_stop(c, number, timeout, &why);
+    if (container_wait_ended(c, r < 0 ? 1000 : timeout < 0 ? -1 : timeout * 1000 + KILL_TIMEOUT_MS))
         return 0;
-    if (noticed && container_wait_ended(c, timeout < 0 ? -1 : MIN_OF(timeout, 1000000) * 1000))
-        return 0;
+    if (r < 0)
+        return stop_restarting(c) ? 0 : err_pass(err, &why);
     return kill_and_wait(c, err);
 }
 
@@ -205,19 +174,16 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
         not_running(c, err);
         return err_wrap(err, "cannot kill container: %s", ref);
     }
-    if (number == SIGKILL || (stop_signal(c, NULL, &stop, NULL) == 0 && number == stop))
+    bool manual = number == SIGKILL || (stop_signal(c, NULL, &stop, NULL) == 0 && number == stop);
+    if (manual)
         request_stop(c);
-    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
-        return 0;
-    int r = number == SIGKILL ? kill_and_wait(c, err) : send_signal(c, number, err);
+    int r = number == SIGKILL ? kill_and_wait(c, err) : send_signal(c, number, manual, err);
     return r < 0 ? err_wrap(err, "cannot kill container: %s", ref) : 0;
 }
 
 int container_kill_and_wait(struct container *c, struct err *err)
 {
     request_stop(c);
-    if (status_of(c) == CONTAINER_RESTARTING && stop_restarting(c))
-        return 0;
     return kill_and_wait(c, err);
 }
 

@@ -6,6 +6,7 @@
 #include "engine/container.h"
 #include "engine/fields.h"
 #include "engine/kernel_limits.h"
+#include "engine/monitors.h"
 #include "engine/oci.h"
 #include "engine/validate.h"
 #include "sys/cgroup.h"
@@ -56,16 +57,25 @@ static int check_memory(const json_t *now, const json_t *changes, struct err *er
     return 0;
 }
 
-static int apply_now(struct container *c, const json_t *host_config, struct err *err)
+static int apply_now(struct container *c, const json_t *resources, struct err *err)
 {
-    if (!container_status_runs(c->state.status) || c->state.status == CONTAINER_RESTARTING)
+    if (c->state.status == CONTAINER_RESTARTING)
         return 0;
-    _cleanup_json_ json_t *resources = oci_resources(host_config, err);
     _cleanup_free_ char *path = container_cgroup_path(c);
-    struct cgroup *cg = resources ? cgroup_open_path(path, err) : NULL;
+    struct cgroup *cg = cgroup_open_path(path, err);
     int r = cg ? cgroup_apply(cg, resources, err) : -1;
     cgroup_free(cg);
     return r;
+}
+
+/* Its monitor needs to know, for the next start that its policy brings. */
+static void tell_monitor(struct container *c, const json_t *resources)
+{
+    _cleanup_json_ json_t *request = json_object();
+    json_set_str(request, "op", "update");
+    json_object_set_new(request, "restart", container_restart_part(c));
+    json_object_set_new(request, "resources", json_deep_copy(resources));
+    monitor_request(c, request, NULL, 0, NULL, NULL);
 }
 
 /* Takes `host_config` over when it is on disk. */
@@ -95,9 +105,16 @@ static int update_locked(struct container *c, const json_t *changes, json_t *war
     if (check_memory(c->host_config, changes, err) < 0)
         return -1;
     kernel_limits_adapt(merged, warnings);
-    if (container_validate(&c->engine->options, c->config, merged, warnings, err) < 0 ||
-        apply_now(c, merged, err) < 0 || keep(c, merged, err) < 0)
+    if (container_validate(&c->engine->options, c->config, merged, warnings, err) < 0)
         return -1;
+    bool runs = container_status_runs(c->state.status);
+    _cleanup_json_ json_t *resources = runs ? oci_resources(merged, err) : NULL;
+    if (runs && (!resources || apply_now(c, resources, err) < 0))
+        return -1;
+    if (keep(c, merged, err) < 0)
+        return -1;
+    if (runs)
+        tell_monitor(c, resources);
     container_event(c, "update", NULL);
     return 0;
 }

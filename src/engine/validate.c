@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/logs.h"
+#include "engine/monitors.h"
 #include "engine/published.h"
 #include "engine/signals.h"
 #include "engine/validate_parts.h"
@@ -63,12 +64,26 @@ static int check_hostname(const struct subject *s, struct err *err)
 
 static int check_health(const struct subject *s, struct err *err)
 {
-    const json_t *health = json_object_get(s->config, "Healthcheck");
-    const char *kind = json_string_value(json_array_get(json_object_get(health, "Test"), 0));
-    if (!health || str_eq(kind, "NONE") || json_array_size(json_object_get(health, "Test")) == 0)
-        return 0;
-    return err_set(err, ERR_NOT_IMPLEMENTED,
-                   "Config.Healthcheck is not supported yet: leave it out, or use --no-healthcheck");
+    static const char *const times[] = {"Interval", "Timeout", "StartPeriod", "StartInterval"};
+    const json_t *health = json_object_get(s->config, "Healthcheck"), *word;
+    size_t i;
+    for (i = 0; i < ARRAY_SIZE(times); i++) {
+        int64_t ns = json_int_or(health, times[i], 0);
+        if (ns && ns < 1000000)
+            return err_set(err, ERR_INVALID, "%s in Healthcheck cannot be less than 1ms", times[i]);
+    }
+    if (json_int_or(health, "Retries", 0) < 0)
+        return err_set(err, ERR_INVALID, "Retries in Healthcheck cannot be negative");
+    json_array_foreach (json_object_get(health, "Test"), i, word) {
+        if (!json_is_string(word))
+            return err_set(err, ERR_INVALID, "Test in Healthcheck must be a list of strings");
+    }
+    const char *action = json_str_or(json_object_get(s->config, "Labels"), HEALTH_ACTION_LABEL, "none");
+    if (!str_eq(action, "none") && !str_eq(action, "restart") && !str_eq(action, "stop") &&
+        !str_eq(action, "kill"))
+        return err_set(err, ERR_INVALID, "label %s=%.64s: must be none, restart, stop or kill",
+                       HEALTH_ACTION_LABEL, action);
+    return 0;
 }
 
 /* ---- ports ---- */

@@ -1,6 +1,7 @@
 /* One thread listens to all monitors. It only reads and notes: what takes time (a container's end) gets a
  * thread of its own, so that no container's end keeps another's waiting. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -116,15 +117,30 @@ void watcher_report_exit(struct engine *e, struct container *c, const struct exi
         exit_thread(work);
 }
 
-static void handle_exit(struct watcher *w, struct monitor *m, const json_t *packet)
+void exit_report_read(struct exit_report *report, const json_t *packet)
 {
-    struct exit_report report = {
+    struct err error = {0};
+    *report = (struct exit_report){
         .exit_code = (int)json_int_or(packet, "exit_code", 255),
         .oom_killed = json_bool_or(packet, "oom_killed", false),
+        .stopped = json_bool_or(packet, "stopped", false),
+        .told = json_bool_or(packet, "again", false),
         .finished_at = json_int_or(packet, "finished_at", clock_now()),
+        .time = json_int_or(packet, "time", 0),
     };
+    if (json_take_err(packet, &error) < 0) {
+        err_wrap(&error, "failed to create task for container");
+        snprintf(report->error, sizeof(report->error), "%s", error.message);
+    }
+}
+
+static void handle_exit(struct watcher *w, struct monitor *m, const json_t *packet)
+{
+    struct exit_report report;
+    exit_report_read(&report, packet);
     m->exit_seen = true;
-    watcher_report_exit(w->engine, m->container, &report);
+    if (container_is_news(m->container, packet))
+        watcher_report_exit(w->engine, m->container, &report);
 }
 
 /* ---- events ---- */
@@ -134,14 +150,13 @@ static void handle_packet(struct watcher *w, struct monitor *m, const json_t *pa
     const char *event = json_str_or(packet, "event", "");
     if (str_eq(event, "exit"))
         handle_exit(w, m, packet);
-    else if (str_eq(event, "exec-exit"))
-        exec_ended(m->container, json_str_or(packet, "exec_id", ""),
-                   (int)json_int_or(packet, "exit_code", 255));
-    else if (str_eq(event, "oom"))
-        container_event(m->container, "oom", NULL);
     else if (str_eq(event, "detach"))
         container_event(m->container, json_str(packet, "exec_id") ? "exec_detach" : "detach", "execID",
                         json_str_or(packet, "exec_id", ""), NULL);
+    else if (str_starts(event, "probe-"))
+        container_heard_probe(m->container, packet, str_eq(event, "probe-start"));
+    else
+        container_heard(m->container, packet);
 }
 
 static void handle_connection(struct watcher *w, struct source *s)

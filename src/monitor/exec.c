@@ -255,7 +255,8 @@ void monitor_exec_ended(struct monitor *m, pid_t pid, int exit_code)
         record->running = false;
         record->exit_code = exit_code;
     }
-    if (server_event(m->server, event) && record)
+    journal_add(m, event, clock_now());
+    if (m->heard && record)
         record->heard = true;
     session_close(s);
 }

@@ -13,8 +13,11 @@
 
 #include "base/cleanup.h"
 
+struct loop_timer;
+
 struct loop {
     int epoll_fd;
+    struct loop_timer *timers; /* those that are set */
 };
 
 struct loop_source;
@@ -34,6 +37,13 @@ struct loop_source {
         .fd = -EBADF                                                                                         \
     }
 
+/* Embedded in what waits; rings once. */
+struct loop_timer {
+    struct loop_timer *next;
+    int64_t at; /* clock_monotonic(); 0: not set */
+    void (*handler)(struct loop_timer *timer);
+};
+
 /* 0 or -errno. */
 int loop_init(struct loop *l);
 void loop_finish(struct loop *l);
@@ -43,7 +53,10 @@ int loop_set(struct loop *l, struct loop_source *source, uint32_t events);
 void loop_remove(struct loop *l, struct loop_source *source);
 /* Stops watching and closes the descriptor. */
 void loop_close(struct loop *l, struct loop_source *source);
-/* Waits for one event and delivers it. 1, 0 after `timeout_ms` (-1: none) without any, or -errno. */
+/* Rings in `ns` from now; one that is set already is set anew. */
+void loop_timer_set(struct loop *l, struct loop_timer *timer, int64_t ns);
+void loop_timer_stop(struct loop *l, struct loop_timer *timer);
+/* Waits for one event and delivers it, or lets a timer ring. 1, 0 after `timeout_ms` (-1: none) without any, or -errno. */
 int loop_turn(struct loop *l, int timeout_ms);
 
 #endif

@@ -90,7 +90,7 @@ static bool note_oom(struct monitor *m)
         return false;
     m->oom_seen = kills;
     m->oom_killed = true;
-    server_event(m->server, json_pack("{s:s}", "event", "oom"));
+    journal_add(m, json_pack("{s:s}", "event", "oom"), clock_now());
     return true;
 }
 
@@ -134,8 +134,15 @@ static void main_detached(struct session *s)
 static void main_ended(struct session *s)
 {
     struct monitor *m = s->owner;
+    struct session **link = &m->old_mains;
 
-    m->main = session_free(s);
+    while (*link && *link != s)
+        link = &(*link)->next;
+    if (*link)
+        *link = s->next;
+    else
+        m->main = NULL;
+    session_free(s);
 }
 
 static const struct session_events main_events = {
@@ -182,6 +189,56 @@ static void leave(struct monitor *m)
         session_close(m->main);
 }
 
+/* Everything of the container that is the kernel's. */
+static void clear_away(struct monitor *m)
+{
+    loop_timer_stop(&m->loop, &m->stop_timer);
+    session_drain(m->main);
+    close_log(m);
+    remove_container(m);
+    health_end(m);
+    monitor_execs_end(m);
+    reap_rest();
+}
+
+/* "exit": it is over. again: the end itself was told as "restarting" before; err: why it couldn't be started again, or NULL. */
+static void tell_exit(struct monitor *m, bool again, const struct err *err)
+{
+    json_t *event =
+        json_pack("{s:s, s:i, s:b, s:I, s:b}", "event", "exit", "exit_code", m->exit_code, "oom_killed",
+                  m->oom_killed, "finished_at", (json_int_t)m->finished_at, "stopped", m->restarts.stopped);
+
+    if (again)
+        json_set_bool(event, "again", true);
+    if (err)
+        json_object_update_new(event, json_from_err(err));
+    m->status = MONITOR_STOPPED;
+    m->failure = err;
+    monitor_write_state(m, MONITOR_EXIT);
+    m->failure = NULL;
+    journal_add(m, event, m->finished_at);
+    leave(m);
+}
+
+/* Clients of the end that was are let go; new ones may come. */
+static void begin_restart(struct monitor *m)
+{
+    struct session *old = m->main;
+
+    m->status = MONITOR_RESTARTING;
+    monitor_write_state(m, MONITOR_STATE);
+    journal_add(m,
+                json_pack("{s:s, s:i, s:b, s:I, s:I}", "event", "restarting", "exit_code", m->exit_code,
+                          "oom_killed", m->oom_killed, "started_at", (json_int_t)m->started_at, "finished_at",
+                          (json_int_t)m->finished_at),
+                m->finished_at);
+    m->main = session_new(&m->loop, /* id= */ NULL, &main_events, m);
+    old->next = m->old_mains;
+    m->old_mains = old;
+    session_close(old);
+    restart_wait(m);
+}
+
 void monitor_ended(struct monitor *m, int exit_code)
 {
     struct err err = {0};
@@ -194,27 +251,29 @@ void monitor_ended(struct monitor *m, int exit_code)
     m->finished_at = clock_now();
     m->exit_code = exit_code;
     note_oom(m);
-    session_drain(m->main);
-    close_log(m);
-    remove_container(m);
-    monitor_execs_end(m);
-    reap_rest();
-    m->status = MONITOR_STOPPED;
-    monitor_write_state(m, MONITOR_EXIT);
-    server_event(m->server,
-                 json_pack("{s:s, s:i, s:b, s:I}", "event", "exit", "exit_code", m->exit_code, "oom_killed",
-                           m->oom_killed, "finished_at", (json_int_t)m->finished_at));
-    leave(m);
+    clear_away(m);
+    if (restart_is_wanted(m))
+        begin_restart(m);
+    else
+        tell_exit(m, /* again= */ false, NULL);
+}
+
+void monitor_give_up(struct monitor *m)
+{
+    restart_cancel(m);
+    tell_exit(m, /* again= */ true, NULL);
 }
 
 void monitor_abandon(struct monitor *m, const struct err *err)
 {
     if (m->status == MONITOR_STOPPED)
         return;
-    session_drain(m->main);
-    close_log(m);
-    remove_container(m);
-    reap_rest();
+    clear_away(m);
+    if (m->started_at) { /* it has run before */
+        m->exit_code = err->kind == ERR_NO_PROGRAM ? 127 : err->kind == ERR_CANNOT_INVOKE ? 126 : 128;
+        tell_exit(m, /* again= */ true, err);
+        return;
+    }
     if (m->starter)
         connection_reply_error(m->starter, err);
     m->starter = NULL;
@@ -258,10 +317,10 @@ static void children_ready(struct loop_source *source, _unused_ uint32_t events)
             break;
         if (info.si_pid == m->pid)
             init_code = monitor_exit_code(&info);
-        else
+        else if (!health_probe_ended(m, info.si_pid, monitor_exit_code(&info)))
             monitor_exec_ended(m, info.si_pid, monitor_exit_code(&info));
     }
-    if (init_code >= 0 && m->status != MONITOR_STOPPED)
+    if (init_code >= 0 && m->status != MONITOR_STOPPED && m->status != MONITOR_RESTARTING)
         monitor_ended(m, init_code);
 }
 
@@ -275,7 +334,8 @@ static void release_memory(void)
 
 static bool is_served(const struct monitor *m)
 {
-    return m->status == MONITOR_STOPPED && !m->main && !m->execs && server_flushed(m->server);
+    return m->status == MONITOR_STOPPED && !m->main && !m->old_mains && !m->execs &&
+           server_flushed(m->server);
 }
 
 static int monitor_run(struct monitor *m)
@@ -313,7 +373,15 @@ static int monitor_init(struct monitor *m)
 static void monitor_finish(struct monitor *m)
 {
     session_free(m->main);
+    while (m->old_mains) {
+        struct session *s = m->old_mains;
+
+        m->old_mains = s->next;
+        session_free(s);
+    }
     monitor_execs_free(m);
+    health_free(m);
+    restart_finish(m);
     logfile_close(m->log);
     server_free(m->server);
     loop_close(&m->loop, &m->signals);
@@ -323,8 +391,11 @@ static void monitor_finish(struct monitor *m)
 
 int monitor_main(void)
 {
-    struct monitor m = {
-        .loop = {-EBADF}, .signals = LOOP_SOURCE_UNSET, .oom = LOOP_SOURCE_UNSET, .netns = NETNS_UNSET};
+    struct monitor m = {.loop = {-EBADF},
+                        .signals = LOOP_SOURCE_UNSET,
+                        .oom = LOOP_SOURCE_UNSET,
+                        .netns = NETNS_UNSET,
+                        .restarts.config = -EBADF};
     int r = monitor_init(&m);
 
     if (r == 0)

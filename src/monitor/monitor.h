@@ -20,7 +20,8 @@ enum monitor_status {
     MONITOR_IDLE,     /* nothing was asked yet; clients may attach */
     MONITOR_STARTING, /* "start" is not answered yet */
     MONITOR_RUNNING,
-    MONITOR_STOPPED, /* leaving as soon as the last client has everything */
+    MONITOR_RESTARTING, /* ended, and to be started again when the timer rings */
+    MONITOR_STOPPED,    /* leaving as soon as the last client has everything */
 };
 
 /* What is remembered of an exec: while it runs, and until somebody has heard of its end. */
@@ -32,6 +33,23 @@ struct exec_record {
     pid_t pid;
     int exit_code;
 };
+
+/* What the next start needs, and whether there will be one. */
+struct restarts {
+    struct monitor *monitor;
+    char *request; /* "start" */
+    int config;    /* its memfd */
+    char policy[16];
+    unsigned limit;  /* of on-failure; 0: none */
+    unsigned count;  /* restarts so far */
+    int64_t delay;   /* before the last one, ns */
+    bool stopped;    /* by hand: no policy brings it back */
+    bool forced;     /* once, whatever the policy says */
+    char *resources; /* limits that were updated since, as JSON; NULL */
+    struct loop_timer timer;
+};
+
+struct health;
 
 struct monitor {
     struct loop loop;
@@ -49,6 +67,7 @@ struct monitor {
     struct connection *starter; /* waits for the reply to "start" */
     struct logfile *log;
     struct session *main;
+    struct session *old_mains; /* of ends that a restart followed, until their clients have everything */
     struct session *execs;
     struct exec_record *exec_records; /* oldest first */
     pid_t pid;
@@ -56,6 +75,13 @@ struct monitor {
     int exit_code;
     bool oom_killed;
     unsigned long oom_seen;
+    const struct err *failure; /* why it wasn't started again, while that is written down */
+    bool own_pid_namespace;    /* its first process is PID 1 */
+    struct restarts restarts;
+    struct loop_timer stop_timer;
+    struct health *health; /* NULL: it isn't checked */
+    int64_t journal_time;  /* of the last event */
+    bool heard;            /* … which somebody listened to */
 };
 
 /* The program: returns its exit code when the container has ended and all clients have been served. */
@@ -64,6 +90,8 @@ int monitor_main(void);
 /* monitor.c: the container's end, and the end of an attempt to start it. */
 void monitor_ended(struct monitor *m, int exit_code);
 void monitor_abandon(struct monitor *m, const struct err *err);
+/* Nobody wants it started again any more (MONITOR_RESTARTING). */
+void monitor_give_up(struct monitor *m);
 /* The container runs: hears of the OOM killer from now on. */
 void monitor_watch_oom(struct monitor *m);
 /* Events of sessions: {"event": name, "exec_id": …}. True when somebody heard it. */
@@ -71,7 +99,50 @@ bool monitor_session_event(struct monitor *m, const struct session *s, const cha
 /* What waitid() told, as Docker's exit code: 0…255, 128 + signal. */
 int monitor_exit_code(const siginfo_t *info);
 
+/* journal.c: an event that no kegd may miss: written to MONITOR_EVENTS, then sent. Takes the object; returns the time that
+ * it bears, `time` (clock_now()) but after the last one's. */
+int64_t journal_add(struct monitor *m, json_t *event_take, int64_t time);
+
+/* restart.c */
+
+/* Keeps "start" and its configuration (taken over) for later. */
+void restart_remember(struct monitor *m, const json_t *request, int *config);
+void restart_finish(struct monitor *m);
+/* {"name":…,"limit":n}; NULL changes nothing. */
+void restart_configure(struct monitor *m, const json_t *policy);
+/* linux.resources that hold from the next start on. */
+void restart_set_resources(struct monitor *m, const json_t *resources);
+/* Whether the end that just happened is followed by another start. */
+bool restart_is_wanted(const struct monitor *m);
+/* Has monitor_start_again() called when the back-off is over. */
+void restart_wait(struct monitor *m);
+void restart_cancel(struct monitor *m);
+/* Brings a configuration up to date that was composed for the first start. */
+int restart_renew(const struct monitor *m, const json_t *request, json_t *config, struct err *err);
+
+/* stop.c */
+
+/* Sends a signal and tells of it ("kill"). */
+int stop_signal(struct monitor *m, int signal, bool all, struct err *err);
+/* The signal, and SIGKILL after `timeout` ns (negative: never), or at once if the first process wouldn't notice the signal. */
+int stop_begin(struct monitor *m, int signal, int64_t timeout, struct err *err);
+
+/* health.c */
+
+/* The member "health" of "start"; NULL: none. */
+void health_configure(struct monitor *m, const json_t *settings);
+/* The container has just been started / has ended. */
+void health_begin(struct monitor *m);
+void health_end(struct monitor *m);
+void health_free(struct monitor *m);
+/* A child has ended: true if it was the probe. */
+bool health_probe_ended(struct monitor *m, pid_t pid, int exit_code);
+/* {"status","failing_streak"}, a new object; NULL when it isn't checked. */
+json_t *health_json(const struct monitor *m);
+
 /* start.c */
+/* Once more with what restart.c kept. */
+void monitor_start_again(struct monitor *m);
 void monitor_start(struct monitor *m, struct request *r);
 void monitor_network_ready(struct monitor *m, struct request *r);
 /* Opens the name server, unless it is open. */

@@ -17,12 +17,17 @@
  *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":"json-file"|"none","path":PATH,"max_size":bytes (0: unlimited),"max_file":n,
- *                    "attrs":{…}}}                    fd 0: memfd with the OCI configuration
+ *                    "attrs":{…}},
+ *             "restart":{"name":POLICY,"limit":n},     "always", "unless-stopped", "on-failure" (limit 0: none), or none
+ *             "restart_count":n, "joins":{"network"|"ipc"|"pid":ID of the container whose namespace it is},
+ *             "health":{"args":[…],"interval":ns,"timeout":ns,"start_period":ns,"start_interval":ns,"retries":n,
+ *                       "on_failure":"none"|"restart"|"stop"|"kill","stop_signal":n,"stop_timeout":ns}}
+ *                                                     fd 0: memfd with the OCI configuration
  *            With "network":"new" the configuration has no network namespace; the event "network" comes first
  *            (fds: the namespace, and a NETLINK_ROUTE socket bound inside it; lo is up) and the monitor waits,
  *            while it prepares the rest, for the request "network-ready". With a new user namespace the event
  *            comes after that preparation, and the network namespace belongs to the user namespace.
- *            ok: {"pid":N,"started_at":ns}; error kinds "no program" (127) and "cannot invoke" (126) are the
+ *            ok: {"pid":N,"started_at":ns,"time":of the event "start"}; error kinds "no program" (127) and "cannot invoke" (126) are the
  *            program's. After an error, and when its peer goes before the reply, the monitor cleans up and exits.
  *   network-ready
  *            {"op":"network-ready","names":b}         no reply of its own: goes on with start. names: with a name
@@ -36,29 +41,45 @@
  *   exec     {"op":"exec","exec_id":ID,"tty":b,"open_stdin":b,"privileged":b,"console_size":[h,w],
  *             "attach":{as in attach} or null}        fd 0: memfd with the OCI process, fd 1: the client's stream
  *            ok: {"pid":N}. After an error the stream is untouched: keep a copy until the reply.
- *   signal   {"op":"signal","signal":N,"all":b}
+ *   signal   {"op":"signal","signal":N,"all":b,"manual":b}      manual: no policy brings it back after this
+ *   stop     {"op":"stop","signal":N,"timeout":ns}   negative: for ever. Replies at once; SIGKILL follows when the time is over,
+ *            or at once when the first process wouldn't take notice of the signal. No policy brings it back.
+ *   update   {"op":"update","restart":{…},"resources":{OCI linux.resources, for the next start}}
  *   resize   {"op":"resize","exec_id":ID or absent,"height":n,"width":n}
- *   state    ok: {"status":"created"|"running"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
- *                 "finished_at":ns,"execs":{ID:{"running":b,"pid":n,"exit_code":n}}}
+ *   state    ok: {"status":"created"|"running"|"restarting"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
+ *                 "finished_at":ns,"restart_count":n,"stopped":b (by hand),"health":{"status":…,"failing_streak":n},
+ *                 "error":{as in replies: why a policy couldn't start it again},"execs":{ID:{"running":b,"pid":n,"exit_code":n}}}
  *            execs has what runs, what ended while nobody listened, and some of what ended before.
  *   network  an event "network" on this connection, with the same descriptors as at the start, then the reply: the
  *            networks of a running container change
  *   names    opens the name server, if it isn't open: for a container that came to its first network of users
  *   watch    ok: as state; from then on this connection gets every event.
  *
- * Events
- *   {"event":"network"}                                     see start
+ * Events of the journal: each is a line of MONITOR_EVENTS before it is sent, with the "time" (ns) at which it happened, later
+ * than that of the one before. Who was away reads there what it missed.
+ *   {"event":"start","pid":n,"started_at":ns,"restart_count":n}      also the first time, before the reply
+ *   {"event":"restarting","exit_code":n,"oom_killed":b,"started_at":ns,"finished_at":ns}
+ *            an end; it will be started again after a while
+ *   {"event":"kill","signal":n}                             sent by "signal", "stop" or a health check's action
  *   {"event":"oom"}
- *   {"event":"attach","exec_id":…} {"event":"detach","exec_id":…}    a client came / left by its detach keys
+ *   {"event":"health","status":"healthy"|"unhealthy","failing_streak":n}
  *   {"event":"exec-exit","exec_id":ID,"exit_code":n}        sent before the exec's streams are closed
- *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns}
- *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed
+ *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns,"stopped":b,"again":b,"error":…}
+ *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed. again: "restarting"
+ *            has told of this end before
+ * Other events
+ *   {"event":"network"}                                     see start
+ *   {"event":"attach","exec_id":…} {"event":"detach","exec_id":…}    a client came / left by its detach keys
+ *   {"event":"probe-start","exec_id":ID,"args":[…],"time":ns} {"event":"probe-exit",… "exit_code":n}   a health check
  *
  * Files in the RUN directory, each replaced by rename:
- *   MONITOR_STATE  the reply to "state", written at start
+ *   MONITOR_STATE  the reply to "state", written at each start, end and change of health
  *   MONITOR_EXIT   the same after the end, with "execs". The monitor leaves (drains its clients and exits)
  *                  without waiting for anybody: this file is how a later kegd learns the exit code. No socket and
  *                  no exit file means the machine went down: nothing is known.
+ *   MONITOR_EVENTS, MONITOR_EVENTS_OLD   the journal: the last 16 KiB and more while somebody listens, up to 512 KiB when
+ *                  nobody does
+ *   MONITOR_HEALTH the last five results of the health check: Docker's State.Health.Log
  * Before it writes MONITOR_EXIT the monitor has removed cgroups and reaped every process of the container.
  *
  * exit_code is 0…255, 128+n after signal n. Times are ns since 1970. Peers must have the monitor's own uid. */
@@ -72,5 +93,8 @@ enum { MONITOR_PACKET_MAX = 65536, MONITOR_CONTROL_FD = 3 };
 #define MONITOR_STATE  "state.json"
 #define MONITOR_EXIT   "exit.json"
 #define MONITOR_NAMES  "names" /* written by kegd: monitor/dns_names.h */
+#define MONITOR_HEALTH "health.json"
+#define MONITOR_EVENTS "events"
+#define MONITOR_EVENTS_OLD "events.old"
 
 #endif

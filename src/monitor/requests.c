@@ -91,9 +91,41 @@ static int request_signal(struct monitor *m, struct request *r, _unused_ json_t 
 
     if (signal < 0 || signal > 64)
         return err_set(err, ERR_INVALID, "Invalid signal: %d", (int)signal);
+    if (m->status == MONITOR_RESTARTING && json_bool_or(r->body, "manual", false)) {
+        m->restarts.stopped = true;
+        monitor_give_up(m);
+        return 0;
+    }
     if (m->status != MONITOR_RUNNING)
         return err_set(err, ERR_CONFLICT, "container is not running");
-    return runtime_kill(m->container, (int)signal, json_bool_or(r->body, "all", false), err);
+    if (json_bool_or(r->body, "manual", false))
+        m->restarts.stopped = true;
+    return stop_signal(m, (int)signal, json_bool_or(r->body, "all", false), err);
+}
+
+static int request_stop(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
+{
+    json_int_t signal = json_int_or(r->body, "signal", SIGTERM),
+               timeout = json_int_or(r->body, "timeout", -1);
+
+    if (signal < 1 || signal > 64)
+        return err_set(err, ERR_INVALID, "Invalid signal: %d", (int)signal);
+    if (m->status != MONITOR_RUNNING && m->status != MONITOR_RESTARTING)
+        return err_set(err, ERR_CONFLICT, "container is not running");
+    m->restarts.stopped = true;
+    if (m->status == MONITOR_RUNNING)
+        return stop_begin(m, (int)signal, timeout, err);
+    monitor_give_up(m);
+    return 0;
+}
+
+static int request_update(struct monitor *m, struct request *r, _unused_ json_t **ret_result,
+                          _unused_ struct err *err)
+{
+    restart_configure(m, json_object_get(r->body, "restart"));
+    if (json_object_get(r->body, "resources"))
+        restart_set_resources(m, json_object_get(r->body, "resources"));
+    return 0;
 }
 
 static int request_resize(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
@@ -157,6 +189,7 @@ static const struct {
     {"signal", .answer = request_signal}, {"resize", .answer = request_resize},
     {"state", .answer = request_state},   {"watch", .answer = request_watch},
     {"names", .answer = request_names},   {"network", .answer = request_network},
+    {"stop", .answer = request_stop},     {"update", .answer = request_update},
 };
 
 void monitor_request(void *arg, struct request *r)

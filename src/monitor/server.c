@@ -338,6 +338,15 @@ bool server_event(struct server *s, json_t *event_take)
     return heard;
 }
 
+bool server_is_watched(const struct server *s)
+{
+    const struct connection *c = s->connections;
+
+    while (c && !c->watching)
+        c = c->next;
+    return c != NULL;
+}
+
 bool server_flushed(const struct server *s)
 {
     for (const struct connection *c = s->connections; c; c = c->next)

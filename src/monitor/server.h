@@ -39,6 +39,8 @@ void server_stop_listening(struct server *s);
 struct connection *server_adopt(struct server *s, int fd);
 /* Sends to every watcher. Takes the object. True when at least one was there. */
 bool server_event(struct server *s, json_t *event_take);
+/* Whether anybody would hear it. */
+bool server_is_watched(const struct server *s);
 /* Frees the connections that have gone: to be called between two turns of the loop. */
 void server_sweep(struct server *s);
 /* True when nothing is queued. */

@@ -239,6 +239,8 @@ static void session_emit(struct session *s, enum log_stream stream, const char *
         client_send(c, wanted, data, len);
     if (s->log)
         logfile_write(s->log, stream, data, len, clock_now());
+    if (s->events->output)
+        s->events->output(s, data, len);
 }
 
 static void output_close(struct session_output *out)

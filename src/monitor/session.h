@@ -33,6 +33,7 @@ struct session_events {
     void (*attached)(struct session *s);
     void (*detached)(struct session *s); /* by its detach keys */
     void (*ended)(struct session *s);    /* closed, and the last client has gone. May free the session */
+    void (*output)(struct session *s, const char *data, size_t len); /* NULL: log and clients suffice */
 };
 
 struct session_output {

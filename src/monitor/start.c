@@ -70,15 +70,14 @@ static int start_log(struct monitor *m, const json_t *log, struct err *err)
     return m->log ? 0 : -1;
 }
 
-/* True when the container gets a user namespace of its own: its network namespace must then belong to that
- * one. */
-static bool has_new_user_namespace(const json_t *config)
+/* True when the container gets a namespace of its own of this type. */
+static bool has_new_namespace(const json_t *config, const char *type)
 {
     json_t *ns;
     size_t i;
 
     json_array_foreach (json_at(config, "linux.namespaces"), i, ns) {
-        if (str_eq(json_str(ns, "type"), "user") && !json_str(ns, "path"))
+        if (str_eq(json_str(ns, "type"), type) && !json_str(ns, "path"))
             return true;
     }
     return false;
@@ -96,7 +95,7 @@ static int start_send_network(struct monitor *m, int netlink, struct err *err)
     return 0;
 }
 
-/* "new": makes the namespace, or has it made with the user namespace's (*ret_late). */
+/* "new": makes the namespace, or has it made with the user namespace's (*ret_late), whose it must be then. */
 static int start_network(struct monitor *m, const json_t *body, json_t *config, bool *ret_late,
                          struct err *err)
 {
@@ -108,11 +107,16 @@ static int start_network(struct monitor *m, const json_t *body, json_t *config, 
         return 0;
     if (!str_eq(mode, "new"))
         return err_set(err, ERR_INVALID, "network \"%s\": must be new, inherit or config", mode);
-    if (has_new_user_namespace(config)) {
+    if (m->netns.fd >= 0 && has_new_namespace(config, "user"))
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "a container with a user namespace of its own is not restarted by its policy yet");
+    if (has_new_namespace(config, "user")) {
         json_array_append_new(json_at(config, "linux.namespaces"), json_pack("{s:s}", "type", "network"));
         *ret_late = true;
         return 0;
     }
+    if (m->netns.fd >= 0) /* a restart: everything in it is as it was */
+        return 0;
     if (netns_make(&m->netns, &netlink, err) < 0)
         return -1;
     return start_send_network(m, netlink, err);
@@ -163,31 +167,46 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
 }
 
 /* Everything up to the point where only execve() is left. */
-static int start_prepare(struct monitor *m, struct request *r, struct err *err)
+static int start_prepare(struct monitor *m, const json_t *body, struct err *err)
 {
-    _cleanup_json_ json_t *config = monitor_read_json(r->nfds ? r->fds[0] : -1, "configuration", err);
+    _cleanup_json_ json_t *config = monitor_read_json(m->restarts.config, "configuration", err);
     bool network_late;
 
-    if (!config)
+    if (!config || (m->started_at && restart_renew(m, body, config, err) < 0))
         return -1;
     monitor_set_oom_score(m, json_object_get(config, "process"));
-    m->seccomp_cache = xstrdup(json_str(r->body, "seccomp_cache"));
-    m->main->tty = json_bool_or(r->body, "tty", false);
-    m->main->open_stdin = json_bool_or(r->body, "open_stdin", false);
-    m->main->stdin_once = json_bool_or(r->body, "stdin_once", false);
-    if (start_network(m, r->body, config, &network_late, err) < 0)
+    m->own_pid_namespace = has_new_namespace(config, "pid");
+    m->main->tty = json_bool_or(body, "tty", false);
+    m->main->open_stdin = json_bool_or(body, "open_stdin", false);
+    m->main->stdin_once = json_bool_or(body, "stdin_once", false);
+    if (start_network(m, body, config, &network_late, err) < 0)
         return -1;
-    if (start_log(m, json_object_get(r->body, "log"), err) < 0)
+    if (start_log(m, json_object_get(body, "log"), err) < 0)
         return -1;
-    if (start_create(m, r->body, config, err) < 0)
+    if (start_create(m, body, config, err) < 0)
         return -1;
     return network_late ? start_network_late(m, err) : 0;
+}
+
+/* The program runs: the one who asked gets a reply, all others an event. */
+static void tell_started(struct monitor *m)
+{
+    int64_t time =
+        journal_add(m,
+                    json_pack("{s:s, s:i, s:I, s:i}", "event", "start", "pid", (int)m->pid, "started_at",
+                              (json_int_t)m->started_at, "restart_count", (int)m->restarts.count),
+                    m->started_at);
+
+    if (m->starter)
+        connection_reply(m->starter, json_pack("{s:i, s:I, s:I}", "pid", (int)m->pid, "started_at",
+                                               (json_int_t)m->started_at, "time", (json_int_t)time));
+    m->starter = NULL;
 }
 
 static void start_go(struct monitor *m)
 {
     struct err err = {0};
-    json_t *reply;
+    bool again = m->started_at != 0;
 
     if (runtime_start(m->container, &err) < 0) {
         monitor_abandon(m, &err);
@@ -195,20 +214,20 @@ static void start_go(struct monitor *m)
     }
     m->status = MONITOR_RUNNING;
     m->started_at = clock_now();
+    if (again)
+        m->restarts.count++;
     monitor_write_state(m, MONITOR_STATE);
-    if (m->starter) {
-        reply = json_pack("{s:i, s:I}", "pid", (int)m->pid, "started_at", (json_int_t)m->started_at);
-        connection_reply(m->starter, reply);
-        m->starter = NULL;
-    }
+    tell_started(m);
     monitor_watch_oom(m);
     m->main->running = true;
     session_begin(m->main);
+    health_begin(m);
 }
 
 void monitor_start(struct monitor *m, struct request *r)
 {
     struct err err = {0};
+    int none = -EBADF;
 
     if (m->status != MONITOR_IDLE) {
         err_set(&err, ERR_CONFLICT, "this monitor has started its container already");
@@ -217,7 +236,10 @@ void monitor_start(struct monitor *m, struct request *r)
     }
     m->status = MONITOR_STARTING;
     m->starter = r->from;
-    if (start_prepare(m, r, &err) < 0)
+    m->seccomp_cache = xstrdup(json_str(r->body, "seccomp_cache"));
+    restart_remember(m, r->body, r->nfds ? &r->fds[0] : &none);
+    health_configure(m, json_object_get(r->body, "health"));
+    if (start_prepare(m, r->body, &err) < 0)
         monitor_abandon(m, &err);
     else if (!m->network_pending)
         start_go(m);
@@ -230,6 +252,21 @@ int monitor_open_dns(struct monitor *m, struct err *err)
     if (!m->dns)
         m->dns = dns_open(&m->loop, &m->netns, MONITOR_NAMES, err);
     return m->dns ? 0 : -1;
+}
+
+void monitor_start_again(struct monitor *m)
+{
+    const char *text = m->restarts.request;
+    struct err err = {0};
+    _cleanup_json_ json_t *body = json_parse(text, strlen(text), "request", &err);
+
+    m->status = MONITOR_STARTING;
+    m->oom_killed = false;
+    m->oom_seen = 0;
+    if (!body || start_prepare(m, body, &err) < 0)
+        monitor_abandon(m, &err);
+    else
+        start_go(m);
 }
 
 void monitor_network_ready(struct monitor *m, struct request *r)

@@ -109,6 +109,12 @@ int cgroup_unified_fd_of(const struct cgroup *cg, pid_t pid);
  * none is about a hierarchy (or specs is NULL) it is cg. Later ones outrank earlier ones. ERR_INVALID for ".." and unknown
  * controllers, ERR_NOT_FOUND. */
 struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, struct err *err);
+/* A group `name` below cg in the hierarchy of one controller, to find again what is put into it: made (0 also if it is
+ * there), its processes killed until none is left or some never go, removed (-EBUSY while any is in it). 0 or -errno; -ENODEV
+ * when cg has no such hierarchy. */
+int cgroup_make_below(const struct cgroup *cg, const char *controller, const char *name);
+void cgroup_kill_below(const struct cgroup *cg, const char *controller, const char *name);
+int cgroup_remove_below(const struct cgroup *cg, const char *controller, const char *name);
 /* Gives the v2 directory to uid:gid, with the files that cgroup-v2.rst, "Delegation", names: its owner may then make
  * groups in it, but not change its limits. */
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *err);

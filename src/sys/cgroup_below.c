@@ -2,8 +2,12 @@
 #include "sys/cgroup_internal.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -82,6 +86,60 @@ struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, st
                 return NULL;
     }
     return take_ptr(&to);
+}
+
+/* The directory of cg in the hierarchy that has the controller, borrowed. */
+static int directory_of(const struct cgroup *cg, const char *controller)
+{
+    const struct cgroup_layout *l = cgroup_layout();
+    unsigned bit = cgroup_controller_from_name(controller, strlen(controller));
+
+    for (size_t i = 0; i < l->count; i++)
+        if (cg->fd[i] >= 0 && (l->trees[i].controllers & bit))
+            return cg->fd[i];
+    return -ENODEV;
+}
+
+int cgroup_make_below(const struct cgroup *cg, const char *controller, const char *name)
+{
+    int dir = directory_of(cg, controller);
+
+    if (dir < 0)
+        return dir;
+    return mkdirat(dir, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int cgroup_remove_below(const struct cgroup *cg, const char *controller, const char *name)
+{
+    int dir = directory_of(cg, controller);
+
+    if (dir < 0)
+        return dir;
+    return unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+void cgroup_kill_below(const struct cgroup *cg, const char *controller, const char *name)
+{
+    enum { ROUNDS = 100 };
+    int dir = directory_of(cg, controller);
+    _cleanup_free_ char *path = xasprintf("%s/cgroup.procs", name);
+    bool any = dir >= 0;
+
+    for (int round = 0; any && round < ROUNDS; round++) {
+        _cleanup_(buf_finish) struct buf text = BUF_INIT(1024 * 1024);
+
+        any = file_read(dir, path, &text) == 0 && text.len > 0;
+        for (char *p = any ? (char *)buf_str(&text) : NULL, *end; p && *p; p = end) {
+            long pid = strtol(p, &end, 10);
+
+            if (end == p)
+                break;
+            if (pid > 0)
+                kill((pid_t)pid, SIGKILL);
+        }
+        if (any)
+            poll(NULL, 0, 1);
+    }
 }
 
 int cgroup_unified_fd_of(const struct cgroup *cg, pid_t pid)

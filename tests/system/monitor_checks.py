@@ -183,6 +183,7 @@ def check_exec():
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b"through\nbox\n"
         event, _ = m.event("exec-exit")
+        assert event.pop("time") > 0
         assert event == {"event": "exec-exit", "exec_id": "e1", "exit_code": 3}, event
         expect_error("no program", lambda: m.exec("e2", ["/nonexistent"], attach=ALL))
         expect_error("cannot invoke", lambda: m.exec("e3", ["/etc"], attach=ALL))

@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# What monitors do for their containers with nobody around: restarts, health checks, timed stops; and events that no kegd misses.
+
+setup_file() {
+    load lib
+    require root python3
+    kegd_start
+    image_busybox
+}
+
+teardown_file() {
+    load lib
+    kegd_stop
+}
+
+setup() {
+    load lib
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid")
+}
+
+teardown() {
+    load lib
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid" 2>/dev/null) || :
+    kill -0 "$KEGD_PID" 2>/dev/null || kegd_start
+    ids=$(keg ps -aq)
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || keg rm -f $ids >/dev/null
+}
+
+run_dir() { echo "$KEG_ROOT/run/containers/$(keg inspect -f '{{.Id}}' "$1")"; }
+field() { python3 -c 'import json,sys; v=json.load(open(sys.argv[1]))
+for k in sys.argv[2].split("."): v=v[k]
+print(v)' "$@"; }
+is() { [ "$(keg inspect -f "$2" "$1")" = "$3" ]; }
+at_least() { [ "$(field "$1" "$2")" -ge "$3" ]; }
+# The container's events since the beginning, without times: "start die start …"
+actions() {
+    keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' "$1")" --format '{{.Action}}' | tr '\n' ' '
+}
+says() { actions "$1" | grep -qE "$2"; }
+
+@test "restart: a policy holds without kegd, and the next kegd tells all of it once" {
+    keg run -d --name aa --restart always -p 127.0.0.1::80 busybox sh -c 'sleep 0.05; exit 3'
+    dir=$(run_dir aa)
+    address=$(keg inspect -f '{{.NetworkSettings.IPAddress}}' aa) port=$(keg port aa 80)
+    kegd_kill
+    eventually at_least "$dir/state.json" restart_count 3
+    kegd_start
+    count=$(keg inspect -f '{{.RestartCount}}' aa)
+    [ "$count" -ge 3 ]
+    [ "$(keg inspect -f '{{.NetworkSettings.IPAddress}}' aa)" = "$address" ]
+    [ "$(keg port aa 80)" = "$port" ]
+    keg stop aa
+    is aa '{{.State.Status}}' exited
+    keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' aa)" --format '{{json .}}' >"$BATS_TEST_TMPDIR/events"
+    run python3 - "$BATS_TEST_TMPDIR/events" "$count" <<'EOF'
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+lives = [e for e in events if e["Action"] in ("start", "die")]
+assert [e["Action"] for e in lives] == ["start", "die"] * (len(lives) // 2), [e["Action"] for e in lives]
+assert len(lives) // 2 > int(sys.argv[2]), (len(lives), sys.argv[2])
+times = [e["timeNano"] for e in lives]
+assert times == sorted(times) and len(set(times)) == len(times), times
+pauses = [(b - a) / 1e9 for a, b in zip(times[1::2], times[2::2])]
+assert all(p >= 0.1 * 2 ** i for i, p in enumerate(pauses)), pauses    # the back-off
+assert all(e["Actor"]["Attributes"]["exitCode"] == "3" for e in lives[1::2])
+print("fine")
+EOF
+    [ "$output" = fine ]
+    restarted=$(keg inspect -f '{{.RestartCount}}' aa)
+    kegd_kill TERM
+    kegd_start
+    # "always" is taken seriously: a new kegd starts what was stopped by hand; but counts from the beginning
+    is aa '{{.State.Status}}' exited || [ "$restarted" -gt 0 ]
+}
+
+@test "restart: on-failure counts, and a good end is the end" {
+    keg run -d --name aa --network none --restart on-failure:2 busybox sh -c 'exit 4'
+    eventually is aa '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' 'exited 2 4'
+    keg run -d --name bb --network none --restart on-failure busybox sh -c 'test -e /once || { touch /once; exit 1; }'
+    eventually is bb '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' 'exited 1 0'
+    [ "$(actions bb)" = "create start die start die " ]
+}
+
+@test "restart: stopped between two starts, and told otherwise by update" {
+    keg run -d --name aa --network none --restart always busybox false
+    eventually is aa '{{.State.Restarting}} {{.State.Running}} {{.State.Pid}}' 'true true 0'
+    keg ps --format '{{.Status}}' --filter name=aa | grep '^Restarting (1)'
+    run keg start aa
+    [ "$status" = 0 ]
+    keg stop aa
+    is aa '{{.State.Status}} {{.State.Running}} {{.State.ExitCode}}' 'exited false 1'
+    dies=$(actions aa | grep -o die | wc -l)
+    [ "$dies" = "$(actions aa | grep -o start | wc -l)" ]
+    keg run -d --name bb --network none --restart always busybox false
+    keg update --restart no bb
+    eventually is bb '{{.State.Status}}' exited
+    keg run -d --name cc --network none -m 32m busybox sh -c 'while [ ! -e /end ]; do sleep 0.02; done; exit 1'
+    keg update --restart on-failure:1 -m 48m --memory-swap 48m cc
+    keg exec cc touch /end
+    eventually is cc '{{.RestartCount}}' 1
+    eventually is cc '{{.State.Status}}' exited
+    # a start that fails ends it, with the reason
+    keg run -d --name dd --network none --restart always -v "$BATS_TEST_TMPDIR/dir:/dir" busybox sh -c 'sleep 0.1; exit 1'
+    rmdir "$BATS_TEST_TMPDIR/dir"
+    eventually is dd '{{.State.Status}} {{.State.ExitCode}}' 'exited 128'
+    keg inspect -f '{{.State.Error}}' dd | grep -F "$BATS_TEST_TMPDIR/dir"
+}
+
+@test "restart: what shares another's namespaces finds them again" {
+    keg run -d --name aa --restart always busybox sh -c 'while [ ! -e /end ]; do sleep 0.02; done; rm /end; exit 1'
+    keg run -d --name bb --network container:aa --restart always busybox sh -c 'ip -o -4 addr show eth0; sleep 0.3; exit 1'
+    keg exec aa touch /end
+    eventually is aa '{{.RestartCount}}' 1
+    eventually grep -q '"restart_count": *[1-9]' "$(run_dir bb)/state.json"
+    lines=$(keg logs bb | grep -c eth0)
+    eventually bash -c "[ \$('$KEG_BUILD/keg' logs bb | grep -c eth0) -gt $lines ]"
+}
+
+@test "a host that comes up again: unless-stopped and always" {
+    keg run -d --name aa --network none --restart unless-stopped busybox sleep 100
+    keg run -d --name bb --network none --restart unless-stopped busybox sleep 100
+    keg run -d --name cc --network none --restart always busybox sleep 100
+    keg run -d --name dd --network none busybox sleep 100
+    keg stop bb cc
+    pids=$(keg inspect -f '{{.State.Pid}}' aa dd)
+    kegd_kill
+    for dir in "$KEG_ROOT"/run/containers/*/; do
+        for cwd in /proc/[0-9]*/cwd; do
+            [ "$(readlink "$cwd")/" = "$dir" ] || continue
+            pid=${cwd#/proc/}
+            kill -9 "${pid%/cwd}"
+        done
+        rm -rf "$dir"
+    done
+    for pid in $pids; do eventually refute test -e "/proc/$pid/exe"; done
+    kegd_start
+    is aa '{{.State.Status}}' running
+    is bb '{{.State.Status}}' exited
+    is cc '{{.State.Status}}' running
+    is dd '{{.State.Status}} {{.State.ExitCode}}' 'exited 255'
+}
+
+@test "stop: kegd dies in the middle, and it is carried out" {
+    keg run -d --name aa --network none --restart always busybox sh -c 'trap : TERM; while :; do sleep 0.02; done'
+    eventually keg exec aa true
+    dir=$(run_dir aa)
+    keg stop -t 1 aa >/dev/null 2>&1 3>&- &
+    eventually grep -q kill "$dir/events"
+    kegd_kill
+    eventually test -e "$dir/exit.json"
+    kegd_start
+    is aa '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' 'running 0 0' || is aa '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
+    [[ $(actions aa) == *"kill kill die"* ]]
+    [ "$(keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' aa)" --filter event=kill --format '{{.Actor.Attributes.signal}}' | tr '\n' ' ')" = "15 9 " ]
+}
+
+@test "stop: nobody waits for a PID 1 that wouldn't notice" {
+    keg run -d --name aa --network none busybox sleep 100
+    keg run -d --name bb --network none --stop-signal USR1 busybox sh -c 'trap "exit 7" USR1; while :; do sleep 0.02; done'
+    eventually keg exec bb true
+    run timeout 5 keg stop -t 60 aa bb
+    [ "$status" = 0 ]
+    is aa '{{.State.ExitCode}}' 137
+    is bb '{{.State.ExitCode}}' 7
+    # a stopped process in a paused container hears it, too
+    keg run -d --name cc --network none busybox sh -c 'trap "exit 5" TERM; while :; do sleep 0.02; done'
+    eventually keg exec cc true
+    keg pause cc
+    run timeout 5 keg stop -t 60 cc
+    [ "$status" = 0 ]
+    is cc '{{.State.ExitCode}}' 5
+}
+
+@test "health: starting, healthy, unhealthy; results, status, filter, events" {
+    keg run -d --name aa --network none -w /tmp -e WHAT=ok --health-cmd 'echo $WHAT in $PWD; test ! -e /bad' \
+        --health-interval 150ms --health-retries 2 busybox sleep 100
+    is aa '{{.State.Health.Status}} {{.State.Health.FailingStreak}} {{json .State.Health.Log}}' 'starting 0 []'
+    keg ps --format '{{.Status}}' | grep -F '(health: starting)'
+    eventually is aa '{{.State.Health.Status}}' healthy
+    [ "$(keg ps -q --no-trunc --filter health=healthy)" = "$(keg inspect -f '{{.Id}}' aa)" ]
+    [ -z "$(keg ps -q --filter health=unhealthy --filter health=starting --filter health=none)" ]
+    [ "$(keg inspect -f '{{(index .State.Health.Log 0).Output}}' aa)" = "ok in /tmp" ]
+    keg exec aa touch /bad
+    eventually is aa '{{.State.Health.Status}}' unhealthy
+    keg ps --format '{{.Status}}' | grep -F '(unhealthy)'
+    [ "$(keg inspect -f '{{.State.Health.FailingStreak}}' aa)" -ge 2 ]
+    keg exec aa rm /bad
+    eventually is aa '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' 'healthy 0'
+    sleep 0.5
+    [ "$(keg inspect -f '{{len .State.Health.Log}}' aa)" = 5 ]
+    says aa 'exec_create: /bin/sh -c echo \$WHAT.* exec_start: /bin/sh -c echo.* exec_die health_status: healthy .*health_status: unhealthy .*health_status: healthy'
+    keg stop aa
+    # nobody looks any more; the results stay
+    is aa '{{.State.Health.Status}} {{len .State.Health.Log}}' 'unhealthy 5'
+}
+
+@test "health: what the image says, and what the user says instead" {
+    tar -C "$KEG_ROOT/busybox" -c . | keg import -c 'HEALTHCHECK --interval=150ms --retries=1 CMD ["test", "-e", "/ok"]' - checked >/dev/null
+    keg run -d --name aa --network none checked sleep 100
+    keg run -d --name bb --network none --no-healthcheck checked sleep 100
+    keg run -d --name cc --network none --health-cmd true checked sleep 100
+    eventually is aa '{{.State.Health.Status}}' unhealthy
+    eventually is cc '{{.State.Health.Status}}' healthy
+    is cc '{{json .Config.Healthcheck}}' '{"Test":["CMD-SHELL","true"],"Interval":150000000,"Retries":1}'
+    [ "$(api GET /containers/bb/json | python3 -c 'import json,sys; print("Health" in json.load(sys.stdin)["State"])')" = False ]
+    run keg run --health-interval 1us --health-cmd true busybox true
+    [ "$status" = 125 ]
+    [[ $output == *"Interval in Healthcheck cannot be less than 1ms"* ]]
+}
+
+@test "health: a start period forgives; a start interval hurries" {
+    keg run -d --name aa --network none --health-cmd 'test -e /ok' --health-retries 1 --health-interval 1h \
+        --health-start-period 1h --health-start-interval 100ms busybox sleep 100
+    eventually bash -c "[ \$('$KEG_BUILD/keg' inspect -f '{{len .State.Health.Log}}' aa) -ge 3 ]"
+    is aa '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' 'starting 0'
+    keg exec aa touch /ok
+    eventually is aa '{{.State.Health.Status}}' healthy
+}
+
+@test "health: a probe's time and output are limited; all that it started is ended" {
+    keg run -d --name aa --network none --health-interval 100ms --health-timeout 300ms --health-retries 1 \
+        --health-cmd 'setsid sh -c "sleep 1234 & sleep 1235" & yes' busybox sleep 100
+    eventually is aa '{{.State.Health.Status}}' unhealthy
+    [ "$(keg inspect -f '{{(index .State.Health.Log 0).ExitCode}}' aa)" = -1 ]
+    keg inspect -f '{{(index .State.Health.Log 0).Output}}' aa | grep -F 'Health check exceeded timeout (300ms): y'
+    length=$(keg inspect -f '{{len (index .State.Health.Log 0).Output}}' aa)
+    [ "$length" -gt 4096 ]
+    [ "$length" -lt 4200 ]
+    keg update --cpus 1 aa
+    keg exec aa sh -c 'ps | grep -c "[s]leep 123[45]"' >"$BATS_TEST_TMPDIR/left" || :
+    [ "$(cat "$BATS_TEST_TMPDIR/left")" -le 3 ] # of the one that runs now, at most
+    keg pause aa
+    before=$(keg inspect -f '{{json .State.Health.Log}}' aa)
+    sleep 0.6
+    [ "$(keg inspect -f '{{json .State.Health.Log}}' aa)" = "$before" ]
+    keg unpause aa
+    eventually refute is aa '{{json .State.Health.Log}}' "$before"
+}
+
+@test "health: it is looked after without kegd, and the next one knows" {
+    keg run -d --name aa --network none --health-cmd 'test ! -e /bad' --health-interval 100ms --health-retries 1 busybox sh -c 'sleep 0.6; touch /bad; sleep 100'
+    eventually is aa '{{.State.Health.Status}}' healthy
+    dir=$(run_dir aa)
+    kegd_kill
+    eventually grep -q unhealthy "$dir/state.json"
+    kegd_start
+    is aa '{{.State.Health.Status}}' unhealthy
+    [ "$(actions aa | grep -o 'health_status: [a-z]*' | tr '\n' ' ')" = "health_status: healthy health_status: unhealthy " ]
+}
+
+@test "health: an action of choice" {
+    keg run -d --name aa --network none -l keg.health.on-failure=restart --health-cmd 'test -e /ok || { touch /ok; false; }' \
+        --health-interval 100ms --health-retries 1 busybox sleep 100
+    keg run -d --name bb --network none --restart always -l keg.health.on-failure=stop --health-cmd false --health-interval 100ms \
+        --health-retries 1 busybox sleep 100
+    keg run -d --name cc --network none --restart on-failure:1 -l keg.health.on-failure=kill --health-cmd false \
+        --health-interval 100ms --health-retries 1 busybox sleep 100
+    eventually is aa '{{.RestartCount}} {{.State.Health.Status}}' '1 healthy'
+    eventually is bb '{{.State.Status}} {{.RestartCount}}' 'exited 0'
+    eventually is cc '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' 'exited 1 137'
+    run keg run -l keg.health.on-failure=panic busybox true
+    [ "$status" = 125 ]
+}
+
+@test "events: they outlive kegd, in order, and since and until cut them" {
+    keg volume create evol >/dev/null
+    keg create --name aa --network none busybox >/dev/null
+    sleep 0.01
+    now=$(date +%s.%N)
+    sleep 0.01
+    keg rename aa bb
+    before=$(keg events --since 1h --until "$(date +%s.%N)" --format '{{json .}}')
+    kegd_kill
+    kegd_start
+    [ "$(keg events --since 1h --until "$(date +%s.%N)" --format '{{json .}}' | head -n "$(wc -l <<<"$before")")" = "$before" ]
+    [ "$(keg events --since "$now" --until "$(date +%s.%N)" --filter type=container --format '{{.Action}}')" = rename ]
+    [ "$(keg events --since 1h --until "$now" --filter type=volume --filter volume=evol --format '{{.Action}}')" = create ]
+    keg volume rm evol >/dev/null
+}
