@@ -151,7 +151,7 @@ struct events *events_free(struct events *ev)
 
 int64_t events_last_of(struct events *ev, const char *id)
 {
-    static const char *const told[] = {"start", "die", "oom", "health_status"};
+    static const char *const told[] = {"start", "die", "kill", "oom", "health_status", "exec_die"};
     int64_t last = 0;
     pthread_mutex_lock(&ev->lock);
     for (uint64_t i = ev->oldest; i < ev->next; i++) {

@@ -226,15 +226,19 @@ static int check_running(struct container *c, struct err *err)
     return 0;
 }
 
-static char *command_text(const json_t *config)
+char *exec_command_text(const json_t *object, const char *key)
 {
-    _cleanup_strv_ char **words = json_strv(config, "Cmd");
-    return strv_join(words, " ");
+    _cleanup_strv_ char **words = json_strv(object, key);
+    if (!words || !words[0])
+        return xstrdup("");
+    _cleanup_free_ char *args = strv_join(words + 1, " ");
+    return xasprintf("%s %s", words[0], args);
 }
 
 static void exec_event(struct container *c, const char *action, const char *id, const json_t *config)
 {
-    _cleanup_free_ char *command = command_text(config), *full = xasprintf("%s: %s", action, command);
+    _cleanup_free_ char *command = exec_command_text(config, "Cmd"),
+                        *full = xasprintf("%s: %s", action, command);
     container_event(c, full, "execID", id, NULL);
 }
 

@@ -8,6 +8,8 @@
 struct execs *execs_new(void);
 struct execs *execs_free(struct execs *x);
 /* A monitor says that an exec has ended. */
+/* A member with a command as Docker's events have it: the program, a space, the arguments. The caller frees. */
+char *exec_command_text(const json_t *object, const char *key);
 void exec_ended(struct container *c, const char *exec_id, int exit_code, int64_t time);
 /* After kegd's restart: what the monitor knows ({id: {"running","pid","exit_code"}}). */
 void execs_restore(struct container *c, const json_t *known);

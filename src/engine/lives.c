@@ -134,8 +134,7 @@ void container_heard_probe(struct container *c, const json_t *packet, bool begin
     const char *id = json_str_or(packet, "exec_id", "");
     int64_t time = json_int_or(packet, "time", 0);
     if (begins) {
-        _cleanup_strv_ char **words = json_strv(packet, "args");
-        _cleanup_free_ char *command = strv_join(words, " ");
+        _cleanup_free_ char *command = exec_command_text(packet, "args");
         _cleanup_free_ char *create = xasprintf("exec_create: %s", command);
         _cleanup_free_ char *start = xasprintf("exec_start: %s", command);
         container_event_at(c, time, create, "execID", id, NULL);

@@ -133,7 +133,10 @@ EOF
         done
         rm -rf "$dir"
     done
-    for pid in $pids; do eventually refute test -e "/proc/$pid/exe"; done
+    for pid in $pids; do
+        kill -9 "$pid"
+        eventually refute test -e "/proc/$pid/exe"
+    done
     kegd_start
     is aa '{{.State.Status}}' running
     is bb '{{.State.Status}}' exited
