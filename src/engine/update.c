@@ -57,13 +57,15 @@ static int check_memory(const json_t *now, const json_t *changes, struct err *er
     return 0;
 }
 
+/* Between two starts there is no cgroup: then it is for the next one. */
 static int apply_now(struct container *c, const json_t *resources, struct err *err)
 {
-    if (c->state.status == CONTAINER_RESTARTING)
-        return 0;
     _cleanup_free_ char *path = container_cgroup_path(c);
-    struct cgroup *cg = cgroup_open_path(path, err);
-    int r = cg ? cgroup_apply(cg, resources, err) : -1;
+    struct err why = {0};
+    struct cgroup *cg = cgroup_open_path(path, &why);
+    if (!cg)
+        return why.kind == ERR_NOT_FOUND ? 0 : err_pass(err, &why);
+    int r = cgroup_apply(cg, resources, err);
     cgroup_free(cg);
     return r;
 }
