@@ -155,6 +155,14 @@ int create_check_gpus(const char *value, struct err *err)
     return 0;
 }
 
+/* "vendor.com/class=name": a device as its vendor describes it, not a path. */
+static bool is_cdi_name(const char *text)
+{
+    const char *slash = strchr(text, '/'), *equals = slash ? strchr(slash, '=') : NULL;
+
+    return *text != '/' && *text != '.' && equals && equals > slash + 1 && equals[1] && !strchr(equals, '/');
+}
+
 int create_devices(const struct args *args, json_t *host, struct err *err)
 {
     static const struct {
@@ -170,11 +178,14 @@ int create_devices(const struct args *args, json_t *host, struct err *err)
         bool null_if_empty;
         int (*parse)(const char *text, json_t **ret, struct err *err);
     } requests[] = {{"ulimit", "Ulimits", false, parse_ulimit}, {"gpus", "DeviceRequests", true, parse_gpus}};
+    _cleanup_json_ json_t *named = json_array();
     json_t *devices = json_array();
 
     json_object_set_new(host, "Devices", devices);
     for (char **d = args_list(args, "device"); d && *d; d++)
-        if (add_device(*d, devices, err) < 0)
+        if (is_cdi_name(*d))
+            json_array_append_new(named, json_string(*d));
+        else if (add_device(*d, devices, err) < 0)
             return -1;
     for (size_t i = 0; i < ARRAY_SIZE(throttles); i++) {
         json_t *list = json_array();
@@ -196,6 +207,16 @@ int create_devices(const struct args *args, json_t *host, struct err *err)
                 return -1;
             json_array_append_new(list, request);
         }
+    }
+    if (json_array_size(named)) {
+        json_t *list = json_object_get(host, "DeviceRequests");
+
+        if (!json_is_array(list)) {
+            list = json_array();
+            json_object_set_new(host, "DeviceRequests", list);
+        }
+        json_array_append_new(list, json_pack("{s:s, s:i, s:O, s:n, s:n}", "Driver", "cdi", "Count", 0,
+                                              "DeviceIDs", named, "Capabilities", "Options"));
     }
     return 0;
 }

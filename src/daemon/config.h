@@ -43,7 +43,7 @@ struct config {
     json_t *default_ulimits; /* [{"Name","Soft","Hard"},…] or NULL */
     int64_t default_shm_size;
     char *cgroup_parent, *seccomp_profile, *default_ipc_mode, *default_cgroupns_mode;
-    char **labels;
+    char **labels, **cdi_spec_dirs;
     bool init, no_new_privileges;
     bool live_restore;
     int64_t shutdown_timeout; /* s; for requests under way: containers go on running */

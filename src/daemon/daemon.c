@@ -135,6 +135,7 @@ static struct engine *daemon_open_engine(const struct config *c, struct err *err
         .dns = (const char *const *)c->dns,
         .dns_search = (const char *const *)c->dns_search,
         .dns_options = (const char *const *)c->dns_options,
+        .cdi_dirs = (const char *const *)c->cdi_spec_dirs,
         .labels = (const char *const *)c->labels,
         .log_driver = c->log_driver,
         .log_options = c->log_options,

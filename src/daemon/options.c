@@ -57,6 +57,7 @@ const struct option_row option_rows[] = {
     {"seccomp-profile", 0, "seccomp-profile", OPTION_STRING, AT(seccomp_profile), "PROFILE", "builtin, unconfined, or a file (default builtin)"},
     {"default-ipc-mode", 0, "default-ipc-mode", OPTION_STRING, AT(default_ipc_mode), "MODE", "shareable or private (default private)"},
     {"default-cgroupns-mode", 0, "default-cgroupns-mode", OPTION_STRING, AT(default_cgroupns_mode), "MODE", "host or private (default private)"},
+    {"cdi-spec-dir", 0, "cdi-spec-dirs", OPTION_LIST, AT(cdi_spec_dirs), "DIR", "Folder with CDI descriptions of devices, in JSON (default /etc/cdi and /var/run/cdi)"},
     {"label", 0, "labels", OPTION_LIST, AT(labels), "KEY=VALUE", "Label of the daemon"},
     {"init", 0, "init", OPTION_BOOL, AT(init), NULL, "Run an init in each container that forwards signals and reaps processes"},
     {"no-new-privileges", 0, "no-new-privileges", OPTION_BOOL, AT(no_new_privileges), NULL, "Set no-new-privileges for new containers"},

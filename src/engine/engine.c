@@ -50,6 +50,8 @@ static const char *const *copy_list(const char *const *list)
     return (const char *const *)copy;
 }
 
+static const char *const default_cdi_dirs[] = {"/etc/cdi", "/var/run/cdi", NULL};
+
 static void options_copy(struct engine_options *to, const struct engine_options *from, const char *tag)
 {
     *to = *from;
@@ -63,6 +65,7 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->dns = copy_list(from->dns);
     to->dns_search = copy_list(from->dns_search);
     to->dns_options = copy_list(from->dns_options);
+    to->cdi_dirs = copy_list(from->cdi_dirs ? from->cdi_dirs : default_cdi_dirs);
     to->labels = copy_list(from->labels);
     to->log_driver = copy_or(from->log_driver, "json-file");
     to->log_options = from->log_options ? json_deep_copy(from->log_options) : NULL;
@@ -87,7 +90,8 @@ static void options_finish(struct engine_options *o)
                                         o->dns,
                                         o->dns_search,
                                         o->dns_options,
-                                        o->labels};
+                                        o->labels,
+                                        o->cdi_dirs};
     const char *const texts[] = {o->data_root,    o->exec_root,     o->storage_driver,  o->bip,
                                  o->log_driver,   o->cgroup_parent, o->seccomp_profile, o->ipc_mode,
                                  o->cgroupns_mode};

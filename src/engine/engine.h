@@ -35,6 +35,7 @@ struct engine_options {
     const char *const *insecure_registries;
     const char *const *registry_mirrors;
     const char *const *dns, *const *dns_search, *const *dns_options;
+    const char *const *cdi_dirs;   /* NULL: /etc/cdi, /var/run/cdi */
     const char *const *labels;     /* the engine's own, for info */
     const char *log_driver;        /* NULL: "json-file" */
     const json_t *log_options;     /* {"max-size":"10m",…} */

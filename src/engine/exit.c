@@ -12,6 +12,7 @@
 #include "engine/endpoints.h"
 #include "engine/exec.h"
 #include "engine/monitors.h"
+#include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "monitor/protocol.h"
 #include "sys/cgroup.h"
@@ -187,6 +188,7 @@ void container_exited(struct container *c, const struct exit_report *original)
     bool restarts = report.lost && container_wants_restart(c, report.exit_code),
          removes = c->auto_remove && !c->keep_once && !c->removing;
     note_ended(c, &report, restarts);
+    mounts_ended(c);
     if (!removes) /* else it goes with the rest; only now, because the exit code is there until the record has it */
         remove_run_directory(c);
     container_notify(c, restarts ? MOMENT_RESTARTING : MOMENT_EXITED, NULL);

@@ -93,7 +93,7 @@ const struct field host_config_fields[] = {
     {"CpusetMems", FIELD_STRING, "\"\""},
     {"Devices", FIELD_OBJECTS, "[]"},
     {"DeviceCgroupRules", FIELD_STRINGS, "null"},
-    {"DeviceRequests", FIELD_OBJECTS, "null", FIELD_REFUSED},
+    {"DeviceRequests", FIELD_OBJECTS, "null"},
     {"KernelMemory", FIELD_INT, NONE_SHOWN, FIELD_DROPPED},
     {"KernelMemoryTCP", FIELD_INT, NONE_SHOWN},
     {"MemoryReservation", FIELD_INT, "0"},

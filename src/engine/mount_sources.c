@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/volumes.h"
 #include "storage/storage.h"
 
 enum { PLACES_EACH = 2 }; /* an image, and the part of it */
@@ -81,6 +82,9 @@ static int open_one(struct container *c, json_t *m, struct mount_sources *s, str
     const char *subpath = json_str(json_object_get(m, "Options"), "Subpath");
     bool image = str_eq(json_str(m, "Type"), "image");
     size_t before = strv_len(s->places);
+    if (str_eq(json_str(m, "Type"), "volume") &&
+        engine_volume_mount(c->engine, json_str_or(m, "Name", ""), err) < 0)
+        return -1;
     if (image && attach_image(c, m, s, err) < 0)
         return err_wrap(err, "mount image %s", json_str_or(m, "Name", ""));
     const char *root = image ? s->places[before] : json_str_or(m, "Source", "");

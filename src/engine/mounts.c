@@ -38,7 +38,7 @@ static json_t *mount_at(const json_t *mounts, const char *destination)
 /* ---- copy-up ---- */
 
 /* Fills a new volume with what the image has at the destination. */
-static int copy_up(struct preparation *p, const struct engine_volume *v, const char *destination)
+static int copy_up_mounted(struct preparation *p, const struct engine_volume *v, const char *destination)
 {
     if (p->image_tree < 0 &&
         (p->image_tree = storage_rootfs_mount(p->c->engine->storage, p->rootfs, p->err)) < 0)
@@ -50,6 +50,15 @@ static int copy_up(struct preparation *p, const struct engine_volume *v, const c
     if (to < 0)
         return err_errno(p->err, errno, "open volume %s", v->name);
     return volume_copy_up(from, to, p->err) < 0 ? err_wrap(p->err, "fill volume %s", v->name) : 0;
+}
+
+static int copy_up(struct preparation *p, const struct engine_volume *v, const char *destination)
+{
+    if (engine_volume_mount(p->c->engine, v->name, p->err) < 0)
+        return -1;
+    int r = copy_up_mounted(p, v, destination);
+    engine_volume_unmount_unused(p->c->engine, v->name);
+    return r;
 }
 
 /* ---- one mount ---- */
@@ -295,6 +304,15 @@ void mounts_release(struct container *c, bool anonymous)
         if (anonymous)
             engine_volume_remove_anonymous(c->engine, json_str(m, "Name"));
     }
+}
+
+void mounts_ended(struct container *c)
+{
+    const json_t *m;
+    size_t i;
+    json_array_foreach (c->mounts, i, m)
+        if (is_volume(m))
+            engine_volume_unmount_unused(c->engine, json_str(m, "Name"));
 }
 
 void mounts_claim(struct container *c)

@@ -13,6 +13,8 @@ int mounts_prepare(struct container *c, const struct storage_rootfs *rootfs, jso
                    struct err *err);
 /* The container no longer uses its volumes; `anonymous` removes those that only it had. */
 void mounts_release(struct container *c, bool anonymous);
+/* The container doesn't run any more: what is mounted in volumes for it may go. */
+void mounts_ended(struct container *c);
 /* Tells the volumes who uses them: at start-up, for a container from the database. */
 void mounts_claim(struct container *c);
 /* Before a start: makes missing host directories of -v, ERR_INVALID for a bind whose source is gone. */

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/cdi.h"
 #include "engine/fields.h"
 
 static const char *const namespace_types[OCI_NS_COUNT] = {
@@ -152,5 +153,9 @@ json_t *oci_compose(const struct oci_input *in, struct err *err)
     if (json_object_get(in->host_config, "Annotations"))
         json_object_set(oci, "annotations", json_object_get(in->host_config, "Annotations"));
     json_object_set(oci, "linux", linux_part);
+    if (cdi_apply(in->options->cdi_dirs, json_object_get(in->host_config, "DeviceRequests"), oci, err) < 0) {
+        json_decref(oci);
+        return NULL;
+    }
     return oci;
 }

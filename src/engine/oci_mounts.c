@@ -98,9 +98,10 @@ static void add_bind(json_t *mounts, const json_t *m)
     const char *propagation = json_str_or(m, "Propagation", "");
     bool flat = json_bool_or(o, "NonRecursive", false);
     bool ro_flat = flat || json_bool_or(o, "ReadOnlyNonRecursive", false);
-    const char *access = json_bool_or(m, "RW", true) ? "rw" : ro_flat ? "ro" : "rro";
+    /* a writable one names no flag: that would take off what its source has (noexec, nosuid) */
+    const char *access = json_bool_or(m, "RW", true) ? "" : ro_flat ? ",ro" : ",rro";
     _cleanup_free_ char *options =
-        xasprintf("%s,%s,%s", flat ? "bind" : "rbind", access, *propagation ? propagation : "rprivate");
+        xasprintf("%s%s,%s", flat ? "bind" : "rbind", access, *propagation ? propagation : "rprivate");
     add_mount(mounts, json_str(m, "Destination"), "bind", json_str_or(m, "Source", ""), options);
 }
 

@@ -317,6 +317,7 @@ static void note_failed(struct start *s)
     c->state.exit_code = exit_code_of(s->err);
     snprintf(c->state.error, sizeof(c->state.error), "%s", s->err->message);
     pthread_mutex_unlock(&c->lock);
+    mounts_ended(c);
     container_save(c, NULL);
 }
 

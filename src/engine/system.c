@@ -255,7 +255,7 @@ static void system_add_parts(struct engine *e, json_t *info)
     json_object_set_new(info, "SecurityOptions",
                         json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns"));
     json_object_set_new(info, "FirewallBackend", json_pack("{s:s}", "Driver", "nftables"));
-    json_object_set_new(info, "CDISpecDirs", json_array());
+    json_object_set_new(info, "CDISpecDirs", json_from_strv((char *const *)e->options.cdi_dirs));
 }
 
 static void system_add_warnings(json_t *info)

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/container.h"
 #include "volume/volume.h"
 
 #define ANONYMOUS_LABEL "com.docker.volume.anonymous"
@@ -131,11 +131,7 @@ static int volume_check_new(const char *name, const char *driver, const json_t *
         return err_set(err, ERR_NOT_FOUND,
                        "create %s: error looking up volume plugin %s: plugin \"%s\" not found", name, driver,
                        driver);
-    if (json_object_size(options))
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "create %s: options of the volume driver \"local\" are not supported by keg yet",
-                       name);
-    return 0;
+    return volume_local_check(options, err) < 0 ? err_wrap(err, "create %s", name) : 0;
 }
 
 /* With the lock held. */
@@ -153,7 +149,7 @@ static int volume_make(struct engine *e, const char *name, const json_t *options
     row = json_object();
     json_set_int(row, "CreatedAt", clock_now());
     json_object_set_new(row, "Labels", all ? all : json_null());
-    json_object_set_new(row, "Options", json_is_object(options) ? json_object() : json_null());
+    json_object_set_new(row, "Options", json_is_object(options) ? json_deep_copy(options) : json_null());
     if (volume_directory_create(e->options.data_root, name, !anonymous, &path, err) < 0 ||
         db_put(e->db, DB_VOLUMES, name, NULL, row, anonymous ? DB_LAZY : DB_SYNCED, err) < 0) {
         volume_directories_sweep(e->options.data_root, volume_has_row, e->volumes->rows);
@@ -259,6 +255,52 @@ int engine_volume_users(struct engine *e, const char *name)
     return n;
 }
 
+/* ---- mounting ---- */
+
+int engine_volume_mount(struct engine *e, const char *name, struct err *err)
+{
+    _cleanup_free_ char *path = volume_path(e, name);
+    int r;
+
+    pthread_mutex_lock(&e->volumes->lock);
+    r = volume_local_mount(json_object_get(json_object_get(e->volumes->rows, name), "Options"), path, err);
+    pthread_mutex_unlock(&e->volumes->lock);
+    return r < 0 ? err_wrap(err, "error while mounting volume '%s'", path) : 0;
+}
+
+/* With the lock held, so that nobody who starts just now is overlooked: it says so before it mounts. */
+static bool volume_runs(struct engine *e, const char *name)
+{
+    const char *id;
+    json_t *ignored;
+
+    json_object_foreach (json_object_get(e->volumes->uses, name), id, ignored) {
+        _cleanup_container_ struct container *c = containers_find(e, id, NULL);
+        bool runs = false;
+
+        if (c) {
+            pthread_mutex_lock(&c->lock);
+            runs = c->state.starting || container_status_runs(c->state.status);
+            pthread_mutex_unlock(&c->lock);
+        }
+        if (runs)
+            return true;
+    }
+    return false;
+}
+
+void engine_volume_unmount_unused(struct engine *e, const char *name)
+{
+    _cleanup_free_ char *path = volume_path(e, name);
+    struct err err = {0};
+
+    pthread_mutex_lock(&e->volumes->lock);
+    if (json_object_size(json_object_get(json_object_get(e->volumes->rows, name), "Options")) &&
+        !volume_runs(e, name) && volume_local_unmount(path, &err) < 0)
+        log_warn("volume %s: %s", name, err.message);
+    pthread_mutex_unlock(&e->volumes->lock);
+}
+
 /* ---- removal ---- */
 
 /* With the lock held. The row says so first and goes last, so that a removal that was cut short is finished by the next
@@ -266,8 +308,11 @@ int engine_volume_users(struct engine *e, const char *name)
 static int volume_drop(struct engine *e, const char *name, struct err *err)
 {
     json_t *row = json_object_get(e->volumes->rows, name);
+    _cleanup_free_ char *path = volume_path(e, name);
     enum db_durability durability = volume_is_anonymous(row) ? DB_LAZY : DB_SYNCED;
 
+    if (volume_local_unmount(path, err) < 0) /* what is mounted there isn't ours to remove */
+        return err_wrap(err, "remove %s", name);
     json_set_bool(row, "Removing", true);
     if (db_put(e->db, DB_VOLUMES, name, NULL, row, durability, err) < 0 ||
         volume_directory_remove(e->options.data_root, name, err) < 0 ||

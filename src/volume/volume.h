@@ -59,6 +59,15 @@ void volume_directories_sweep(const char *data_root, bool (*known)(void *arg, co
 /* Bytes used below it (as du), or -1. */
 int64_t volume_directory_size(const char *data_root, const char *name);
 
+/* ---- the options of the driver "local": {"type","device","o"} ---- */
+
+/* ERR_INVALID in Docker's words. NULL and {} are good. */
+int volume_local_check(const json_t *options, struct err *err);
+/* Mounts what they say on `path`, unless something is mounted there, or they are empty. */
+int volume_local_mount(const json_t *options, const char *path, struct err *err);
+/* Takes it away, lazily; success when nothing is mounted there. */
+int volume_local_unmount(const char *path, struct err *err);
+
 /* Copies the content of directory `from` (O_RDONLY) into `to`, if `to` is empty, with owners, modes, times,
  * xattrs, links and devices; the directory's own owner and mode as well. Neither follows symlinks nor leaves
  * the two directories. */

@@ -11,7 +11,8 @@ setup_file() {
     mkdir "$KEG_ROOT/tree"
     mount -t tmpfs none "$KEG_ROOT/tree"
     mount --make-shared "$KEG_ROOT/tree"
-    kegd_start
+    mkdir "$KEG_ROOT/cdi"
+    kegd_start --cdi-spec-dir "$KEG_ROOT/cdi"
     image_busybox
 }
 
@@ -252,4 +253,81 @@ inside() {
     [[ $output == *"bind source path does not exist: $KEG_ROOT/tree/none"* ]]
     keg run --rm --mount "type=bind,src=$KEG_ROOT/tree/made,dst=/m,bind-create-src" busybox touch /m/f
     [ -e "$KEG_ROOT/tree/made/f" ]
+}
+
+# ---- devices ----
+
+@test "devices: what a vendor's CDI description says" {
+    echo "from the host" >"$KEG_ROOT/library"
+    cat >"$KEG_ROOT/cdi/vendor.json" <<EOF
+{"cdiVersion":"0.6.0","kind":"vendor.com/class",
+ "containerEdits":{"env":["VENDOR=yes","PATH=/opt/vendor:/bin"]},
+ "devices":[
+  {"name":"one","containerEdits":{"env":["DEVICE=one"],"additionalGids":[4321],
+   "deviceNodes":[{"path":"/dev/vendor0","hostPath":"/dev/zero","permissions":"rw"}],
+   "mounts":[{"hostPath":"$KEG_ROOT/library","containerPath":"/lib/vendor.so","options":["ro","nosuid","nodev","bind"]}],
+   "hooks":[{"hookName":"createRuntime","path":"/bin/sh","args":["sh","-c","touch $KEG_ROOT/hooked"]}]}},
+  {"name":"two","containerEdits":{"env":["DEVICE=two"],"deviceNodes":[{"path":"/dev/null2","type":"c","major":1,"minor":3,"fileMode":438}]}}]}
+EOF
+    echo 'kind: vendor.com/other' >"$KEG_ROOT/cdi/other.yaml"
+    echo '{"kind":' >"$KEG_ROOT/cdi/broken.json"
+    run -0 keg run --rm --device vendor.com/class=one busybox \
+        sh -c 'echo $VENDOR $DEVICE $PATH; cat /lib/vendor.so; echo x 2>&1 >/lib/vendor.so; head -c 4 /dev/vendor0 | wc -c; stat -c %t:%T /dev/vendor0; id -G'
+    [[ $output == $'yes one /opt/vendor:/bin\nfrom the host\n'*"Read-only file system"$'\n4\n1:5\n0 10 4321' || $output == $'yes one /opt/vendor:/bin\nfrom the host\n'*"Read-only file system"$'\n4\n1:5\n0 4321' ]]
+    [ -e "$KEG_ROOT/hooked" ]
+    [ "$(keg run --rm --device vendor.com/class=one --device vendor.com/class=two busybox sh -c 'echo $DEVICE; stat -c %a /dev/null2')" = $'two\n666' ]
+    [ "$(inside '{"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["vendor.com/class=two"]}]}' 'echo $VENDOR; echo x >/dev/null2')" = yes ]
+    keg info --format '{{json .CDISpecDirs}}' | grep -Fq "$KEG_ROOT/cdi"
+}
+
+@test "devices: requests that nobody can fulfil, and GPUs by their description" {
+    run keg run --rm --device vendor.com/class=nosuch busybox true
+    [[ $output == *"CDI device injection failed: unresolvable CDI devices vendor.com/class=nosuch"* ]]
+    run keg run --rm --gpus all busybox true
+    [[ $output == *'could not select device driver "" with capabilities: [[gpu]]'* ]]
+    [[ $(inside '{"DeviceRequests":[{"Driver":"cdi","Count":1}]}' true) == *"unexpected count in CDI device request"* ]]
+    [[ $(inside '{"DeviceRequests":[{}]}' true) == *'could not select device driver "" with capabilities: []'* ]]
+    cat >"$KEG_ROOT/cdi/gpu.json" <<EOF
+{"cdiVersion":"0.6.0","kind":"nvidia.com/gpu","devices":[
+ {"name":"0","containerEdits":{"env":["GPU0=yes"]}}, {"name":"1","containerEdits":{"env":["GPU1=yes"]}}]}
+EOF
+    [ "$(keg run --rm --gpus all busybox sh -c 'echo $GPU0 $GPU1')" = "yes yes" ]
+    [ "$(keg run --rm --gpus 1 busybox sh -c 'echo $GPU0 $GPU1')" = "yes" ]
+    [ "$(keg run --rm --gpus device=1 busybox sh -c 'echo $GPU0 $GPU1')" = "yes" ]
+    run keg run --rm --gpus 3 busybox true
+    [[ $output == *"unresolvable CDI devices nvidia.com/gpu=2"* ]]
+}
+
+# ---- volumes with options ----
+
+@test "volumes: what the local driver mounts is there while containers run, and goes before the volume does" {
+    mkdir -p "$KEG_ROOT/shared"
+    echo kept >"$KEG_ROOT/shared/file"
+    keg volume create -o type=none -o o=bind -o device="$KEG_ROOT/shared" bound
+    keg volume create -d local -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=750,noexec mem
+    [ "$(keg run --rm -v bound:/b busybox sh -c 'cat /b/file; echo new >/b/other')" = kept ]
+    [ "$(cat "$KEG_ROOT/shared/other")" = new ]
+    keg run -d --name one -v mem:/m busybox sleep 600 >/dev/null
+    run -0 keg exec one sh -c 'echo shared >/m/f; grep " /m " /proc/mounts'; echo "$output"
+    [[ $output == *tmpfs*noexec*size=1024k,mode=750* ]]
+    [ "$(keg run --rm -v mem:/m:ro busybox cat /m/f)" = shared ]
+    [ "$(nsenter -t "$KEGD_PID" -m grep -c "$KEG_ROOT/data/volumes/.*/_data" /proc/self/mountinfo)" = 1 ]
+    keg rm -f one >/dev/null
+    eventually refute nsenter -t "$KEGD_PID" -m grep -q "$KEG_ROOT/data/volumes/.*/_data" /proc/self/mountinfo
+    # the image's content goes where the volume leads
+    mkdir "$KEG_ROOT/filled"
+    keg run --rm --mount "type=volume,src=fill,dst=/etc,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=$KEG_ROOT/filled" busybox true
+    [ -e "$KEG_ROOT/filled/passwd" ]
+    [ "$(keg volume inspect -f '{{.Options.o}}' bound)" = bind ]
+    keg volume rm bound mem fill >/dev/null
+    [ -e "$KEG_ROOT/shared/file" ]
+    [ -e "$KEG_ROOT/filled/passwd" ]
+    run keg volume create -o type=none bad
+    [[ $output == *'missing required option: "device"'* ]]
+    run keg volume create -o foo=none bad
+    [[ $output == *'invalid option: "foo"'* ]]
+    keg volume create -o type=none -o o=bind -o device=/nosuch lost
+    run -127 keg run --rm -v lost:/m busybox true
+    [[ $output == *"error while mounting volume '"*"/volumes/lost/_data': failed to mount local volume: mount /nosuch:"*"no such file or directory"* ]]
+    keg volume rm lost >/dev/null
 }
