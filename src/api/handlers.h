@@ -19,6 +19,12 @@ int route_system_no_plugin(struct request *r, struct err *err);
 int route_system_no_swarm(struct request *r, struct err *err);
 int route_system_not_implemented(struct request *r, struct err *err);
 
+/* routes_archive.c */
+int route_containers_path_stat(struct request *r, struct err *err);
+int route_containers_archive(struct request *r, struct err *err);
+int route_containers_extract(struct request *r, struct err *err);
+int route_containers_stats(struct request *r, struct err *err);
+
 /* routes_containers.c */
 int route_containers_list(struct request *r, struct err *err);
 int route_containers_create(struct request *r, struct err *err);

@@ -24,7 +24,7 @@ const struct route routes[] = {
     {"GET",    "/containers/{id}/logs",            0, 0, route_containers_logs},
     {"GET",    "/containers/{id}/changes",         0, 0, route_containers_changes},
     {"GET",    "/containers/{id}/export",          0, 0, route_containers_export},
-    {"GET",    "/containers/{id}/stats",           0, 0, route_system_not_implemented},
+    {"GET",    "/containers/{id}/stats",           0, 0, route_containers_stats},
     {"POST",   "/containers/{id}/resize",          0, 0, route_containers_resize},
     {"POST",   "/containers/{id}/start",           0, 0, route_containers_start},
     {"POST",   "/containers/{id}/stop",            0, 0, route_containers_stop},
@@ -38,9 +38,9 @@ const struct route routes[] = {
     {"GET",    "/containers/{id}/attach/ws",       0, 0, route_system_not_implemented},
     {"POST",   "/containers/{id}/wait",            0, 0, route_containers_wait},
     {"DELETE", "/containers/{id*}",                0, 0, route_containers_remove},
-    {"HEAD",   "/containers/{id}/archive",         0, 0, route_system_not_implemented},
-    {"GET",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},
-    {"PUT",    "/containers/{id}/archive",         0, 0, route_system_not_implemented},
+    {"HEAD",   "/containers/{id}/archive",         0, 0, route_containers_path_stat},
+    {"GET",    "/containers/{id}/archive",         0, 0, route_containers_archive},
+    {"PUT",    "/containers/{id}/archive",         0, ROUTE_UPLOAD, route_containers_extract},
     {"POST",   "/commit",                          0, ROUTE_JSON, route_containers_commit},
 
     /* execs */

@@ -16,7 +16,9 @@
  *      new process or thread, no socket, mount, namespace, ptrace, bpf, ioctl, io_uring: anything else is
  *      SIGSYS.
  *
- * Only then is the first byte of the archive read. At the end one report goes to kegd, which believes of it as
+ * Only then is the first byte of the archive read. For what goes in and out of a container (look, take, put) step 3 is
+ * another: a running one's mount namespace is entered, in which its root is the root; of one at rest the mounts are made.
+ * Nothing in there is executed, and no library is looked for any more by then. At the end one report goes to kegd, which believes of it as
  * little as it can: digests are compared with what the manifest says. tests/unit/test_layer_sandbox.c tries to
  * break out. */
 #include <signal.h>
@@ -34,14 +36,19 @@ static const struct {
     const char *name;
     int (*run)(const struct worker_options *o, struct worker_report *ret, struct err *err);
 } verbs[] = {
-    {"unpack", worker_unpack},   /* report, shared, input, output?, tree, pending */
-    {"settle", worker_settle},   /* report, shared, tree, pending, work, lower… */
-    {"pack", worker_pack},       /* report, shared, output, tree */
-    {"digest", worker_digest},   /* report, shared, output, tree */
-    {"export", worker_export},   /* report, shared, output, lower… */
-    {"apply", worker_apply},     /* report, shared, tree, lower… */
-    {"erofs", worker_erofs},     /* report, shared, output, tree */
-    {"compare", worker_compare}, /* report, shared, output, tree, lower… */
+    {"unpack", worker_unpack},           /* report, shared, input, output?, tree, pending */
+    {"settle", worker_settle},           /* report, shared, tree, pending, work, lower… */
+    {"pack", worker_pack},               /* report, shared, output, tree */
+    {"digest", worker_digest},           /* report, shared, output, tree */
+    {"export", worker_export},           /* report, shared, output, lower… */
+    {"apply", worker_apply},             /* report, shared, tree, lower… */
+    {"erofs", worker_erofs},             /* report, shared, output, tree */
+    {"compare", worker_compare},         /* report, shared, output, tree, lower… */
+    {"changes", worker_changes},         /* as compare */
+    {"differences", worker_differences}, /* as compare */
+    {"look", worker_look},               /* report, shared, output, tree, pending, work, lower… */
+    {"take", worker_take},               /* as look */
+    {"put", worker_put},                 /* report, shared, input, tree, pending, work, lower… */
 };
 
 /* Arguments in this order behind the verb, all of them numbers. */

@@ -29,7 +29,4 @@ int credentials_store(struct cli *cli, const char *server, const struct credenti
 /* Forgets them. No error where there were none. */
 int credentials_erase(struct cli *cli, const char *server, struct err *err);
 
-/* Base64 with padding, of the URL alphabet if `url`; the caller frees. */
-char *base64_encode(const void *data, size_t len, bool url);
-
 #endif

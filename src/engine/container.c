@@ -107,6 +107,7 @@ struct container *container_new(struct engine *e, const char *id)
     snprintf(c->id, sizeof(c->id), "%s", id);
     pthread_mutex_init(&c->operation, NULL);
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->reading_lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -139,6 +140,8 @@ struct container *container_unref(struct container *c)
     pthread_mutex_destroy(&c->operation);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->announced_done);
+    pthread_mutex_destroy(&c->reading_lock);
+    json_decref(c->reading);
     free(c);
     return NULL;
 }

@@ -45,6 +45,7 @@ struct container_state {
 };
 
 struct pending_attach;
+struct storage_copy;
 struct engine_wait;
 struct list_kept;
 void list_kept_free(struct list_kept *k);
@@ -81,7 +82,12 @@ struct container {
     struct pending_attach *pending; /* clients that wait for the start */
     unsigned announced;             /* … and those whose connection is just being upgraded */
     bool handed_over;               /* the start under way has taken `pending` */
-    pthread_cond_t announced_done;
+    struct storage_copy *writer;    /* what unpacks into it while it is at rest: see copies.h */
+    pthread_cond_t announced_done;  /* also: `writer` has changed */
+
+    pthread_mutex_t reading_lock; /* stats.c; guards these two, and is held while it reads */
+    json_t *reading;
+    int64_t reading_at; /* CLOCK_MONOTONIC */
 
     struct container *next_by_id, *next_by_name; /* the table's, under its lock */
     bool visible;                                /* the table's: creation is over */

@@ -263,10 +263,26 @@ int engine_container_rename(struct engine *e, const char *ref, const char *name,
     return r;
 }
 
-/* ---- not yet ---- */
+/* ---- changes ---- */
+
+static int add_change(void *arg, char kind, const char *path)
+{
+    int number = kind == 'A' ? 1 : kind == 'D' ? 2 : 0;
+    json_t *change = json_object();
+
+    json_object_set_new(change, "Path", json_string_lossy(path, strlen(path)));
+    json_set_int(change, "Kind", number);
+    json_array_append_new(arg, change);
+    return 0;
+}
 
 int engine_container_changes(struct engine *e, const char *ref, json_t **ret, struct err *err)
 {
-    (void)e, (void)ref, (void)ret;
-    return err_set(err, ERR_NOT_IMPLEMENTED, "listing a container's changes is not supported yet");
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    _cleanup_json_ json_t *changes = json_array();
+
+    if (!c || storage_container_changes(e->storage, c->id, add_change, changes, err) < 0)
+        return -1;
+    *ret = json_array_size(changes) > 0 ? take_ptr(&changes) : json_null();
+    return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/attach.h"
+#include "engine/copies.h"
 #include "engine/exec.h"
 #include "engine/links.h"
 #include "engine/monitors.h"
@@ -72,6 +73,7 @@ static int remove_itself(struct container *c, bool anonymous_volumes, struct err
 int container_remove_locked(struct container *c, bool anonymous_volumes, struct err *err)
 {
     set_removing(c, true);
+    container_end_writer(c, /* patiently= */ false);
     if (c->auto_remove) {
         c->engine->leaving++;
         int r = remove_itself(c, anonymous_volumes, err);

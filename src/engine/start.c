@@ -25,6 +25,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/attach.h"
+#include "engine/copies.h"
 #include "engine/endpoints.h"
 #include "engine/links.h"
 #include "engine/logs.h"
@@ -342,6 +343,7 @@ int container_start_locked(struct container *c, struct err *err)
 {
     struct err own = {0};
     struct start s = {.c = c, .err = &own};
+    container_end_writer(c, /* patiently= */ true);
     pthread_mutex_lock(&c->lock);
     c->state.starting = true;
     c->handed_over = false;

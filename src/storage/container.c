@@ -106,6 +106,13 @@ int storage_container_rootfs(struct storage *s, const char *id, struct storage_r
     return fill_rootfs(s, id, top, ret, err);
 }
 
+int storage_container_top(struct storage *s, const char *id, char ret[STORAGE_DIGEST_SIZE], struct err *err)
+{
+    _cleanup_close_ int dir = open_container(s, id, err);
+
+    return dir < 0 ? -1 : read_base(dir, id, ret, err);
+}
+
 /* ---- Making and removing ---- */
 
 /* The init layer of the image, made if this is its first container. */

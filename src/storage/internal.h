@@ -71,6 +71,9 @@ char *layer_path(struct storage *s, const struct storage_layer *layer, struct er
  * than 500: from STACK_MAX on, the lower ones are one tree that has been merged before (LAYER/flat). */
 int layer_stack_paths(struct storage *s, const char *chain_id, char ***paths, struct err *err);
 
+/* The image layer that a container stands on; "": none. ERR_NOT_FOUND. */
+int storage_container_top(struct storage *s, const char *id, char ret[STORAGE_DIGEST_SIZE], struct err *err);
+
 /* ---- The worker (worker.c) ---- */
 
 struct worker {

@@ -212,6 +212,11 @@ int storage_container_rootfs(struct storage *s, const char *id, struct storage_r
 int storage_container_remove(struct storage *s, const char *id, struct err *err);
 /* Bytes in the writable layer (docker ps -s: SizeRw). ERR_NOT_FOUND. */
 int storage_container_size(struct storage *s, const char *id, int64_t *ret, struct err *err);
+/* What the container has changed of its image: calls `fn` with 'A', 'C' or 'D' (added, changed, deleted) and an absolute path,
+ * directories before what is in them, until it returns non-zero, which is returned. ERR_NOT_FOUND. */
+typedef int (*storage_change_fn)(void *arg, char kind, const char *path);
+int storage_container_changes(struct storage *s, const char *id, storage_change_fn fn, void *arg,
+                              struct err *err);
 /* The ids that have layers here: for the engine's comparison with its database. */
 int storage_container_list(struct storage *s, char ***ret, struct err *err);
 
@@ -244,6 +249,48 @@ int storage_container_mend(struct storage *s, const char *id, const char *top, s
 int storage_strays(struct storage *s, char ***ret, struct err *err);
 /* Removes one of them. */
 int storage_stray_remove(struct storage *s, const char *name, struct err *err);
+
+/* ---- What goes in and out of a container ---- */
+
+struct storage_place_mount {
+    const char *source, *target; /* a file or directory of the host, and where the container has it */
+    bool read_only;
+};
+
+/* A path in a container. */
+struct storage_place {
+    int mount_ns; /* of a running one: its mount namespace; the rest of what makes a tree isn't looked at. -EBADF: at rest */
+    const char *id;                           /* of its layers */
+    const struct storage_place_mount *mounts; /* parents before what is below them */
+    size_t n_mounts;
+    bool read_only; /* its root is */
+    const char *
+        path; /* absolute; the last part is followed if it ends with "/" or "/.", and for STORAGE_PUT always */
+    const char *name; /* STORAGE_TAKE: what it is called in the archive; "" for the root */
+    bool keep_kind;   /* STORAGE_PUT: a directory isn't replaced by something else, nor the other way round */
+    int64_t uid, gid; /* STORAGE_PUT: whose all of it shall be; -1: as the archive says */
+};
+enum storage_copy_kind {
+    STORAGE_LOOK, /* struct worker_stat (worker/protocol.h) of the path, to the output */
+    STORAGE_TAKE, /* the same, and the path as a plain tar stream */
+    STORAGE_PUT, /* a tar stream, compressed or not, from the input, into the path, which has to be a directory */
+};
+struct
+    storage_copy; /* a running keg-layer, shut into the container's tree: it executes nothing of the container's */
+
+/* Starts; returns at once. `fd` is its output or input, which the caller may close then. A STORAGE_PUT into one at rest
+ * mounts its layers: the caller sees to it that nobody else does meanwhile. NULL on failure. */
+struct storage_copy *storage_copy_start(struct storage *s, enum storage_copy_kind kind,
+                                        const struct storage_place *place, int fd, struct err *err);
+/* Becomes readable at its end. */
+int storage_copy_fd(const struct storage_copy *copy);
+/* Ends it at once. */
+void storage_copy_cancel(struct storage_copy *copy);
+/* Waits for the end: nothing is mounted or written any more; it may still be cancelled. */
+void storage_copy_settle(struct storage_copy *copy);
+/* Waits for the end, and frees. ERR_NOT_FOUND: there is no such path; ERR_INVALID: it is no directory, nothing can be written
+ * there, or the archive is wrong; ERR_CANCELLED: the reader has gone; ERR_SYSTEM. */
+int storage_copy_finish(struct storage_copy *copy, struct err *err);
 
 /* ---- Looking into a stack without mounting it ----
  * Paths are the container's. Symlinks are followed inside the stack only, whiteouts and opaque directories

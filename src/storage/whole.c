@@ -75,26 +75,38 @@ static int origin_of(struct storage *s, const char *top, char ***paths, struct e
                                   : whole_origin(s, top, paths, err);
 }
 
+int whole_comparison(struct storage *s, const char *id, const char *top, struct worker_spec *worker,
+                     int **ret_fds, struct err *err)
+{
+    _cleanup_free_ char *root = xasprintf("%s/%s/root", s->containers, id);
+    _cleanup_close_ int tree = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_strv_ char **origin = NULL;
+
+    if (tree < 0)
+        return err_errno(err, errno, "cannot open %s", root);
+    if (origin_of(s, top, &origin, err) < 0 || open_merged(s, &origin, ret_fds, &worker->n_lower, err) < 0)
+        return -1;
+    worker->tree = take_fd(&tree);
+    worker->lower = *ret_fds;
+    return 0;
+}
+
 int whole_diff(struct storage *s, const char *id, const char *top, int out, struct storage_pack_result *ret,
                int64_t *ret_changed, struct err *err)
 {
     struct worker_spec worker = WORKER_SPEC_INIT("compare");
-    _cleanup_free_ char *root = xasprintf("%s/%s/root", s->containers, id);
-    _cleanup_close_ int tree = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_close_ int nowhere = out < 0 ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -EBADF;
-    _cleanup_strv_ char **origin = NULL;
     struct worker_report report;
     int *fds, r;
 
-    if (tree < 0 || (out < 0 && nowhere < 0))
-        return err_errno(err, errno, "cannot open %s", root);
-    if (origin_of(s, top, &origin, err) < 0 || open_merged(s, &origin, &fds, &worker.n_lower, err) < 0)
+    if (out < 0 && nowhere < 0)
+        return err_errno(err, errno, "cannot open /dev/null");
+    if (whole_comparison(s, id, top, &worker, &fds, err) < 0)
         return -1;
-    worker.tree = tree;
-    worker.lower = fds;
     worker.output = out < 0 ? nowhere : out;
     r = worker_run(s, &worker, &report, err);
     close_dirs(fds, worker.n_lower);
+    close_fd(&worker.tree);
     if (r < 0)
         return -1;
     pack_take_result(&report, ret);

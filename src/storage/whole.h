@@ -3,7 +3,7 @@
 #ifndef KEG_STORAGE_WHOLE_H
 #define KEG_STORAGE_WHOLE_H
 
-#include "storage/storage.h"
+#include "storage/internal.h"
 
 /* The init layer and the image's layers below it, topmost first, appended to *paths. */
 int whole_origin(struct storage *s, const char *top, char ***paths, struct err *err);
@@ -16,6 +16,10 @@ int whole_make(struct storage *s, const char *dir, const char *name, char ***pat
 /* The end of that: the tree `made` in DATA/layers becomes `name` in the open directory, or goes: when it wasn't made (r < 0), or when
  * somebody was faster. */
 int whole_name(struct storage *s, const char *made, int dir, const char *name, int r, struct err *err);
+/* A worker that is to compare the container's root with what it was made of: its directories are opened; close_dirs() and
+ * close_fd(&worker->tree) them. */
+int whole_comparison(struct storage *s, const char *id, const char *top, struct worker_spec *worker,
+                     int **ret_fds, struct err *err);
 /* What the container's root has that its origin hasn't, and the other way round, as an OCI layer tar. out < 0: it is only
  * measured. *ret_changed (may be NULL): bytes of the files in it. */
 int whole_diff(struct storage *s, const char *id, const char *top, int out, struct storage_pack_result *ret,

@@ -4,6 +4,8 @@
  * file, its bytes (a change time that is equal too is believed: nobody can set it). Directories are written when they
  * or anything below them changed, as overlay's upper directories are there then.
  *
+ * As a list ("changes" of a whole tree) it is the same walk, which writes kinds and names instead.
+ *
  * A file with several names belongs to the layer with all of them as soon as one of them does, so that they stay
  * one file. Which those are a first walk finds out, that writes nothing. */
 #include <fcntl.h>
@@ -13,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "storage/worker/changes.h"
 #include "storage/worker/packer.h"
 #include "storage/worker/sandbox.h"
 
@@ -30,6 +33,7 @@ struct comparison {
     struct packer *p;
     struct link_map together; /* files with several names that belong to the layer */
     bool looking;             /* the first walk */
+    bool listing;             /* changes_entry() instead of a layer */
     char *pieces[2];
 };
 
@@ -145,9 +149,11 @@ static int write_levels(struct comparison *c, struct level *level, struct err *e
 
     if (!level || level->written)
         return 0;
-    if (write_levels(c, level->up, err) < 0)
+    if (!c->listing && write_levels(c, level->up, err) < 0)
         return -1;
     level->written = true;
+    if (c->listing)
+        return changes_entry_of(c->p, level->path_len, 'C', err);
     kept = c->p->path[level->path_len + 1];
     c->p->path[level->path_len] = '\0';
     c->p->path_len = level->path_len;
@@ -182,10 +188,12 @@ static int remember(struct comparison *c, int dir, const char *name, struct err 
 
 /* The entry is part of the layer. */
 static int take(struct comparison *c, int dir, const char *name, size_t dir_len, struct level *level,
-                struct err *err)
+                char kind, struct err *err)
 {
     if (c->looking)
         return remember(c, dir, name, err);
+    if (c->listing)
+        return kind == 'A' && write_levels(c, level, err) < 0 ? -1 : changes_tree(c->p, dir, name, kind, err);
     return write_levels(c, level, err) < 0 ? -1 : packer_entry(c->p, dir, name, dir_len, err);
 }
 
@@ -194,6 +202,8 @@ static int removed(struct comparison *c, int dir, const char *name, size_t dir_l
 {
     if (c->looking)
         return 0;
+    if (c->listing)
+        return write_levels(c, level, err) < 0 ? -1 : changes_entry_of(c->p, c->p->path_len, 'D', err);
     return write_levels(c, level, err) < 0 ? -1 : packer_marker(c->p, dir, dir_len, ".wh.", name, err);
 }
 
@@ -235,7 +245,7 @@ static int compare_entry(struct comparison *c, const int dirs[2], const char *na
     c->p->hides = S_ISDIR(st[1].st_mode) && !c->looking; /* a directory that was something else */
     if (same && (c->looking || st[1].st_nlink < 2 || !link_map_has(&c->together, st[1].st_dev, st[1].st_ino)))
         return 0;
-    return take(c, dirs[1], name, dir_len, level, err);
+    return take(c, dirs[1], name, dir_len, level, 'C', err);
 }
 
 static int compare_names(struct comparison *c, int old, int new, char **old_names, char **new_names,
@@ -255,7 +265,7 @@ static int compare_names(struct comparison *c, int old, int new, char **old_name
         else if (r == 0 && order < 0)
             r = removed(c, new, name, dir_len, level, err);
         else if (r == 0)
-            r = take(c, new, name, dir_len, level, err);
+            r = take(c, new, name, dir_len, level, 'A', err);
         old_names += order <= 0;
         new_names += order >= 0;
     }
@@ -273,10 +283,10 @@ static int compare_dirs(struct comparison *c, int old, int new, struct level *le
     return compare_names(c, old, new, old_names, new_names, level, err);
 }
 
-int worker_compare(const struct worker_options *o, struct worker_report *ret, struct err *err)
+static int compare(const struct worker_options *o, bool listing, struct worker_report *ret, struct err *err)
 {
     struct sandbox_root root = {.tree = WORKER_FD_TREE, .read_only = true, .at = "layer", .work = -EBADF};
-    struct comparison c = {.p = packer_new(o, ret), .looking = true};
+    struct comparison c = {.p = packer_new(o, ret), .looking = !listing, .listing = listing};
     _cleanup_close_ int old = -EBADF, new = -EBADF;
     int lower[WORKER_LOWER_MAX], r;
 
@@ -292,7 +302,19 @@ int worker_compare(const struct worker_options *o, struct worker_report *ret, st
     c.pieces[1] = xmalloc(PIECE);
     r = compare_dirs(&c, old, new, NULL, err);
     c.looking = false;
+    if (listing)
+        return r < 0 ? -1 : sink_flush(&c.p->sink, err);
     if (r == 0)
         r = compare_dirs(&c, old, new, NULL, err);
     return r < 0 ? -1 : packer_end(c.p, err);
+}
+
+int worker_compare(const struct worker_options *o, struct worker_report *ret, struct err *err)
+{
+    return compare(o, /* listing= */ false, ret, err);
+}
+
+int worker_differences(const struct worker_options *o, struct worker_report *ret, struct err *err)
+{
+    return compare(o, /* listing= */ true, ret, err);
 }

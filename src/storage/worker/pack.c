@@ -6,10 +6,12 @@
  * entry describes, and of whiteouts. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -20,7 +22,7 @@
 #include "storage/worker/worker.h"
 #include "storage/worker/xattr_policy.h"
 
-static int pack_dir(struct packer *p, int fd, struct err *err);
+enum { MQUEUE_MAGIC = 0x19800202 };
 
 /* ---- Attributes ---- */
 
@@ -252,6 +254,22 @@ int packer_directory(struct packer *p, int fd, struct err *err)
     return write_directory(p, fd, &opaque, err);
 }
 
+/* /proc, /sys and their like: no files, but a view of what runs. */
+static bool is_kernels(int fd)
+{
+    static const unsigned long kinds[] = {
+        PROC_SUPER_MAGIC, SYSFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
+        DEBUGFS_MAGIC,    TRACEFS_MAGIC, SECURITYFS_MAGIC,   BPF_FS_MAGIC,        MQUEUE_MAGIC};
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if ((unsigned long)fs.f_type == kinds[i])
+            return true;
+    return false;
+}
+
 static int pack_subdir(struct packer *p, int dir, const char *name, struct err *err)
 {
     _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -265,7 +283,9 @@ static int pack_subdir(struct packer *p, int dir, const char *name, struct err *
     p->hides = false;
     if (r == 0 && opaque)
         r = packer_marker(p, fd, p->path_len, ".wh.", ".wh..opq", err);
-    return r < 0 ? -1 : pack_dir(p, fd, err);
+    if (r < 0 || (p->live && is_kernels(fd)))
+        return r;
+    return packer_below(p, fd, err);
 }
 
 static int refuse_whiteouts(struct packer *p, const char *name, const struct stat *st, struct err *err)
@@ -343,8 +363,7 @@ int packer_set_path(struct packer *p, size_t dir_len, const char *name, struct e
     return 0;
 }
 
-/* Everything below the directory p->path ("" or ending with a slash). */
-static int pack_dir(struct packer *p, int fd, struct err *err)
+int packer_below(struct packer *p, int fd, struct err *err)
 {
     _cleanup_strv_ char **names = packer_list(fd, err);
     size_t dir_len = p->path_len;
@@ -391,7 +410,7 @@ static int pack_tree(const struct worker_options *o, const char *root, enum pack
         return err_errno(err, errno, "cannot open the tree");
     p->overlay_form = p->layer = form != PACK_MERGED;
     p->undated = form == PACK_UNDATED;
-    return pack_dir(p, fd, err) < 0 ? -1 : packer_end(p, err);
+    return packer_below(p, fd, err) < 0 ? -1 : packer_end(p, err);
 }
 
 static int pack_layer(const struct worker_options *o, enum pack_form form, struct worker_report *ret,

@@ -19,6 +19,7 @@ struct packer {
     bool undated;      /* directories and whiteouts have no times */
     bool hides;        /* the next directory is opaque, whatever its attributes are */
     bool layer;        /* what is written is one: names and devices that would be whiteouts can't be in it */
+    bool live; /* a container's tree as it is: what the kernel shows in it has a directory and no content */
     struct worker_shared *shared;
     struct worker_report *report;
     char path[TAR_PATH_MAX + 2]; /* of the entry being written; a directory's ends with a slash */
@@ -37,6 +38,8 @@ int packer_set_path(struct packer *p, size_t dir_len, const char *name, struct e
 int packer_entry(struct packer *p, int dir, const char *name, size_t dir_len, struct err *err);
 /* The directory `fd` alone; appends a slash to p->path. */
 int packer_directory(struct packer *p, int fd, struct err *err);
+/* Everything below the directory `fd`, which is p->path ("" or ending with a slash). */
+int packer_below(struct packer *p, int fd, struct err *err);
 /* An empty file `marker` + `name` in `dir`, whose time it has: whiteouts have none of their own. */
 int packer_marker(struct packer *p, int dir, size_t dir_len, const char *marker, const char *name,
                   struct err *err);

@@ -38,6 +38,25 @@ struct worker_shared {
     _Atomic int64_t entries;
 };
 
+/* What "look", "take" and "put" are told (WORKER_FD_PENDING is a file that begins with it), and behind it, each with its NUL:
+ * the path as asked for, the name that it shall have in the archive, then for each mount "r" or "w" and its destination. */
+struct worker_place {
+    int32_t namespace; /* WORKER_FD_TREE is the mount namespace to enter: there is nothing to make */
+    int32_t writable;  /* the root is made of WORKER_FD_TREE (and WORKER_FD_WORK); else a view of all lower */
+    int32_t read_only; /* though writable, the tree can't be written to: the container's root is read-only */
+    int32_t keep_kind; /* put: a directory isn't replaced by something else, nor the other way round */
+    int64_t uid, gid;  /* put: whose everything shall be; -1: as the archive says */
+    int64_t n_mounts;  /* the descriptors behind those of the layers */
+};
+enum { WORKER_PLACE_MAX = 1024 * 1024 };
+
+/* What is at the path: before the archive of "take", all of what "look" writes. */
+struct worker_stat {
+    int64_t size, mtime, mtime_ns;
+    uint32_t mode;     /* st_mode */
+    char target[4096]; /* of a symbolic link, as far as it leads; else "" */
+};
+
 #define WORKER_REPORT_MAGIC 0x6b65676c61796572ULL
 
 struct worker_report {

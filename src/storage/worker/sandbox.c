@@ -64,7 +64,7 @@ static _noreturn_ void await_child(pid_t child)
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
 }
 
-static int fork_inside(struct err *err)
+int sandbox_fork(struct err *err)
 {
     pid_t child;
 
@@ -82,20 +82,21 @@ static int fork_inside(struct err *err)
 
 /* ---- The root ---- */
 
-static int clone_tree(int fd, bool read_only, struct err *err)
+int sandbox_clone_tree(int fd, bool recursive, bool read_only, struct err *err)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                               .propagation = MS_PRIVATE};
-    _cleanup_close_ int tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    const unsigned int below = recursive ? AT_RECURSIVE : 0;
+    _cleanup_close_ int tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | below);
 
     if (read_only)
         attr.attr_set |= MOUNT_ATTR_RDONLY;
-    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | below, &attr, sizeof(attr)) < 0)
         return err_errno(err, errno, "cannot take hold of the layer's directory");
     return take_fd(&tree);
 }
 
-static int new_tmpfs(struct err *err)
+int sandbox_new_tmpfs(struct err *err)
 {
     _cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
     int fd;
@@ -108,7 +109,7 @@ static int new_tmpfs(struct err *err)
 }
 
 /* Makes a detached mount the root of this namespace and detaches everything of the old one. */
-static int pivot(int mount, struct err *err)
+int sandbox_pivot(int mount, struct err *err)
 {
     int r;
 
@@ -149,17 +150,18 @@ static int make_mounts(const struct sandbox_root *root, struct mounts *m, struct
 {
     int upper = root->work >= 0 ? root->tree : -EBADF;
 
-    if (root->tree >= 0 && (m->tree = clone_tree(root->tree, root->read_only, err)) < 0)
+    if (root->tree >= 0 &&
+        (m->tree = sandbox_clone_tree(root->tree, /* recursive= */ false, root->read_only, err)) < 0)
         return -1;
     if (root->n_lower == 1 && root->work < 0)
-        m->merged = clone_tree(root->lower[0], /* read_only= */ true, err);
+        m->merged = sandbox_clone_tree(root->lower[0], /* recursive= */ false, /* read_only= */ true, err);
     else if (root->n_lower > 0)
         m->merged = overlay_mount(root->lower, root->n_lower, upper, root->work, err);
     if (root->n_lower > 0 && m->merged < 0)
         return -1;
     if (root->below && (m->below = overlay_mount(root->lower, root->n_lower, -EBADF, -EBADF, err)) < 0)
         return -1;
-    if ((root->at || root->n_lower > 0) && (m->base = new_tmpfs(err)) < 0)
+    if ((root->at || root->n_lower > 0) && (m->base = sandbox_new_tmpfs(err)) < 0)
         return -1;
     return 0;
 }
@@ -170,8 +172,8 @@ static int make_root(const struct sandbox_root *root, const struct mounts *m, st
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, errno, "cannot make mounts private");
     if (m->base < 0)
-        return pivot(m->tree, err);
-    if (pivot(m->base, err) < 0)
+        return sandbox_pivot(m->tree, err);
+    if (sandbox_pivot(m->base, err) < 0)
         return -1;
     if ((m->tree >= 0 && attach(m->tree, root->at, err) < 0) ||
         (m->merged >= 0 && attach(m->merged, "merged", err) < 0) ||
@@ -231,20 +233,25 @@ static void close_directories(const struct sandbox_root *root)
         close(root->lower[i]);
 }
 
-int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err)
+int sandbox_confine(int last_fd, struct err *err)
 {
-    _cleanup_(mounts_finish) struct mounts m = {-EBADF, -EBADF, -EBADF, -EBADF};
-
-    if (make_mounts(root, &m, err) < 0 || fork_inside(err) < 0 || make_root(root, &m, err) < 0)
-        return -1;
-    mounts_finish(&m);
-    close_directories(root);
     if (chdir("/") < 0 || close_range((unsigned int)last_fd + 1, ~0U, 0) < 0)
         return err_errno(err, errno, "cannot close descriptors");
     umask(0);
     if (set_limits(err) < 0)
         return -1;
     return drop_privileges(err);
+}
+
+int sandbox_enter(const struct sandbox_root *root, int last_fd, struct err *err)
+{
+    _cleanup_(mounts_finish) struct mounts m = {-EBADF, -EBADF, -EBADF, -EBADF};
+
+    if (make_mounts(root, &m, err) < 0 || sandbox_fork(err) < 0 || make_root(root, &m, err) < 0)
+        return -1;
+    mounts_finish(&m);
+    close_directories(root);
+    return sandbox_confine(last_fd, err);
 }
 
 void worker_lower(const struct worker_options *o, struct sandbox_root *root, int *lower)
@@ -270,6 +277,7 @@ static const int allowed[] = {
     SCMP_SYS(openat),
     SCMP_SYS(openat2),
     SCMP_SYS(fstat),
+    SCMP_SYS(fstatfs),
     SCMP_SYS(newfstatat),
     SCMP_SYS(getdents64),
     SCMP_SYS(readlinkat),

@@ -32,6 +32,18 @@ struct sandbox_root {
     bool below; /* wanted */
 };
 
+/* The steps of sandbox_enter() for those who make the root themselves (place.c), in this order. */
+/* A copy of the directory's mount and, where asked, of what is mounted below it, detached: nosuid, nodev, noexec, private.
+ * From the mount namespace that the descriptor came from. */
+int sandbox_clone_tree(int fd, bool recursive, bool read_only, struct err *err);
+int sandbox_new_tmpfs(struct err *err);
+/* Makes the namespaces and forks; only the child returns. */
+int sandbox_fork(struct err *err);
+/* Makes a detached mount the root, and detaches all else. */
+int sandbox_pivot(int mount, struct err *err);
+/* Descriptors above last_fd, limits, capabilities. The working directory is "/". */
+int sandbox_confine(int last_fd, struct err *err);
+
 /* Makes the namespaces and forks. The child returns: in the new root, with the working directory "/", without
  * root's descriptors (they are closed) and those above `last_fd`, with limits and few capabilities. The
  * parent doesn't return: it waits, and ends as the child does. */

@@ -106,7 +106,7 @@ static int write_piece(int fd, const uint8_t *data, size_t len, int64_t offset)
     return 0;
 }
 
-static int write_data(int fd, const struct tar_entry *e, struct tar_reader *reader, struct err *err)
+int tree_write_data(int fd, const struct tar_entry *e, struct tar_reader *reader, struct err *err)
 {
     const uint8_t *data;
     int64_t offset;
@@ -143,7 +143,7 @@ static int add_file(struct tree *t, const struct tar_entry *e, int parent, const
         return tree_refused(err, e->path, "create the file");
     at.fd = fd;
     t->size += e->size;
-    if (write_data(fd, e, reader, err) < 0 || attributes_set(&at, e, err) < 0)
+    if (tree_write_data(fd, e, reader, err) < 0 || attributes_set(&at, e, err) < 0)
         return -1;
     return attributes_set_times(&at, e, err);
 }

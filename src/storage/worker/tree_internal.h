@@ -44,6 +44,8 @@ struct tree {
 /* Sets err from errno: "PATH: cannot WHAT". -1. */
 int tree_refused(struct err *err, const char *path, const char *what);
 
+/* Writes a file's data, as it comes from the reader, with its holes. */
+int tree_write_data(int fd, const struct tar_entry *e, struct tar_reader *reader, struct err *err);
 /* openat2, close-on-exec; "" is `dir` itself. A descriptor or -errno. */
 int tree_open_below(int dir, const char *path, int flags, uint64_t resolve);
 /* The directory that holds an entry, made if it is missing: stays the tree's, good until the next call. -1 with err

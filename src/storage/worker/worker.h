@@ -34,6 +34,16 @@ int worker_apply(const struct worker_options *o, struct worker_report *ret, stru
 /* What WORKER_FD_TREE has that the merged tree of all lower hasn't, and the other way round, as an OCI tar stream to
  * WORKER_FD_OUTPUT. */
 int worker_compare(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* What the layer WORKER_FD_TREE (in overlay's form) changes of the merged lower, as a list to WORKER_FD_OUTPUT: "A", "C" or "D"
+ * (added, changed, deleted), an absolute path and a NUL for each. */
+int worker_changes(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* The same of a whole tree beside what it was made of: by comparing. */
+int worker_differences(const struct worker_options *o, struct worker_report *ret, struct err *err);
+/* In the tree of a container (WORKER_FD_PENDING says which, and the path): struct worker_stat of the path to
+ * WORKER_FD_OUTPUT; … and the path as a tar stream behind it; a tar stream (WORKER_FD_INPUT) into the path. */
+int worker_look(const struct worker_options *o, struct worker_report *ret, struct err *err);
+int worker_take(const struct worker_options *o, struct worker_report *ret, struct err *err);
+int worker_put(const struct worker_options *o, struct worker_report *ret, struct err *err);
 /* WORKER_FD_TREE, one layer, as an EROFS image into the empty file WORKER_FD_OUTPUT (readable too). The report's blob is
  * the image. */
 int worker_erofs(const struct worker_options *o, struct worker_report *ret, struct err *err);
