@@ -58,6 +58,27 @@ static int check_memory(const json_t *now, const json_t *changes, struct err *er
 }
 
 /* Between two starts there is no cgroup: then it is for the next one. */
+/* One of two ways to say the same stays what it was chosen to be; and who is removed at its end isn't started again. */
+static int check_rivals(const json_t *now, const json_t *changes, struct err *err)
+{
+    static const struct {
+        const char *change, *set, *words;
+    } rows[] = {
+        {"NanoCpus", "CpuPeriod", "Nano CPUs cannot be updated as CPU Period"},
+        {"NanoCpus", "CpuQuota", "Nano CPUs cannot be updated as CPU Quota"},
+        {"CpuPeriod", "NanoCpus", "CPU Period cannot be updated as NanoCPUs"},
+        {"CpuQuota", "NanoCpus", "CPU Quota cannot be updated as NanoCPUs"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (json_int_or(changes, rows[i].change, 0) > 0 && json_int_or(now, rows[i].set, 0) > 0)
+            return err_set(err, ERR_CONFLICT, "Conflicting options: %s has already been set", rows[i].words);
+    const json_t *policy = json_object_get(changes, "RestartPolicy");
+    if (policy && json_bool_or(now, "AutoRemove", false) && !str_eq(json_str(policy, "Name"), "no"))
+        return err_set(err, ERR_CONFLICT,
+                       "Restart policy cannot be updated because AutoRemove is enabled for the container");
+    return 0;
+}
+
 static int apply_now(struct container *c, const json_t *resources, struct err *err)
 {
     _cleanup_free_ char *path = container_cgroup_path(c);
@@ -104,7 +125,7 @@ static int update_locked(struct container *c, const json_t *changes, json_t *war
         return err_set(err, ERR_CONFLICT, "container is marked for removal and cannot be \"update\"");
     _cleanup_json_ json_t *merged = json_copy(c->host_config);
     json_object_update(merged, (json_t *)changes);
-    if (check_memory(c->host_config, changes, err) < 0)
+    if (check_memory(c->host_config, changes, err) < 0 || check_rivals(c->host_config, changes, err) < 0)
         return -1;
     kernel_limits_adapt(merged, warnings);
     if (container_validate(&c->engine->options, c->config, merged, warnings, err) < 0)

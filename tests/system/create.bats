@@ -331,3 +331,131 @@ EOF
     [[ $output == *"error while mounting volume '"*"/volumes/lost/_data': failed to mount local volume: mount /nosuch:"*"no such file or directory"* ]]
     keg volume rm lost >/dev/null
 }
+
+# ---- resources ----
+
+# A cgroup file of container $1, by its name in v1 or v2: limit CONTAINER V1-CONTROLLER/FILE V2-FILE
+limit() {
+    local id pid path
+    id=$(keg inspect -f '{{.Id}}' "$1")
+    pid=$(keg inspect -f '{{.State.Pid}}' "$1")
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        path=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+        cat "$path/$3"
+    else
+        path=$(sed -n "s/^[0-9]*:\(.*,\)\?${2%%/*}\(,.*\)\?://p" "/proc/$pid/cgroup")
+        cat "/sys/fs/cgroup/${2%%/*}$path/${2#*/}"
+    fi
+}
+
+cgroup1() { [ ! -e /sys/fs/cgroup/cgroup.controllers ]; }
+
+@test "resources: every limit is the cgroup's, at create and when a running container is updated" {
+    cgroup1 || skip "the files are those of cgroup v1"
+    device=$(lsblk -dnro NAME,MAJ:MIN | awk '$1 !~ /^(ram|zram|sr|fd)/ {print; exit}')
+    [ -n "$device" ] || skip "needs a block device"
+    name=/dev/${device% *} number=${device#* }
+    keg run -d --name limited -m 64m --memory-swap 96m --memory-reservation 32m --cpu-shares 512 --cpu-period 50000 --cpu-quota 25000 \
+        --cpuset-cpus 0 --cpuset-mems 0 --pids-limit 50 --oom-score-adj 321 \
+        --device-read-bps "$name:1mb" --device-write-bps "$name:2mb" --device-read-iops "$name:100" --device-write-iops "$name:200" \
+        busybox sleep 600 2>/dev/null
+    [ "$(limit limited memory/memory.limit_in_bytes)" = $((64 << 20)) ]
+    [ ! -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || [ "$(limit limited memory/memory.memsw.limit_in_bytes)" = $((96 << 20)) ]
+    [ "$(limit limited memory/memory.soft_limit_in_bytes)" = $((32 << 20)) ]
+    [ "$(limit limited cpu/cpu.shares)" = 512 ]
+    [ "$(limit limited cpu/cpu.cfs_period_us) $(limit limited cpu/cpu.cfs_quota_us)" = "50000 25000" ]
+    [ "$(limit limited cpuset/cpuset.cpus) $(limit limited cpuset/cpuset.mems)" = "0 0" ]
+    [ "$(limit limited pids/pids.max)" = 50 ]
+    [ "$(keg exec limited cat /proc/1/oom_score_adj)" = 321 ]
+    [ "$(limit limited blkio/blkio.throttle.read_bps_device)" = "$number 1048576" ]
+    [ "$(limit limited blkio/blkio.throttle.write_bps_device)" = "$number 2097152" ]
+    [ "$(limit limited blkio/blkio.throttle.read_iops_device)" = "$number 100" ]
+    [ "$(limit limited blkio/blkio.throttle.write_iops_device)" = "$number 200" ]
+    # live
+    [ "$(keg update -m 128m --memory-swap 256m --memory-reservation 48m --cpu-shares 256 --cpu-period 100000 --cpu-quota 30000 --pids-limit 60 \
+        --cpuset-cpus 0-"$(($(nproc) - 1))" --restart on-failure:3 limited 2>/dev/null)" = limited ]
+    [ "$(limit limited memory/memory.limit_in_bytes)" = $((128 << 20)) ]
+    [ "$(limit limited memory/memory.soft_limit_in_bytes)" = $((48 << 20)) ]
+    [ "$(limit limited cpu/cpu.shares)" = 256 ]
+    [ "$(limit limited cpu/cpu.cfs_period_us) $(limit limited cpu/cpu.cfs_quota_us)" = "100000 30000" ]
+    [ "$(limit limited pids/pids.max)" = 60 ]
+    [ "$(limit limited cpuset/cpuset.cpus)" = "$(cat /sys/fs/cgroup/cpuset/cpuset.cpus)" ]
+    [ "$(keg inspect -f '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' limited)" = on-failure:3 ]
+    api POST /containers/limited/update -H 'Content-Type: application/json' \
+        -d "{\"BlkioDeviceReadBps\":[{\"Path\":\"$name\",\"Rate\":3145728}],\"PidsLimit\":-1}" >/dev/null
+    [ "$(limit limited blkio/blkio.throttle.read_bps_device)" = "$number 3145728" ]
+    [ "$(limit limited pids/pids.max)" = max ]
+    # what was updated is what the next start gets
+    keg restart -t 0 limited >/dev/null
+    [ "$(limit limited memory/memory.limit_in_bytes) $(limit limited cpu/cpu.shares) $(limit limited pids/pids.max)" = "$((128 << 20)) 256 max" ]
+    keg run -d --name halves --cpus 1.5 busybox sleep 600 >/dev/null
+    [ "$(limit halves cpu/cpu.cfs_quota_us)" = 150000 ]
+    [ "$(keg update --cpus 0.5 halves)" = halves ]
+    [ "$(limit halves cpu/cpu.cfs_quota_us)" = 50000 ]
+}
+
+@test "resources: updates that are refused change nothing" {
+    keg run -d --name small -m 64m --memory-swap 96m --cpus 1 busybox sleep 600 >/dev/null 2>&1
+    run -1 keg update -m 128m small
+    [ ! -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || [[ $output == *"Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"* ]]
+    run -1 keg update --cpu-quota 20000 small
+    [[ $output == *"Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set"* ]]
+    run -1 keg update --cpu-period 20000 small
+    [[ $output == *"Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set"* ]]
+    keg run -d --name quota --cpu-quota 20000 busybox sleep 600 >/dev/null
+    run -1 keg update --cpus 1 quota
+    [[ $output == *"Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set"* ]]
+    run -1 keg update --restart sometimes small
+    [[ $output == *"invalid restart policy"* ]]
+    keg run -d --rm --name gone busybox sleep 600 >/dev/null
+    run -1 keg update --restart always gone
+    [[ $output == *"Restart policy cannot be updated because AutoRemove is enabled for the container"* ]]
+    [ "$(keg inspect -f '{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}} {{.HostConfig.RestartPolicy.Name}}' small)" = "1000000000 0 no" ]
+}
+
+# ---- who, where, with what ----
+
+@test "settings: seen by the program" {
+    [ "$(inside '{"GroupAdd":["extra","4321"]}' id '"User":"web"')" = "uid=1000(web) gid=1000(web) groups=1000(web),2000(extra),4321" ]
+    [ "$(inside '{}' id '"User":"4242:17"')" = "uid=4242 gid=17 groups=17" ]
+    [ "$(inside '{"Ulimits":[{"Name":"nofile","Soft":33,"Hard":44}]}' 'ulimit -n; ulimit -Hn')" = $'33\n44' ]
+    [ "$(inside '{"Sysctls":{"net.core.somaxconn":"77","kernel.msgmax":"9000"}}' 'cat /proc/sys/net/core/somaxconn /proc/sys/kernel/msgmax')" = $'77\n9000' ]
+    [ "$(inside '{"ShmSize":1048576}' 'df -k /dev/shm | tail -1' | awk '{print $2}')" = 1024 ]
+    [[ $(inside '{"Tmpfs":{"/x":"size=1m,mode=1770,exec,uid=5"}}' 'grep " /x " /proc/mounts; stat -c "%a %u" /x') == *"size=1024k"*$'\n1770 5' ]]
+    [ "$(inside '{"ReadonlyRootfs":true,"Tmpfs":{"/run":""}}' 'touch /x 2>&1; touch /run/x && echo run')" = $'touch: /x: Read-only file system\nrun' ]
+    [ "$(inside '{"MaskedPaths":["/etc/passwd"],"ReadonlyPaths":["/etc"]}' 'cat /etc/passwd; touch /etc/x 2>&1')" = "touch: /etc/x: Read-only file system" ]
+    [ "$(inside '{"Devices":[{"PathOnHost":"/dev/null","PathInContainer":"/dev/x","CgroupPermissions":"rw"}]}' 'stat -c "%n %t %T" /dev/x')" = "/dev/x 1 3" ]
+    [[ $(inside '{"DeviceCgroupRules":["c 10:237 r"]}' 'mknod /tmp/l c 10 237; cat /tmp/l 2>&1 | head -c 60') != *"Operation not permitted"* ]]
+    [ "$(inside '{"Dns":["1.2.3.4"],"DnsSearch":["a.b"],"DnsOptions":["ndots:3"]}' 'grep -v ^# /etc/resolv.conf | grep .')" = $'nameserver 1.2.3.4\nsearch a.b\noptions ndots:3' ]
+    [ "$(inside '{"ExtraHosts":["x:1.2.3.4","y=::5"]}' 'grep -E "\s[xy]$" /etc/hosts')" = $'1.2.3.4\tx\n::5\ty' ]
+    gateway=$(keg network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
+    [ "$(inside '{"ExtraHosts":["gw:host-gateway"]}' 'grep gw /etc/hosts')" = "$gateway	gw" ]
+    [ "$(inside '{}' 'hostname; cat /proc/sys/kernel/domainname; tail -1 /etc/hosts | cut -f2' '"Hostname":"h","Domainname":"d.e"')" = $'h\nd.e\nh.d.e h' ]
+    [ "$(inside '{}' 'cat /sys/class/net/eth0/address' '"MacAddress":"92:d0:c6:0a:29:33"' )" = 92:d0:c6:0a:29:33 ]
+    [ "$(inside '{}' 'cat /sys/class/net/eth0/address' '"NetworkingConfig":{"EndpointsConfig":{"bridge":{"MacAddress":"92-D0-c6-0a-29-34"}}}')" = 92:d0:c6:0a:29:34 ]
+    [ "$(inside '{}' 'ls /sys/class/net' '"NetworkDisabled":true')" = lo ]
+    [ "$(inside '{"CapDrop":["ALL"],"CapAdd":["NET_RAW"]}' 'grep CapEff /proc/self/status')" = $'CapEff:\t0000000000002000' ]
+    [ "$(inside '{"CgroupParent":"/own-parent"}' 'cat /proc/self/cgroup | head -1' | grep -c own-parent)" = 0 ]
+    [ "$(inside '{"CgroupParent":"/own-parent","CgroupnsMode":"host"}' 'grep -c /own-parent/ /proc/self/cgroup' | tail -1)" -gt 0 ]
+    [ "$(inside '{"Init":true}' 'cat /proc/1/comm')" = docker-init ]
+    [ "$(inside '{"Annotations":{"a":"b"}}' 'echo ran')" = ran ]
+    find /sys/fs/cgroup -type d -name own-parent -exec rmdir {} + 2>/dev/null || :
+}
+
+@test "namespaces: pid, ipc, uts and cgroup of the host and of others" {
+    keg run -d --name base --ipc shareable -h basehost busybox sh -c 'echo hi >/dev/shm/f; exec sleep 600' >/dev/null
+    [ "$(keg run --rm --pid container:base busybox cat /proc/1/comm)" = sleep ]
+    [ "$(keg run --rm --ipc container:base busybox cat /dev/shm/f)" = hi ]
+    [ "$(keg run --rm --network container:base busybox hostname)" = basehost ]
+    [ "$(keg run --rm --network container:base busybox readlink /proc/self/ns/net)" = "$(keg exec base readlink /proc/self/ns/net)" ]
+    for pair in pid:pid ipc:ipc uts:uts cgroupns:cgroup network:net; do
+        [ "$(keg run --rm "--${pair%:*}" host busybox readlink "/proc/self/ns/${pair#*:}")" = "$(nsenter -t "$KEGD_PID" -a readlink "/proc/self/ns/${pair#*:}")" ]
+    done
+    [ "$(keg run --rm --ipc none busybox sh -c 'grep -c /dev/shm /proc/mounts')" = 0 ] || [ "$(keg run --rm --ipc none busybox sh -c 'grep -c /dev/shm /proc/mounts || :')" = 0 ]
+    keg run -d --name lone busybox sleep 600 >/dev/null
+    run keg run --rm --ipc container:lone busybox true
+    [[ $output == *"non-shareable IPC (hint: use IpcMode:shareable for the donor container)"* ]]
+    keg stop -t 0 lone >/dev/null
+    run keg run --rm --pid container:lone busybox true
+    [ "$status" -ne 0 ]
+}
