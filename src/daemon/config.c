@@ -112,7 +112,6 @@ static int config_check_words(const struct config *c, struct err *err)
         const char *option, *value, *words[2];
     } rows[] = {
         {"log-format", c->log_format, {"text", "json"}},
-        {"log-driver", c->log_driver, {"json-file", "none"}},
         {"default-ipc-mode", c->default_ipc_mode, {"private", "shareable"}},
         {"default-cgroupns-mode", c->default_cgroupns_mode, {"private", "host"}},
     };

@@ -18,6 +18,7 @@
 #include "engine/images_collect.h"
 #include "engine/kernel_limits.h"
 #include "engine/links.h"
+#include "engine/logs.h"
 #include "engine/merge_config.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
@@ -142,15 +143,9 @@ static void fill_label_option(json_t *host)
 static void fill_defaults(struct creation *cr)
 {
     const struct engine_options *o = &cr->e->options;
-    json_t *host = cr->host_config, *log = json_object_get(host, "LogConfig");
+    json_t *host = cr->host_config;
     json_set_str(host, "NetworkMode", network_mode(host));
-    if (!*json_str_or(log, "Type", "")) {
-        const json_t *own = json_object_get(log, "Config");
-        json_t *options = o->log_options ? json_copy((json_t *)o->log_options) : json_object();
-        json_object_update(options, (json_t *)own);
-        json_object_set_new(host, "LogConfig", json_pack("{sssO}", "Type", o->log_driver, "Config", options));
-        json_decref(options);
-    }
+    log_config_complete(host, o->log_driver, o->log_options);
     if (!json_object_get(host, "IpcMode") && o->ipc_mode)
         json_set_str(host, "IpcMode", o->ipc_mode);
     if (!json_object_get(host, "CgroupnsMode") && o->cgroupns_mode)

@@ -21,6 +21,7 @@
 #include "engine/exec.h"
 #include "engine/images.h"
 #include "engine/images_collect.h"
+#include "engine/logs.h"
 #include "engine/monitors.h"
 #include "engine/networks.h"
 #include "engine/recover.h"
@@ -158,6 +159,17 @@ static int lock_root(const char *root, int *ret, struct err *err)
     return 0;
 }
 
+/* What containers get that say nothing of their own. */
+static int check_log_defaults(const struct engine *e, struct err *err)
+{
+    struct log_settings settings;
+    _cleanup_json_ json_t *config = json_object();
+    json_set_str(config, "Type", e->options.log_driver);
+    if (e->options.log_options)
+        json_object_set(config, "Config", (json_t *)e->options.log_options);
+    return log_settings_parse(config, &settings, err) < 0 ? err_wrap(err, "failed to set log opts") : 0;
+}
+
 static int make_places(struct engine *e, struct err *err)
 {
     const char *data = e->options.data_root, *exec = e->options.exec_root;
@@ -263,7 +275,7 @@ static int open_all(struct engine *e, struct err *err)
         return err_errno(err, errno, "make an eventfd");
     e->containers = containers_new();
     e->execs = execs_new();
-    bool places = find_libexec(e, err) == 0 && make_places(e, err) == 0;
+    bool places = find_libexec(e, err) == 0 && check_log_defaults(e, err) == 0 && make_places(e, err) == 0;
     e->events = events_new(places ? e->options.data_root : NULL);
     if (!places || open_stores(e, err) < 0 || open_network(e, err) < 0)
         return -1;

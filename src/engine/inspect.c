@@ -91,7 +91,7 @@ static void add_files(json_t *json, struct container *c, const struct container_
 {
     _cleanup_json_ json_t *host_config = container_host_config(c);
     const json_t *driver = json_object_get(host_config, "LogConfig");
-    bool started = s->started_at != 0, logged = started && !str_eq(json_str(driver, "Type"), "none");
+    bool started = s->started_at != 0, logged = started && str_eq(json_str_or(driver, "Type", "json-file"), "json-file");
     _cleanup_free_ char *log = container_log_path(c);
     add_file(json, "ResolvConfPath", c, NETFILE_RESOLV, started);
     add_file(json, "HostnamePath", c, NETFILE_HOSTNAME, started);

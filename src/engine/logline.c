@@ -182,24 +182,3 @@ int64_t log_line_time(const struct log_line *l)
     text[l->time_len] = '\0';
     return clock_parse(text, &ns) < 0 ? 0 : ns;
 }
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-void log_line_append_attrs(const struct log_line *l, struct buf *out)
-{
-    _cleanup_json_ json_t *attrs = l->attrs ? json_loadb(l->attrs, l->attrs_len, 0, NULL) : NULL;
-    _cleanup_strv_ char **pairs = NULL;
-    const char *key;
-    json_t *value;
-    json_object_foreach (attrs, key, value) {
-        strv_push_take(&pairs,
-                       xasprintf("%s=%s", key, json_is_string(value) ? json_string_value(value) : ""));
-    }
-    if (pairs)
-        qsort(pairs, strv_len(pairs), sizeof(*pairs), by_text);
-    _cleanup_free_ char *joined = strv_join(pairs, ",");
-    buf_printf(out, "%s ", joined ? joined : "");
-}

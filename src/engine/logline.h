@@ -25,8 +25,6 @@ bool log_line_split(const char *line, size_t len, struct log_line *ret);
 void log_line_append_text(const struct log_line *l, struct buf *out);
 /* Appends the time with all nine digits of its fraction, and a space. */
 void log_line_append_time(const struct log_line *l, struct buf *out);
-/* Appends the attributes as "a=1,b=2", sorted, and a space. */
-void log_line_append_attrs(const struct log_line *l, struct buf *out);
 /* ns since 1970; 0 when it can't be read. */
 int64_t log_line_time(const struct log_line *l);
 

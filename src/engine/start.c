@@ -125,53 +125,10 @@ static json_t *overlay_part(struct start *s)
     return overlay;
 }
 
-/* The values of the labels and variables that log options name. */
-static json_t *log_attrs(const struct container *c, const struct log_settings *settings)
-{
-    json_t *attrs = json_object();
-    _cleanup_strv_ char **labels = settings->labels ? strv_split(settings->labels, ',') : NULL;
-    _cleanup_strv_ char **names = settings->env ? strv_split(settings->env, ',') : NULL;
-    for (char **l = labels; l && *l; l++) {
-        json_t *value = json_object_get(json_object_get(c->config, "Labels"), *l);
-        if (value)
-            json_object_set(attrs, *l, value);
-    }
-    for (char **n = names; n && *n; n++) {
-        const json_t *row;
-        size_t i;
-        json_array_foreach (json_object_get(c->config, "Env"), i, row) {
-            const char *rest = str_after(json_string_value(row), *n);
-            if (rest && *rest == '=')
-                json_set_str(attrs, *n, rest + 1);
-        }
-    }
-    return attrs;
-}
-
-static json_t *log_part(struct start *s)
-{
-    struct log_settings settings;
-    json_t *log = json_object();
-    if (log_settings_parse(json_object_get(s->c->host_config, "LogConfig"), &settings, s->err) < 0) {
-        json_decref(log);
-        return NULL;
-    }
-    _cleanup_free_ char *path = container_log_path(s->c);
-    json_set_str(log, "driver", settings.none ? "none" : "json-file");
-    json_set_str(log, "path", path);
-    json_set_int(log, "max_size", settings.max_size);
-    json_set_int(log, "max_file", settings.max_file);
-    json_t *attrs = log_attrs(s->c, &settings);
-    if (json_object_size(attrs) > 0)
-        json_object_set(log, "attrs", attrs);
-    json_decref(attrs);
-    return log;
-}
-
 static json_t *start_request(struct start *s)
 {
     struct container *c = s->c;
-    json_t *log = log_part(s);
+    json_t *log = log_start_request(c, s->err);
     if (!log)
         return NULL;
     json_t *request = json_object(), *size = json_object_get(c->host_config, "ConsoleSize");

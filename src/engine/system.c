@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "engine/images.h"
 #include "engine/internal.h"
+#include "engine/logs.h"
 #include "image/platform.h"
 #include "image/pull.h"
 #include "storage/storage.h"
@@ -231,8 +232,8 @@ static void system_add_parts(struct engine *e, json_t *info)
     _cleanup_free_ char *runtime = xasprintf("%s/keg-runtime", e->libexec ? e->libexec : "");
 
     json_object_set_new(info, "Plugins",
-                        json_pack("{s:[s], s:[s, s, s], s:n, s:[s, s]}", "Volume", "local", "Network",
-                                  "bridge", "host", "null", "Authorization", "Log", "json-file", "none"));
+                        json_pack("{s:[s], s:[s, s, s], s:n, s:o}", "Volume", "local", "Network", "bridge",
+                                  "host", "null", "Authorization", "Log", log_driver_names()));
     pthread_mutex_lock(&e->options_lock);
     json_object_set_new(info, "RegistryConfig", system_registries(e));
     pthread_mutex_unlock(&e->options_lock);

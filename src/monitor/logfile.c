@@ -2,15 +2,15 @@
  * soon as the buffer is full or the file is to be rotated. */
 #include "monitor/logfile.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
+#include "base/json.h"
+#include "monitor/logcarry.h"
+#include "monitor/logchain.h"
+#include "monitor/logger.h"
 #include "monitor/logline.h"
 #include "monitor/scratch.h"
 
@@ -28,46 +28,23 @@ struct stream {
 };
 
 struct logfile {
-    int fd;
-    char *path;
-    int64_t size, max_size;
-    unsigned max_file;
+    struct logchain *files;
     size_t record_max; /* no record needs more room */
     size_t pending;    /* bytes in scratch_output() */
     struct logline_stamp stamp;
     struct stream streams[LOG_STREAM_COUNT];
 };
 
-/* Opens the file under its name; after a failure the old one stays in use. */
-static int logfile_reopen(struct logfile *l, int flags)
-{
-    _cleanup_close_ int fd =
-        open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    close_fd(&l->fd);
-    l->fd = take_fd(&fd);
-    l->size = st.st_size;
-    return 0;
-}
-
 struct logfile *logfile_open(const struct logfile_options *options, struct err *err)
 {
     static const char *const names[] = {[LOG_STDOUT] = "stdout", [LOG_STDERR] = "stderr"};
     _cleanup_(logfile_close_p) struct logfile *l = xcalloc(1, sizeof(*l));
     const char *attrs = options->attrs && strcmp(options->attrs, "{}") != 0 ? options->attrs : NULL;
-    int r;
 
-    l->fd = -EBADF;
     if (attrs && strlen(attrs) > ATTRS_MAX) {
         err_set(err, ERR_INVALID, "log attributes are larger than %d bytes", ATTRS_MAX);
         return NULL;
     }
-    l->path = xstrdup(options->path);
-    l->max_size = options->max_size;
-    l->max_file = options->max_file ? options->max_file : 1;
     for (int i = 0; i < LOG_STREAM_COUNT; i++) {
         struct stream *s = &l->streams[i];
 
@@ -78,12 +55,8 @@ struct logfile *logfile_open(const struct logfile_options *options, struct err *
     }
     l->record_max = sizeof(RECORD_HEAD) + LOGLINE_ESCAPED_MAX + l->streams[LOG_STDERR].middle_len + 2 +
                     LOGLINE_STAMP_SIZE + sizeof(RECORD_TAIL);
-    r = logfile_reopen(l, 0);
-    if (r < 0) {
-        err_errno(err, r, "open log %s", l->path);
-        return NULL;
-    }
-    return take_ptr(&l);
+    l->files = logchain_open(&options->files, err);
+    return l->files ? take_ptr(&l) : NULL;
 }
 
 struct logfile *logfile_close(struct logfile *l)
@@ -96,35 +69,17 @@ struct logfile *logfile_close(struct logfile *l)
         buf_finish(&l->streams[i].carry);
         free(l->streams[i].middle);
     }
-    close_fd(&l->fd);
-    free(l->path);
+    logchain_close(l->files);
     free(l);
     return NULL;
 }
 
-/* Writes what is pending. When that fails the file is cut back to its last whole record. */
+/* Writes what is pending. */
 static void logfile_flush(struct logfile *l)
 {
-    int r = l->pending ? fd_write_full(l->fd, scratch_output(), l->pending) : 0;
-
-    if (r == 0)
-        l->size += (int64_t)l->pending;
-    else
-        (void)!ftruncate(l->fd, l->size);
+    if (l->pending)
+        logchain_append(l->files, scratch_output(), l->pending);
     l->pending = 0;
-}
-
-/* path.2 → path.3, path.1 → path.2, path → path.1; the last one goes. */
-static void logfile_rotate(struct logfile *l)
-{
-    for (unsigned i = l->max_file - 1; i > 0; i--) {
-        _cleanup_free_ char *to = xasprintf("%s.%u", l->path, i);
-        _cleanup_free_ char *from = i > 1 ? xasprintf("%s.%u", l->path, i - 1) : xstrdup(l->path);
-
-        (void)rename(from, to); /* a gap in the row is no error */
-    }
-    if (logfile_reopen(l, O_TRUNC) < 0)
-        l->size = 0; /* the old file goes on; tried again when it has grown as much once more */
 }
 
 /* Where the next record goes, with room for it. */
@@ -132,10 +87,10 @@ static char *record_begin(struct logfile *l)
 {
     char *out;
 
-    if (l->max_size > 0 && l->size + (int64_t)l->pending >= l->max_size) {
+    if (logchain_is_full(l->files, l->pending)) {
         logfile_flush(l);
-        if (l->size >= l->max_size)
-            logfile_rotate(l);
+        if (logchain_is_full(l->files, 0)) /* otherwise nothing could be written */
+            logchain_rotate(l->files);
     }
     if (l->pending + l->record_max > SCRATCH_OUTPUT_SIZE)
         logfile_flush(l);
@@ -168,8 +123,11 @@ static void record_end(struct logfile *l, struct stream *s, char *out, bool newl
 }
 
 /* Records the lines and full pieces of data; returns where the unfinished line begins. */
-static const char *record_lines(struct logfile *l, struct stream *s, const char *p, const char *end)
+static const char *record_lines(void *arg, enum log_stream stream, const char *p, const char *end)
 {
+    struct logfile *l = arg;
+    struct stream *s = &l->streams[stream];
+
     while (p < end) {
         bool full = end - p >= LOGLINE_PIECE_MAX;
         const char *limit = full ? p + logline_cut(p, LOGLINE_PIECE_MAX) : end;
@@ -184,36 +142,11 @@ static const char *record_lines(struct logfile *l, struct stream *s, const char 
     return p;
 }
 
-/* Completes the unfinished line from data; returns where the next line begins. */
-static const char *complete_carry(struct logfile *l, struct stream *s, const char *data, const char *end)
-{
-    while (s->carry.len && data < end) {
-        const char *newline = memchr(data, '\n', (size_t)(end - data));
-        size_t take = newline ? (size_t)(newline + 1 - data) : (size_t)(end - data);
-        const char *rest;
-
-        take = MIN_OF(take, LOGLINE_PIECE_MAX - s->carry.len);
-        buf_append(&s->carry, data, take);
-        data += take;
-        rest = record_lines(l, s, s->carry.data, s->carry.data + s->carry.len);
-        buf_consume(&s->carry, (size_t)(rest - s->carry.data));
-    }
-    return data;
-}
-
 void logfile_write(struct logfile *l, enum log_stream stream, const char *data, size_t len, int64_t now)
 {
-    struct stream *s = &l->streams[stream];
-    const char *end = data + len;
-
     logline_stamp_set(&l->stamp, now);
-    data = complete_carry(l, s, data, end);
-    data = record_lines(l, s, data, end);
+    logcarry_write(&l->streams[stream].carry, record_lines, l, stream, data, len);
     logfile_flush(l);
-    if (s->carry.len == 0)
-        buf_finish(&s->carry);
-    if (data < end)
-        buf_append(&s->carry, data, (size_t)(end - data));
 }
 
 void logfile_finish(struct logfile *l, enum log_stream stream, int64_t now)
@@ -229,3 +162,38 @@ void logfile_finish(struct logfile *l, enum log_stream stream, int64_t now)
     buf_finish(&s->carry);
     logfile_flush(l);
 }
+
+/* --- the driver --- */
+
+static void *json_file_open(_unused_ struct logger *log, _unused_ struct loop *loop, const json_t *options,
+                            struct err *err)
+{
+    const json_t *attrs = json_object_get(options, "attrs");
+    _cleanup_free_ char *text = json_object_size(attrs) ? json_text(attrs) : NULL;
+    struct logfile_options o = {.attrs = text};
+
+    return logger_read_files(options, &o.files, err) < 0 ? NULL : logfile_open(&o, err);
+}
+
+static void json_file_write(void *driver, enum log_stream stream, const char *data, size_t len, int64_t now)
+{
+    logfile_write(driver, stream, data, len, now);
+}
+
+static void json_file_finish(void *driver, enum log_stream stream, int64_t now)
+{
+    logfile_finish(driver, stream, now);
+}
+
+static void json_file_close(void *driver)
+{
+    logfile_close(driver);
+}
+
+const struct log_driver log_driver_json_file = {
+    .name = "json-file",
+    .open = json_file_open,
+    .write = json_file_write,
+    .finish = json_file_finish,
+    .close = json_file_close,
+};

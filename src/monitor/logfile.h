@@ -5,9 +5,8 @@
  * in \n. A piece is never cut inside a UTF-8 character. What stands after the last newline waits for the rest
  * of its line.
  *
- * With max_size a file that has reached it is moved before the next record: path.1 … path.(max_file - 1) hold
- * the older ones; with max_file 1 the file starts again empty. Records that can't be written (disk full) are
- * dropped; the file never holds half a record. */
+ * The files are a row, see monitor/logchain.h. Records that can't be written (disk full) are dropped; a file never
+ * holds half a record. */
 #ifndef KEG_MONITOR_LOGFILE_H
 #define KEG_MONITOR_LOGFILE_H
 
@@ -15,19 +14,17 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAM_COUNT };
+#include "monitor/logcarry.h"
+#include "monitor/logchain.h"
 
 struct logfile_options {
-    const char *path;
-    int64_t max_size;  /* bytes, 0: unlimited */
-    unsigned max_file; /* 0 counts as 1 */
+    struct logchain_options files;
     const char *attrs; /* text of a JSON object, or NULL */
 };
 
 struct logfile;
 
-/* Opens the file for appending, making it (0640) when it is missing. NULL and *err on failure. */
+/* NULL and *err on failure. */
 struct logfile *logfile_open(const struct logfile_options *options, struct err *err);
 /* Frees it; unfinished lines are recorded. */
 struct logfile *logfile_close(struct logfile *l);

@@ -157,7 +157,7 @@ static void close_log(struct monitor *m)
 {
     if (m->main)
         m->main->log = NULL;
-    m->log = logfile_close(m->log);
+    m->log = logger_close(m->log);
 }
 
 /* Orphans and whatever else has ended. */
@@ -326,8 +326,9 @@ static void children_ready(struct loop_source *source, _unused_ uint32_t events)
 
 /* --- the program --- */
 
-static void release_memory(void)
+static void release_memory(struct monitor *m)
 {
+    logger_release(m->log);
     scratch_release();
     malloc_trim(0);
 }
@@ -346,7 +347,7 @@ static int monitor_run(struct monitor *m)
         if (r < 0)
             return r;
         if (r == 0)
-            release_memory();
+            release_memory(m);
         server_sweep(m->server);
     }
     return 0;
@@ -382,7 +383,7 @@ static void monitor_finish(struct monitor *m)
     monitor_execs_free(m);
     health_free(m);
     restart_finish(m);
-    logfile_close(m->log);
+    logger_close(m->log);
     server_free(m->server);
     loop_close(&m->loop, &m->signals);
     loop_finish(&m->loop);

@@ -65,7 +65,7 @@ struct monitor {
     struct dns *dns;            /* NULL: the container resolves names as its resolv.conf says */
     struct connection *control; /* where the monitor was born */
     struct connection *starter; /* waits for the reply to "start" */
-    struct logfile *log;
+    struct logger *log;
     struct session *main;
     struct session *old_mains; /* of ends that a restart followed, until their clients have everything */
     struct session *execs;

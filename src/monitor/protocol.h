@@ -16,8 +16,7 @@
  *             "network":"new"|"inherit"|"config",     new: the monitor makes and holds the network namespace
  *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
- *             "log":{"driver":"json-file"|"none","path":PATH,"max_size":bytes (0: unlimited),"max_file":n,
- *                    "attrs":{…}},
+ *             "log":{"driver":NAME,…},                see monitor/logger.h
  *             "restart":{"name":POLICY,"limit":n},     "always", "unless-stopped", "on-failure" (limit 0: none), or none
  *             "restart_count":n, "joins":{"network"|"ipc"|"pid":ID of the container whose namespace it is},
  *             "health":{"args":[…],"interval":ns,"timeout":ns,"start_period":ns,"start_interval":ns,"retries":n,

@@ -238,7 +238,7 @@ static void session_emit(struct session *s, enum log_stream stream, const char *
     for (struct client *c = s->clients; c; c = c->next)
         client_send(c, wanted, data, len);
     if (s->log)
-        logfile_write(s->log, stream, data, len, clock_now());
+        logger_write(s->log, stream, data, len, clock_now());
     if (s->events->output)
         s->events->output(s, data, len);
 }
@@ -249,7 +249,7 @@ static void output_close(struct session_output *out)
 
     loop_close(s->loop, &out->source);
     if (s->log)
-        logfile_finish(s->log, out->stream, clock_now());
+        logger_finish(s->log, out->stream, clock_now());
 }
 
 /* Reads once, at most `max` bytes. Returns the bytes read, 0 at the end, or -EAGAIN. */
@@ -360,7 +360,7 @@ static void session_sweep(struct session *s)
 
 void session_settle(struct session *s)
 {
-    bool backlog = false;
+    bool backlog = logger_is_blocked(s->log);
 
     session_sweep(s);
     for (struct client *c = s->clients; c; c = c->next) {

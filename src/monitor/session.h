@@ -1,7 +1,7 @@
 /* A session: one program's stdio (the container's own, or an exec's) and the clients attached to it.
  *
  * Output goes to the log, when there is one, and to every client that asked for the stream. A client that
- * doesn't keep up holds the program back, as a terminal would: nothing is read from the program while a
+ * doesn't keep up holds the program back, as a terminal would, and so does a log that can't get rid of its records: nothing is read from the program while a
  * client has a backlog, so no attached client loses a byte and no queue grows past one reading. A client that
  * has gone is dropped at once. After the program's end its last output is taken whole (at most what a pipe or
  * pty holds) and queued, whatever the backlog.
@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "monitor/detach.h"
-#include "monitor/logfile.h"
+#include "monitor/logger.h"
 #include "monitor/loop.h"
 
 struct client;
@@ -64,7 +64,7 @@ struct session {
     int peer; /* an end of the pty held open, so that the program may close all of its own */
     struct session_input input;
     struct session_output outputs[2];
-    struct logfile *log; /* borrowed, or NULL */
+    struct logger *log; /* borrowed, or NULL */
     struct client *clients;
 };
 

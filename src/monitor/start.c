@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "monitor/monitor.h"
 #include "monitor/protocol.h"
@@ -49,25 +48,23 @@ void monitor_set_oom_score(const struct monitor *m, json_t *process)
         json_set_int(process, "oomScoreAdj", score);
 }
 
-static int start_log(struct monitor *m, const json_t *log, struct err *err)
+/* The log takes more again: what its backlog held back may go on. */
+static void log_has_room(void *owner)
 {
-    const char *driver = json_str_or(log, "driver", "none");
-    const json_t *attrs = json_object_get(log, "attrs");
-    _cleanup_free_ char *attrs_text = json_object_size(attrs) ? json_text(attrs) : NULL;
-    struct logfile_options options = {.path = json_str(log, "path"),
-                                      .max_size = json_int_or(log, "max_size", 0),
-                                      .max_file = (unsigned)json_int_or(log, "max_file", 1),
-                                      .attrs = attrs_text};
+    struct monitor *m = owner;
 
-    if (str_eq(driver, "none"))
-        return 0;
-    if (!str_eq(driver, "json-file"))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "log driver \"%s\" is not supported", driver);
-    if (!path_is_absolute(options.path))
-        return err_set(err, ERR_INVALID, "log without an absolute path");
-    m->log = logfile_open(&options, err);
+    if (m->main && m->main->begun && !m->main->closed)
+        session_settle(m->main);
+}
+
+static int start_log(struct monitor *m, const json_t *options, struct err *err)
+{
+    const struct logger_events events = {.unblocked = log_has_room, .owner = m};
+
+    if (logger_open(&m->loop, options, &events, &m->log, err) < 0)
+        return -1;
     m->main->log = m->log;
-    return m->log ? 0 : -1;
+    return 0;
 }
 
 /* True when the container gets a namespace of its own of this type. */

@@ -144,7 +144,6 @@ static void test_refusals(void **state)
         {"--userns-remap x", "", ERR_NOT_IMPLEMENTED, "--userns-remap is not supported by keg yet"},
         {"--live-restore=false", "", ERR_NOT_IMPLEMENTED, "containers always outlive the daemon"},
         {"--log-level loud", "", ERR_INVALID, "invalid logging level: loud"},
-        {"--log-driver syslog", "", ERR_INVALID, "say json-file or none"},
         {"--default-ipc-mode host", "", ERR_INVALID, "say private or shareable"},
         {"", "{\"default-cgroupns-mode\":\"x\"}", ERR_INVALID, "say private or host"},
         {"--dns 8.8.8", "", ERR_INVALID, "8.8.8 is not an ip address"},

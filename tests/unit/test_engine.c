@@ -19,6 +19,7 @@
 #include "engine/container.h"
 #include "engine/fields.h"
 #include "engine/logline.h"
+#include "engine/log_reader.h"
 #include "engine/logs.h"
 #include "engine/netfiles.h"
 #include "engine/signals.h"
@@ -203,7 +204,7 @@ static void test_validate(void **state)
         {"{\"Cmd\":[\"x\"]}", "{\"PidMode\":\"container:\"}", "invalid PID mode"},
         {"{\"Cmd\":[\"x\"]}", "{\"RestartPolicy\":{\"Name\":\"sometimes\"}}", "invalid restart policy"},
         {"{\"Cmd\":[\"x\"]}", "{\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"always\"}}", "AutoRemove"},
-        {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"syslog\"}}", "logging driver syslog"},
+        {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"nosuch\"}}", "error looking up logging plugin nosuch"},
         {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"x\":\"y\"}}}",
          "unknown log opt 'x'"},
         {"{\"Cmd\":[\"x\"]}", "{\"PortBindings\":{\"x/tcp\":[]}}", "invalid port specification"},
@@ -336,7 +337,7 @@ static void assert_logs(struct engine_logs_options logs, bool framed, const char
     _cleanup_free_ char *path = file_in("x.log");
     struct buf out = BUF_INIT(1 << 20);
     const struct engine_sink sink = {.write = collect, .arg = &out, .client_fd = -1};
-    const struct log_reader_options o = {.path = path, .framed = framed, .logs = logs, .end_fd = -1};
+    const struct log_reader_options o = {.format = &log_format_json, .path = path, .framed = framed, .logs = logs, .end_fd = -1};
     assert_int_equal(log_read(NULL, &o, &sink, NULL), 0);
     if (out.len != len || memcmp(buf_str(&out), expected, len) != 0)
         fail_msg("expected %zu: %s\n     got %zu: %s", len, expected, out.len, buf_str(&out));

@@ -48,7 +48,8 @@ static int teardown(void **state)
 
 static struct logfile *open_log(struct fixture *f, int64_t max_size, unsigned max_file, const char *attrs)
 {
-    struct logfile_options options = {f->path, max_size, max_file, attrs};
+    struct logfile_options options = {.files = {.path = f->path, .max_size = max_size, .max_file = max_file},
+                                      .attrs = attrs};
     struct logfile *l = logfile_open(&options, NULL);
 
     assert_non_null(l);
@@ -380,7 +381,7 @@ static void test_any_reading_gives_the_same(void **state)
 
 static void test_full_disk(void **state)
 {
-    struct logfile_options options = {.path = "/dev/full"};
+    struct logfile_options options = {.files = {.path = "/dev/full"}};
     struct err err = {0};
     struct logfile *l = logfile_open(&options, &err);
 
@@ -388,7 +389,7 @@ static void test_full_disk(void **state)
     assert_non_null(l);
     logfile_write(l, LOG_STDOUT, STR("lost\n"), NOON);
     logfile_close(l);
-    options.path = "/nonexistent/log";
+    options.files.path = "/nonexistent/log";
     assert_null(logfile_open(&options, &err));
     assert_int_equal(err.kind, ERR_SYSTEM);
 }
