@@ -13,6 +13,8 @@
 
 #include "engine/container.h"
 
+enum { LOOK_AGAIN_MS = 100 };
+
 /* Reads list[0] to its end, and what has followed it since. */
 static int read_files(struct log_reader *r)
 {
@@ -49,27 +51,32 @@ static int advance(struct log_reader *r)
 
 /* ---- follow ---- */
 
-static int watch_directory(const struct log_reader *r, int notify)
+/* Hears of what happens in the log's directory. False when the host's watches are used up (fs.inotify.max_user_instances):
+ * then the files are looked at time and again. */
+static bool watch_directory(const struct log_reader *r, int poller, int notify)
 {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = notify};
     const char *slash = strrchr(r->o->path, '/');
     _cleanup_free_ char *directory = xstrndup(r->o->path, slash ? (size_t)(slash - r->o->path) : 0);
-    return inotify_add_watch(notify, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0 ? -errno : 0;
+    return notify >= 0 && inotify_add_watch(notify, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO) >= 0 &&
+           epoll_ctl(poller, EPOLL_CTL_ADD, notify, &event) == 0;
 }
 
 static void drain(int notify)
 {
     char events[4096];
-    while (read(notify, events, sizeof(events)) > 0)
+    while (notify >= 0 && read(notify, events, sizeof(events)) > 0)
         ;
 }
 
-static int follow_with(struct log_reader *r, int notify, int poller)
+static int follow(struct log_reader *r)
 {
-    struct epoll_event both[2] = {{.events = EPOLLIN, .data.fd = notify},
-                                  {.events = EPOLLIN, .data.fd = r->o->end_fd}};
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, notify, &both[0]) < 0 ||
-        epoll_ctl(poller, EPOLL_CTL_ADD, r->o->end_fd, &both[1]) < 0 || watch_directory(r, notify) < 0)
+    _cleanup_close_ int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
+                        poller = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event end = {.events = EPOLLIN, .data.fd = r->o->end_fd};
+    if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, r->o->end_fd, &end) < 0)
         return err_errno(r->err, errno, "follow %s", r->o->path);
+    int patience = watch_directory(r, poller, notify) ? -1 : LOOK_AGAIN_MS;
     for (;;) {
         struct epoll_event got[2];
         int n = epoll_wait(poller, got, 2, 0);
@@ -81,18 +88,9 @@ static int follow_with(struct log_reader *r, int notify, int poller)
             return -1;
         if (ended || r->out.over)
             return 0;
-        if (engine_wait_readable(r->e, poller, r->sink->client_fd, -1, r->err) < 0)
+        if (engine_wait_readable(r->e, poller, r->sink->client_fd, patience, r->err) < 0)
             return -1;
     }
-}
-
-static int follow(struct log_reader *r)
-{
-    _cleanup_close_ int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
-                        poller = epoll_create1(EPOLL_CLOEXEC);
-    if (notify < 0 || poller < 0)
-        return err_errno(r->err, errno, "follow %s", r->o->path);
-    return follow_with(r, notify, poller);
 }
 
 /* ---- all ---- */
