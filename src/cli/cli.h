@@ -10,11 +10,11 @@ struct client;
 struct endpoint;
 
 struct cli {
-    const struct args *global;  /* keg's own options */
-    struct endpoint *endpoint;  /* once it is decided; see endpoint.h */
-    const char *config_dir; /* where config.json is */
-    json_t *config;         /* config.json once read; see config.h */
-    struct client *client;  /* connected on first use; see client.h */
+    const struct args *global; /* keg's own options */
+    struct endpoint *endpoint; /* once it is decided; see endpoint.h */
+    const char *config_dir;    /* where config.json is */
+    json_t *config;            /* config.json once read; see config.h */
+    struct client *client;     /* connected on first use; see client.h */
 };
 
 /* Prints "message" to stderr and lets a loop over arguments go on: returns 1, the exit code. */

@@ -100,11 +100,20 @@ static const struct format_column image_columns[] = {
 };
 
 #define IMAGES_END "{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}"
-const struct format_view images_view = {"*formatter.imageContext", "{{.Repository}}\t{{.Tag}}\t" IMAGES_END,
-                                        "{{.ID}}", image_columns};
-static const struct format_view images_view_digests = {"*formatter.imageContext",
-                                                       "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t" IMAGES_END,
-                                                       "{{.ID}}", image_columns};
+#define IMAGES_RAW "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+const struct format_view images_view = {"*formatter.imageContext",
+                                        "{{.Repository}}\t{{.Tag}}\t" IMAGES_END,
+                                        "{{.ID}}",
+                                        image_columns,
+                                        "repository: {{.Repository}}\ntag: {{.Tag}}\n" IMAGES_RAW,
+                                        "image_id: {{.ID}}"};
+static const struct format_view images_view_digests = {
+    "*formatter.imageContext",
+    "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t" IMAGES_END,
+    "{{.ID}}",
+    image_columns,
+    "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\n" IMAGES_RAW,
+    "image_id: {{.ID}}"};
 
 /* The first row is the image itself: most have one. */
 static void add_row(json_t *rows, json_t *image, const char *repository, const char *tag, const char *digest)

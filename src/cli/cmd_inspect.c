@@ -146,10 +146,11 @@ static int inspect_run(struct cli *cli, const struct args *args, struct err *err
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         known |= str_eq(type, kinds[i].type);
     if (!known)
-        return err_set(err, ERR_INVALID,
-                       "unknown type: \"%s\": must be one of \"container\", \"image\", \"network\", "
-                       "\"volume\"",
-                       type);
+        return err_set(
+            err, ERR_INVALID,
+            "unknown type: \"%s\": must be one of \"config\", \"container\", \"image\", \"network\", "
+            "\"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"",
+            type);
     return inspect_print(cli, args, fetch_any, err);
 }
 

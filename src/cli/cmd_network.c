@@ -87,7 +87,12 @@ static const struct format_column network_columns[] = {
     {NULL},
 };
 static const struct format_view network_view = {
-    "*network.networkContext", "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", "{{.ID}}", network_columns};
+    "*network.networkContext",
+    "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+    "{{.ID}}",
+    network_columns,
+    "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+    "network_id: {{.ID}}"};
 
 static const struct option_row list_options[] = {
     {"filter", 'f', OPTION_FILTER, "Show only what matches (name=value)"},

@@ -249,9 +249,15 @@ static const struct format_column ps_columns[] = {
 };
 
 #define PS_TABLE "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
-const struct format_view ps_view = {"*formatter.ContainerContext", PS_TABLE, "{{.ID}}", ps_columns};
-static const struct format_view ps_view_size = {"*formatter.ContainerContext", PS_TABLE "\t{{.Size}}",
-                                                "{{.ID}}", ps_columns};
+#define PS_RAW                                                                                               \
+    "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"          \
+    "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"                        \
+    "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n"
+const struct format_view ps_view = {"*formatter.ContainerContext", PS_TABLE, "{{.ID}}", ps_columns, PS_RAW,
+                                    "container_id: {{.ID}}"};
+static const struct format_view ps_view_size = {
+    "*formatter.ContainerContext", PS_TABLE "\t{{.Size}}", "{{.ID}}", ps_columns,
+    PS_RAW "size: {{.Size}}\n",    "container_id: {{.ID}}"};
 
 static const struct option_row ps_options[] = {
     {"all", 'a', OPTION_BOOL, "Show stopped containers as well"},
@@ -268,8 +274,7 @@ static const struct option_row ps_options[] = {
 /* Sizes cost the daemon time: they are asked for only when the format shows them. */
 static bool needs_size(const char *format)
 {
-    return strstr(format, ".Size") || str_eq(format, "json") || strstr(format, "json .}}") ||
-           strstr(format, "json . }}");
+    return strstr(format, ".Size") || strstr(format, "json .}}") || strstr(format, "json . }}");
 }
 
 static int ps_run(struct cli *cli, const struct args *args, struct err *err)
@@ -284,6 +289,10 @@ static int ps_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!*wish.format && !wish.quiet && config_str(cli, "psFormat"))
         wish.format = config_str(cli, "psFormat");
+    if (wish.quiet && *wish.format && !str_eq(wish.format, "table") && !str_eq(wish.format, "raw")) {
+        fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
+        wish.format = "";
+    }
     if (needs_size(wish.format) && !args_given(args, "size"))
         size = true;
     if (args_bool(args, "latest") && last == -1)

@@ -68,8 +68,12 @@ static const struct format_column volume_columns[] = {
     {"Status", "STATUS", not_applicable},
     {NULL},
 };
-const struct format_view volume_view = {"*formatter.volumeContext", "{{.Driver}}\t{{.Name}}", "{{.Name}}",
-                                        volume_columns};
+const struct format_view volume_view = {"*formatter.volumeContext",
+                                        "{{.Driver}}\t{{.Name}}",
+                                        "{{.Name}}",
+                                        volume_columns,
+                                        "name: {{.Name}}\ndriver: {{.Driver}}\n",
+                                        "name: {{.Name}}"};
 
 static const struct option_row list_options[] = {
     {"filter", 'f', OPTION_FILTER, "Show only what matches (name=value)"},

@@ -12,8 +12,10 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/complete.h"
 #include "cli/config.h"
 #include "cli/endpoint.h"
+#include "cli/manual.h"
 
 #define COMMANDS(row)                                                                                        \
     row(run) row(exec) row(ps) row(build) row(pull) row(images) row(login) row(logout) row(version)          \
@@ -32,7 +34,7 @@
                                                         row(context_update) row(context_use)                 \
                                                             row(system_check) row(system_df)                 \
                                                                 row(system_prune) row(system_dial_stdio)     \
-                                                                    row(buildx)
+                                                                    row(completion) row(buildx)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
@@ -116,13 +118,15 @@ static int distance(const char *a, const char *b)
 
 void command_suggest(const char *path, struct buf *out)
 {
+    const char *blank = strchr(path, ' '), *leaf = blank ? blank + 1 : path;
+
     for (const struct command *const *c = commands; *c; c++) {
         _cleanup_strv_ char **paths = strv_split((*c)->paths, ',');
 
         for (char **p = paths; *p; p++) {
             bool same_depth = !strchr(*p, ' ') == !strchr(path, ' ');
 
-            if (same_depth && (distance(path, *p) <= (strlen(path) > 4 ? 2 : 1) ||
+            if (same_depth && (distance(path, *p) <= (strlen(leaf) > 4 ? 2 : 1) ||
                                (strlen(path) > 2 && str_starts(*p, path))))
                 buf_printf(out, "  keg %s\n", *p);
         }
@@ -245,6 +249,13 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 
     if (command)
         return run_command(cli, command, two, argc - 2, argv + 2);
+    if (str_eq(argv[0], "__complete"))
+        return complete_run(cli, argc - 1, argv + 1);
+    if (str_eq(argv[0], "__manual") && argc == 2) {
+        struct err err = {0};
+
+        return manual_write(argv[1], &err) < 0 ? cli_complain(&err) : 0;
+    }
     if (str_eq(argv[0], "help"))
         return run_help(argc - 1, argv + 1);
     command = command_find(argv[0]);

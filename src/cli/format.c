@@ -108,7 +108,9 @@ static char *choose_template(const struct format_view *view, const struct format
         *ret_table = !wish->quiet;
         return xstrdup(wish->quiet ? view->quiet : view->table);
     }
-    if (rest && (*rest == ' ' || *rest == '\t' || *rest == '\\')) {
+    if (str_eq(format, "raw") && view->raw)
+        return xstrdup(wish->quiet && view->raw_quiet ? view->raw_quiet : view->raw);
+    if (rest) {
         *ret_table = true;
         format = rest + strspn(rest, " ");
     }

@@ -26,6 +26,7 @@ struct format_view {
     const char *table;     /* what "table" means */
     const char *quiet;     /* what -q means */
     const struct format_column *columns;
+    const char *raw, *raw_quiet; /* what "raw" means, and with -q; NULL: nothing special */
 };
 
 struct format_wish {

@@ -79,6 +79,7 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
     ok = check_path(r.path) && (!r.tag || check_tag(r.tag)) && (!r.digest || check_digest(r.digest));
     if (!ok) {
         bool upper = false, hub = !r.domain && !strchr(r.path, '/');
+        _cleanup_free_ char *path = xstrdup(r.path);
 
         for (const char *c = r.path; *c; c++)
             upper |= isupper((unsigned char)*c) != 0;
@@ -86,7 +87,7 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
         return err_set(err, ERR_INVALID,
                        upper ? "invalid reference format: repository name (%s%s) must be lowercase"
                              : "invalid reference format",
-                       hub ? "library/" : "", rest);
+                       hub ? "library/" : "", path);
     }
     if (!r.domain || str_eq(r.domain, "index.docker.io")) {
         free(r.domain);

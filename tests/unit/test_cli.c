@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/complete.h"
 #include "cli/create.h"
 #include "cli/demux.h"
 #include "cli/output.h"
@@ -347,6 +348,41 @@ static void test_demux(_unused_ void **state)
     assert_int_equal(demux_feed(&d, "\7\0\0\0\0\0\0\1x", 9, &err), -1);
 }
 
+/* ---- completion ---- */
+
+/* What of completion needs no daemon. */
+static void test_completion(_unused_ void **state)
+{
+    static const struct {
+        const char *line, *expected;
+        int what;
+    } samples[] = {
+        {"contex", "context\tManage contexts: named daemons\n", COMPLETE_NO_FILES},
+        {"run --oom-k", "--oom-kill-disable\t", COMPLETE_NO_FILES},
+        {"run --restart=un", "--restart=unless-stopped\t\n", COMPLETE_NO_FILES},
+        {"run --pull a", "always\t\n", COMPLETE_NO_FILES},
+        {"run -e X=y --pull a", "always\t\n", COMPLETE_NO_FILES},
+        {"run -itv /a --pull a", "always\t\n", COMPLETE_NO_FILES},
+        {"run -itw/a --pull a", "always\t\n", COMPLETE_NO_FILES},
+        {"run image --pull a", "", COMPLETE_FILES},
+        {"exec -- c --pull a", "", COMPLETE_FILES},
+        {"-H x -c y compl", "", COMPLETE_NO_FILES}, /* hidden */
+        {"run --nothing=x", "", COMPLETE_NO_FILES},
+        {"rename a b c", "", COMPLETE_NO_FILES},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+        _cleanup_strv_ char **words = strv_split(samples[i].line, ' ');
+        _cleanup_(buf_finish) struct buf out = BUF_INIT(65536);
+
+        assert_int_equal(complete_words(NULL, (int)strv_len(words), words, &out), samples[i].what);
+        if (*samples[i].expected)
+            assert_true(str_starts(buf_str(&out), samples[i].expected));
+        else
+            assert_string_equal(buf_str(&out), "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,7 +392,7 @@ int main(void)
         cmocka_unit_test(test_create_errors), cmocka_unit_test(test_references),
         cmocka_unit_test(test_human),         cmocka_unit_test(test_table),
         cmocka_unit_test(test_indent),        cmocka_unit_test(test_detach_keys),
-        cmocka_unit_test(test_demux),
+        cmocka_unit_test(test_demux),         cmocka_unit_test(test_completion),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

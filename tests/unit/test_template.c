@@ -132,6 +132,18 @@ static void test_messages(_unused_ void **state)
         {"{{$x}}", "template: :1: undefined variable \"$x\"", 1},
         {"{{break}}", "template: :1: {{break}} outside {{range}}", 1},
         {"{{(.Name}}", "template: :1: unclosed left paren", 1},
+        {"{{| upper}}", "template: :1: unexpected \"|\" in command", 1},
+        {"{{.Name.Foo}}",
+         "template: :1:7: executing \"\" at <.Name.Foo>: can't evaluate field Foo in type string", 1},
+        {"{{upper 5}}", "template: :1:8: executing \"\" at <5>: expected string; found 5", 1},
+        {"{{join .Name \",\"}}",
+         "template: :1:7: executing \"\" at <.Name>: wrong type for value; expected []string; got string", 1},
+        {"{{truncate .Name}}",
+         "template: :1:2: executing \"\" at <truncate>: wrong number of args for truncate: want 2 got 1", 1},
+        {"{{call .Name}}",
+         "template: :1:2: executing \"\" at <call .Name>: error calling call: non-function .Name of type "
+         "string",
+         1},
     };
 
     CHECK_ALL(samples);

@@ -65,9 +65,13 @@ static json_t *row_field(struct run *r, const struct node *n, const char *name, 
 
     if (!value && why.kind != ERR_NONE)
         return fail(r, n, "%s", why.message);
+    if (value)
+        return value;
+    value = r->row->field(r->row, name, argument ? NULL : "", &why); /* one of the other kind? */
     if (!value)
         return fail(r, n, "can't evaluate field %s in type %s", name, r->row->type_name);
-    return value;
+    json_decref(value);
+    return fail(r, n, "wrong number of args for %s: want %d got %d", name, !argument, argument != NULL);
 }
 
 /* A new reference to a field of a value. */
@@ -83,7 +87,7 @@ static json_t *field(struct run *r, const struct node *n, json_t *value, const c
     if (json_is_null(value) || template_is_nil(value))
         return fail(r, n, "nil data; no entry for key \"%s\"", name);
     if (!json_is_object(value))
-        return fail(r, n, "can't evaluate field %s in type interface {}", name);
+        return fail(r, n, "can't evaluate field %s in type %s", name, value_type(value));
     member = json_object_get(value, name);
     if (member && !json_is_null(member))
         return json_incref(member);
@@ -120,7 +124,8 @@ static json_t *get_variable(struct run *r, const struct node *n)
 
 static json_t *eval_operand(struct run *r, const struct node *n, json_t *dot, const char *argument)
 {
-    struct call call = {.name = n->text, .headings = r->template->headings};
+    int blame = BLAME_NOBODY;
+    struct call call = {.name = n->text, .headings = r->template->headings, .blame = &blame};
     struct err why = {0};
     json_t *value;
 
@@ -142,7 +147,9 @@ static json_t *eval_operand(struct run *r, const struct node *n, json_t *dot, co
         return field_chain(r, n, value, 0, argument);
     case NODE_FUNCTION:
         value = function_call(&call, &why);
-        return value ? value : fail(r, n, "error calling %s: %s", n->text, why.message);
+        return value ? value
+                     : fail(r, n, blame == BLAME_NOBODY ? "error calling %s: %s" : "%.0s%s", n->text,
+                            why.message);
     default:
         return fail(r, n, "can't evaluate command");
     }
@@ -203,11 +210,32 @@ static json_t *materialise(struct run *r, json_t *value)
     return all;
 }
 
+/* A call that failed: names the argument that is at fault, if one is. Always NULL. */
+static json_t *blame_call(struct run *r, const struct node *command, int blame, const struct err *why)
+{
+    const char *name = command->children[0]->text;
+    const struct node *at =
+        blame >= 0 && (size_t)blame + 1 < command->count ? command->children[blame + 1] : command;
+    int len = (int)(at->end - at->at);
+
+    if (blame == BLAME_FUNCTION)
+        return fail(r, command->children[0], "%s", why->message);
+    if (str_eq(name, "call") && at != command)
+        return fail(r, command, "error calling call: non-function %.*s%s", len, r->template->text + at->at,
+                    why->message + strlen("non-function"));
+    if (blame == BLAME_NOBODY)
+        return fail(r, command, "error calling %s: %s", name, why->message);
+    if (at->kind == NODE_VALUE)
+        return fail(r, at, "expected string; found %.*s", len, r->template->text + at->at);
+    return fail(r, at, "%s", why->message);
+}
+
 static json_t *eval_function(struct run *r, const struct node *command, json_t *dot, json_t *last)
 {
     const char *name = command->children[0]->text;
     json_t *args[64], *result = NULL;
-    struct call call = {.name = name, .args = args, .headings = r->template->headings};
+    int blame = BLAME_NOBODY;
+    struct call call = {.name = name, .args = args, .headings = r->template->headings, .blame = &blame};
     struct err why = {0};
     bool failed = false;
 
@@ -228,8 +256,7 @@ static json_t *eval_function(struct run *r, const struct node *command, json_t *
     if (!failed) {
         result = function_call(&call, &why);
         if (!result)
-            fail(r, command, why.errnum ? "%s%s" : "error calling %s: %s", why.errnum ? "" : name,
-                 why.message);
+            blame_call(r, command, blame, &why);
     }
     for (size_t i = 0; i < call.count; i++)
         json_decref(args[i]);
@@ -440,7 +467,7 @@ static enum flow walk_template(struct run *r, const struct node *n, json_t *dot)
     if (!value)
         return FLOW_FAILED;
     if (!body || ++r->depth > OUTPUT_DEPTH_MAX) {
-        fail(r, n, body ? "exceeded maximum template depth" : "template \"%s\" not defined", n->text);
+        fail(r, n, body ? "exceeded maximum template depth%.0s" : "template \"%s\" not defined", n->text);
         json_decref(value);
         return FLOW_FAILED;
     }

@@ -21,8 +21,8 @@ static const char *string_argument(const struct call *c, size_t i, struct err *e
 {
     if (json_is_string(c->args[i]))
         return json_string_value(c->args[i]);
+    *c->blame = (int)i;
     err_set(err, ERR_INVALID, "wrong type for value; expected string; got %s", value_type(c->args[i]));
-    err->errnum = EINVAL; /* as it stands, without "error calling" */
     return NULL;
 }
 
@@ -206,8 +206,8 @@ static json_t *fn_join(const struct call *c, struct err *err)
     if (!separator)
         return NULL;
     if (!json_is_array(c->args[0]) && !template_is_nil(c->args[0])) {
+        *c->blame = 0;
         err_set(err, ERR_INVALID, "wrong type for value; expected []string; got %s", value_type(c->args[0]));
-        err->errnum = EINVAL;
         return NULL;
     }
     json_array_foreach (c->args[0], i, item) {
@@ -372,25 +372,28 @@ static json_t *fn_escape(const struct call *c, _unused_ struct err *err)
     return string_from_buf(&b);
 }
 
+/* Nothing here is a function. */
+static json_t *fn_call(const struct call *c, struct err *err)
+{
+    *c->blame = 0;
+    return fail(err, "non-function of type %s", value_type(c->args[0]));
+}
+
 /* To add a function: a row. The numbers are its least and most arguments. */
 static const struct {
     const char *name;
     int least, most;
     json_t *(*run)(const struct call *c, struct err *err);
 } functions[] = {
-    {"eq", 1, ANY, fn_eq},         {"ne", 2, 2, fn_ne},
-    {"lt", 2, 2, fn_order},        {"le", 2, 2, fn_order},
-    {"gt", 2, 2, fn_order},        {"ge", 2, 2, fn_order},
-    {"not", 1, 1, fn_not},         {"and", 1, ANY, NULL},
-    {"or", 1, ANY, NULL},          {"len", 1, 1, fn_len},
-    {"index", 1, ANY, fn_index},   {"slice", 1, 4, fn_slice},
-    {"join", 2, 2, fn_join},       {"split", 2, 2, fn_split},
-    {"lower", 1, 1, fn_case},      {"upper", 1, 1, fn_case},
-    {"title", 1, 1, fn_case},      {"truncate", 2, 2, fn_truncate},
-    {"pad", 3, 3, fn_pad},         {"json", 1, 1, fn_json},
-    {"print", 0, ANY, fn_print},   {"println", 0, ANY, fn_print},
-    {"printf", 1, ANY, fn_printf}, {"html", 0, ANY, fn_escape},
-    {"js", 0, ANY, fn_escape},     {"urlquery", 0, ANY, fn_escape},
+    {"eq", 1, ANY, fn_eq},         {"ne", 2, 2, fn_ne},           {"lt", 2, 2, fn_order},
+    {"le", 2, 2, fn_order},        {"gt", 2, 2, fn_order},        {"ge", 2, 2, fn_order},
+    {"not", 1, 1, fn_not},         {"and", 1, ANY, NULL},         {"or", 1, ANY, NULL},
+    {"len", 1, 1, fn_len},         {"index", 1, ANY, fn_index},   {"slice", 1, 4, fn_slice},
+    {"join", 2, 2, fn_join},       {"split", 2, 2, fn_split},     {"lower", 1, 1, fn_case},
+    {"upper", 1, 1, fn_case},      {"title", 1, 1, fn_case},      {"truncate", 2, 2, fn_truncate},
+    {"pad", 3, 3, fn_pad},         {"json", 1, 1, fn_json},       {"print", 0, ANY, fn_print},
+    {"println", 0, ANY, fn_print}, {"printf", 1, ANY, fn_printf}, {"html", 0, ANY, fn_escape},
+    {"call", 1, ANY, fn_call},     {"js", 0, ANY, fn_escape},     {"urlquery", 0, ANY, fn_escape},
 };
 
 bool function_exists(const char *name)
@@ -411,7 +414,7 @@ json_t *function_call(const struct call *call, struct err *err)
         if (count < least || (most != ANY && count > most)) {
             err_set(err, ERR_INVALID, "wrong number of args for %s: want %s%d got %d", call->name,
                     least == most ? "" : "at least ", least, count);
-            err->errnum = EINVAL;
+            *call->blame = BLAME_FUNCTION;
             return NULL;
         }
         return functions[i].run(call, err);

@@ -100,7 +100,9 @@ struct call {
     json_t **args;
     size_t count;
     bool headings;
+    int *blame; /* set to the argument that is at fault, if one is; BLAME_FUNCTION: their number */
 };
+enum { BLAME_NOBODY = -1, BLAME_FUNCTION = -2 };
 
 /* Runs a function: a new reference, or NULL with err set to the bare reason. */
 json_t *function_call(const struct call *call, struct err *err);

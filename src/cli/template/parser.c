@@ -261,7 +261,7 @@ static struct node *parse_command(struct parser *p)
         return unexpected(p, "operand");
     }
     if (!command->count)
-        return fail(p, "empty command");
+        return is_symbol(p, '|') ? fail(p, "unexpected \"|\" in command") : fail(p, "empty command");
     command->where = command->at;
     return take_ptr(&command);
 }
