@@ -297,6 +297,8 @@ post() { # PATH JSON
 
 @test "nothing is left: interfaces, zones, addresses" {
     local before after
+    calm() { refute grep -q veth <<<"$(ip -o link)" && [ -z "$(ls "$KEG_ROOT/run/containers")" ]; }
+    eventually calm
     before=$(leftovers; find "$KEG_ROOT/run/zones" -type f -size +0 | wc -l)
     up web one
     keg network connect two web

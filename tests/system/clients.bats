@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# kegd driven by clients that others wrote: python3-docker, dockerode, testcontainers, docker compose. What isn't installed is
+# skipped; NODE_PATH says where dockerode and testcontainers are.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load lib
+    require root curl
+    kegd_start
+    image_busybox
+}
+
+teardown_file() {
+    load lib
+    kegd_stop
+}
+
+setup() {
+    load lib
+    CLIENTS=$BATS_TEST_DIRNAME/../clients
+    export DOCKER_HOST=$KEG_HOST SOCKET=$KEG_ROOT/run/keg.sock TESTCONTAINERS_RYUK_DISABLED=true
+}
+
+teardown() {
+    local ids
+    ids=$(keg ps -aq)
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || keg rm -fv $ids >/dev/null
+}
+
+# Every line of a client's report is "ok …", and there are as many as it has tests.
+reports() { # COUNT COMMAND…
+    run -0 "${@:2}"
+    [ "$(grep -c '^ok ' <<<"$output")" = "$1" ]
+    refute grep -v '^ok ' <<<"$output"
+}
+
+@test "python3-docker: containers, execs, streams, networks, volumes, events" {
+    /usr/bin/python3 -c 'import docker' 2>/dev/null || skip "needs python3-docker"
+    reports 11 env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$CLIENTS/docker_py.py"
+}
+
+@test "dockerode: containers, execs, streams, networks, events" {
+    node -e 'require("dockerode")' 2>/dev/null || skip "needs dockerode (npm)"
+    reports 8 node "$CLIENTS/dockerode.js"
+}
+
+@test "testcontainers: waits, ports, networks, files" {
+    node -e 'require("testcontainers")' 2>/dev/null || skip "needs testcontainers (npm)"
+    reports 4 node "$CLIENTS/testcontainers.js"
+}
+
+@test "docker compose: up, names, health, scale, exec, logs, cp, restart, down -v" {
+    docker compose version >/dev/null 2>&1 || skip "needs docker compose"
+    mkdir -p "$KEG_ROOT/app"
+    cp "$CLIENTS/compose.yaml" "$KEG_ROOT/app"
+    echo s3cret >"$KEG_ROOT/app/secret"
+    cd "$KEG_ROOT/app" || return 1
+    compose() { docker compose --ansi never --progress plain "$@"; }
+    compose config -q
+    compose up -d
+    [ "$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | sort | tr '\n' ',')" = \
+        "db running healthy,fixed running ,once exited ,web running ,web running ," ] ||
+        [ "$(compose ps --format '{{.Service}}' | sort | uniq -c | tr -s ' \n' ' ')" = " 1 db 1 fixed 2 web " ]
+    [ "$(compose exec -T web cat /etc/conf /run/secrets/sec)" = hellos3cret ]
+    compose exec -T web nslookup database
+    compose exec -T fixed ip addr show | grep -q 'inet 10.123.0.5/24'
+    compose exec -T fixed ip addr show | grep -q 'ether 02:42:0a:7b:00:05'
+    [[ $(compose port web 80) == 127.0.0.1:* ]]
+    compose up -d --scale web=3
+    [ "$(compose ps -q web | wc -l)" = 3 ]
+    compose cp secret web:/tmp/x
+    [ "$(compose exec -T --index 2 web cat /tmp/x)" = s3cret ]
+    compose restart -t 0 web
+    compose logs --no-color web | grep -q 'started'
+    compose top web | grep -q sh
+    compose kill web
+    compose rm -f -s web
+    [ -z "$(compose ps -q web)" ]
+    compose run --rm -T once nslookup db
+    compose --profile debug up -d dbg
+    compose --profile debug down -v -t 1 --remove-orphans
+    [ -z "$(docker ps -aq)$(docker volume ls -q)$(docker network ls -q --filter type=custom)" ]
+}
