@@ -48,7 +48,8 @@ const tests = {
 (async () => {
   let failed = 0;
   for (const [name, test] of Object.entries(tests)) {
-    try { await test(); console.log('ok', name); } catch (e) { failed = 1; console.log('not ok', name, e.message); }
+    const late = new Promise((_, reject) => setTimeout(() => reject(new Error('took more than 20 s')), 20000));
+    try { await Promise.race([test(), late]); console.log('ok', name); } catch (e) { failed = 1; console.log('not ok', name, e.message); }
   }
   process.exit(failed);
 })();

@@ -6,7 +6,8 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     load lib
-    require root curl
+    require root curl ip
+    ip link set lo up
     kegd_start
     image_busybox
 }
@@ -31,9 +32,10 @@ teardown() {
 
 # Every line of a client's report is "ok …", and there are as many as it has tests.
 reports() { # COUNT COMMAND…
-    run -0 "${@:2}"
-    [ "$(grep -c '^ok ' <<<"$output")" = "$1" ]
-    refute grep -v '^ok ' <<<"$output"
+    run "${@:2}"
+    [ "$status" = 0 ] && [ "$(grep -c '^ok ' <<<"$output")" = "$1" ] && ! grep -vq '^ok ' <<<"$output" && return
+    echo "$output"
+    return 1
 }
 
 @test "python3-docker: containers, execs, streams, networks, volumes, events" {
