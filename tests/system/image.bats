@@ -184,6 +184,36 @@ refused() { # REPOSITORY PATTERN: the pull fails with these words and leaves not
     whole
 }
 
+moody() { # MOOD: a registry for uploads at $MOODY, its requests in $WORK/moody.log
+    : >"$WORK/moody.log"
+    python3 "$BATS_TEST_DIRNAME/moody_registry.py" 5010 "$1" "$WORK/moody-$1" >"$WORK/moody.log" 2>&1 3>&- &
+    MOODY_PID=$! MOODY=127.0.0.1:5010
+    eventually curl -sf --max-time 5 "http://$MOODY/v2/"
+}
+
+@test "a stalled upload goes on where it stood still; one that always does is given up, with the reason" {
+    local manifest
+    mkdir "$WORK/noise"
+    head -c 6000000 /dev/urandom >"$WORK/noise/file"
+    run tool import noise:1 < <(tar -C "$WORK/noise" -c .)
+    manifest=$(member manifest)
+    moody stall
+    STALL=1 run tool push "$MOODY/noise:1" "$manifest"
+    kill "$MOODY_PID"
+    [ "$status" -eq 0 ] || { echo "$output"; cat "$WORK/moody.log"; false; }
+    [ "$(grep -c '^breaking off at' "$WORK/moody.log")" = 1 ]
+    [ "$(find "$WORK/moody-stall" -type f | wc -l)" = 3 ]
+    (cd "$WORK/moody-stall" && sha256sum -- * | awk '$1 != $2 {exit 1}')
+    [ -n "${KEG_FULL:-}" ] || return 0 # a quarter of a minute of patience
+    moody stone
+    STALL=1 run tool push "$MOODY/noise:1" "$manifest"
+    kill "$MOODY_PID"
+    [ "$status" -eq 1 ]
+    echo "$output" | tail -n 1
+    [[ "$output" == *"unavailable: "* ]]
+    [ "$(grep -c '^breaking off at' "$WORK/moody.log")" -gt 1 ]
+}
+
 @test "429 and 503 are waited out" {
     run pull flaky/busy
     [ "$status" -eq 0 ] || { echo "$output"; false; }

@@ -4,6 +4,7 @@
  *     image-tool DATA WORKERS pulls REFERENCE…                   all at once, from threads; prints the images
  *     image-tool DATA WORKERS load|import [NAME] <ARCHIVE
  *     image-tool DATA WORKERS save MANIFEST-DIGEST [TAG…] >ARCHIVE
+ *     image-tool DATA WORKERS push REFERENCE MANIFEST-DIGEST
  *     image-tool DATA WORKERS login SERVER USER:PASSWORD
  *     image-tool DATA WORKERS inspect|history MANIFEST-DIGEST
  *     image-tool DATA WORKERS sweep [DIGEST…]                    removes all but these
@@ -21,6 +22,7 @@
 #include "image/archive.h"
 #include "image/inspect.h"
 #include "image/pull.h"
+#include "image/push.h"
 #include "storage/storage.h"
 
 struct tool {
@@ -118,6 +120,19 @@ static void *run_pull(void *arg)
         p->result = image_pull(p->tool->store, lease, &options, &p->image, &p->err);
     image_lease_free(lease);
     return NULL;
+}
+
+static int tool_push(struct tool *t, struct err *err)
+{
+    _cleanup_reference_ struct reference ref = {0};
+    struct image_push_options options = {
+        .reference = &ref, .manifest = t->args[1], .listener = &listener, .auth = NULL};
+    struct image_pushed pushed;
+
+    if (reference_parse_tagged(t->args[0], &ref, err) < 0 || image_push(t->store, &options, &pushed, err) < 0)
+        return -1;
+    puts(pushed.digest);
+    return 0;
 }
 
 static int tool_pulls(struct tool *t, struct err *err)
@@ -242,9 +257,9 @@ static const struct {
     const char *verb;
     int (*run)(struct tool *t, struct err *err);
 } verbs[] = {
-    {"pulls", tool_pulls},     {"pull", tool_pull},       {"load", tool_load},
-    {"import", tool_import},   {"save", tool_save},       {"login", tool_login},
-    {"inspect", tool_inspect}, {"history", tool_history}, {"sweep", tool_sweep},
+    {"pulls", tool_pulls},     {"pull", tool_pull},   {"load", tool_load},   {"import", tool_import},
+    {"push", tool_push},       {"save", tool_save},   {"login", tool_login}, {"inspect", tool_inspect},
+    {"history", tool_history}, {"sweep", tool_sweep},
 };
 
 static char **from_environment(const char *name)

@@ -6,6 +6,8 @@ chunks  a whole blob in one request is too large (413); chunks are taken
 deny    no upload is allowed
 deaf    the first upload of a large blob is taken whole and kept, but not answered
 forget  the first upload of a large blob is forgotten when its end comes (404)
+stall   the first upload of a large blob is read to its middle, and then no further
+stone   every upload of a large blob is, and nothing of it is kept
 lie     manifests are said to be something else than they are
 
 Blobs and manifests that arrived whole are files of FOLDER, named by their digests' hexadecimal digits. Every request is a line on
@@ -13,6 +15,7 @@ standard output."""
 import hashlib
 import http.server
 import os
+import select
 import sys
 
 port, mood, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -75,12 +78,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mood == "break" and length > 1000000 and not broken:
             broken = True
             return self.rfile.read(length // 2), False
+        if mood in ("stall", "stone") and length > 1000000 and (mood == "stone" or not broken):
+            broken = True
+            return self.rfile.read(length // 2), False
         return self.rfile.read(length), True
+
+    def leave(self, key):
+        """In mid-upload; who stands still waits for the other to go."""
+        if mood == "stone":
+            uploads[key] = b""
+        print("breaking off at", len(uploads[key]), flush=True)
+        if mood in ("stall", "stone"):
+            gone = select.poll()
+            gone.register(self.connection, select.POLLRDHUP)
+            gone.poll()
+        self.close_connection = True
+        self.connection.close()
 
     def do_PATCH(self):
         key = self.path.rsplit("/", 1)[-1]
         start, end = map(int, self.headers["Content-Range"].split("-"))
-        data, _ = self.body()
+        data, whole = self.body()
+        if not whole:
+            uploads[key] += data
+            self.leave(key)
+            return
         if start != len(uploads[key]) or end - start + 1 != len(data):
             self.say(416)
             return
@@ -113,9 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if not whole:
-            print("breaking off at", len(uploads[key]), flush=True)
-            self.close_connection = True
-            self.connection.close()
+            self.leave(key)
             return
         digest = self.keep(uploads[key])
         self.say(201 if query == "digest=" + digest else 400, {"Docker-Content-Digest": digest})
