@@ -3,7 +3,6 @@
  * A layer has no digest of its own tree: to make one while it is unpacked would cost every pull, and it would only be as
  * old as the tree. Its archive is kept, and that has one; so the archive is unpacked a second time, and both trees are
  * written as one sequence of bytes each (keg-layer digest), which have to be the same. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -209,15 +208,11 @@ static bool is_stray_layer(struct storage *s, const char *name)
 
 static int list_strays(struct storage *s, char ***ret, struct err *err)
 {
-    int copy = openat(s->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    DIR *dir = layers_list(s, err);
     struct dirent *entry;
 
-    if (!dir) {
-        err_errno(err, errno, "cannot list %s", s->layers);
-        close_fd(&copy);
+    if (!dir)
         return -1;
-    }
     while ((entry = readdir(dir))) {
         bool stray;
 

@@ -2,6 +2,7 @@
 #ifndef KEG_STORAGE_INTERNAL_H
 #define KEG_STORAGE_INTERNAL_H
 
+#include <dirent.h>
 #include <pthread.h>
 
 #include "base/hash.h"
@@ -53,6 +54,8 @@ struct storage_layer *layer_find(struct storage *s, const char *chain_id);
 void layer_index_add(struct storage *s, const struct storage_layer *layer);
 /* A layer has another tree now: what was derived from it and from those that stand on it goes. The lock isn't held. */
 void layer_forget_derived(struct storage *s, const char *chain_id);
+/* DATA/layers, to be read; closedir() it. NULL with err set. */
+DIR *layers_list(struct storage *s, struct err *err);
 /* Reads DATA/layers into the index. */
 int layer_load_all(struct storage *s, struct err *err);
 /* Appends two empty trees to a stack, so that it can be mounted read-only whatever is in it. */

@@ -1,5 +1,4 @@
 /* The layers there are: an index in memory of what the layer.json files say. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,17 +49,25 @@ static void layer_index_remove(struct storage *s, struct storage_layer *layer)
     *layer = s->index[--s->n_layers];
 }
 
+DIR *layers_list(struct storage *s, struct err *err)
+{
+    _cleanup_close_ int copy = openat(s->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+    if (dir)
+        take_fd(&copy);
+    else
+        err_errno(err, errno, "cannot list %s", s->layers);
+    return dir;
+}
+
 int layer_load_all(struct storage *s, struct err *err)
 {
-    int copy = openat(s->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    DIR *dir = layers_list(s, err);
     struct dirent *entry;
 
-    if (!dir) {
-        err_errno(err, errno, "cannot list %s", s->layers);
-        close_fd(&copy);
+    if (!dir)
         return -1;
-    }
     while ((entry = readdir(dir))) {
         char chain_id[STORAGE_DIGEST_SIZE];
         struct storage_layer layer;

@@ -316,6 +316,29 @@ same_diff() {
     is_tidy
 }
 
+@test "erofs: where the kernel takes no file for a file system, a loop device carries it" {
+    [[ " $DRIVERS " = *" erofs "* ]] || skip "this kernel has no EROFS"
+    local d=overlay2
+    commit - base.tar change.tar
+    tool flat "$chain" >"$T/expected" 2>/dev/null
+    d=erofs
+    mkdir "$T/erofs"
+    mount -t tmpfs none "$T/erofs" # whose files the kernel reads in a way that EROFS can't
+    commit - base.tar change.tar
+    tool flat "$chain" >"$T/flat" 2>/dev/null
+    cmp "$T/expected" "$T/flat"
+    tool create c "$chain" >/dev/null
+    mkdir "$T/m"
+    tool mounted c "$T/m" # a mount that keeps its layers' devices, which go with it
+    losetup -nlO BACK-FILE,AUTOCLEAR,RO | grep "$T/erofs/layers/.*/image.erofs" >"$T/loops" || losetup -nl
+    [ "$(awk '$2 == 1 && $3 == 1' "$T/loops" | wc -l)" = 2 ]
+    umount "$T/m"
+    eventually eval '[ -z "$(losetup -nlO BACK-FILE | grep "$T/erofs")" ]'
+    tool delete c
+    is_tidy
+    umount "$T/erofs"
+}
+
 @test "btrfs: subvolumes that a container made go with it" {
     [[ " $DRIVERS " = *" btrfs "* ]] || skip "there is no btrfs"
     d=btrfs
