@@ -125,7 +125,8 @@ int storage_layer_verify(struct storage *s, const char *chain_id, int archive, s
     if (storage_layer_get(s, chain_id, &layer, err) < 0 ||
         unpack_again(s, &layer, archive, &stage, err) < 0 || stage_digest(s, stage, expected, err) < 0)
         return -1;
-    if (layer_digest(s, &layer, found, &ret->why) < 0)
+    if ((s->driver->layer_verify && s->driver->layer_verify(s, &layer, &ret->why) < 0) ||
+        layer_digest(s, &layer, found, &ret->why) < 0)
         ; /* what can't be read is as good as wrong */
     else if (!str_eq(expected, found))
         err_set(&ret->why, ERR_SYSTEM, "its tree isn't what its archive holds");
@@ -170,17 +171,20 @@ int storage_layer_replace(struct storage *s, const char *chain_id, struct storag
                           struct err *err)
 {
     _cleanup_(storage_stage_discard_p) struct storage_stage *own = take_ptr(stage);
-    struct storage_layer layer;
+    struct storage_layer layer, *known;
     int r = 0;
 
     if (storage_layer_get(s, chain_id, &layer, err) < 0 || make_init(s, own, &layer, err) < 0 ||
         stage_finish(s, own, &layer, err) < 0)
         return -1;
     pthread_mutex_lock(&s->lock);
-    if (!layer_find(s, chain_id))
+    known = layer_find(s, chain_id);
+    if (!known)
         r = err_set(err, ERR_NOT_FOUND, "layer %s was removed meanwhile", chain_id);
     else if ((r = exchange(s, own->name, storage_digest_hex(chain_id, NULL))) < 0)
         r = err_errno(err, r, "cannot replace layer %s", chain_id);
+    else
+        *known = layer;
     pthread_mutex_unlock(&s->lock);
     if (r == 0)
         layer_forget_derived(s, chain_id);

@@ -52,6 +52,8 @@ struct storage_driver {
     int (*layer_show)(struct storage *s, const struct storage_layer *layer, struct err *err);
     /* The opposite, before the directory `name` below DATA/layers is removed, or the store closed. */
     void (*layer_hide)(struct storage *s, const char *name);
+    /* Whether what is stored is what was made, besides what a look at the tree finds. -1 with what is wrong. */
+    int (*layer_verify)(struct storage *s, const struct storage_layer *layer, struct err *err);
     /* Removes `name` below dirfd, as tree_remove_until() does, which NULL stands for. */
     int (*remove)(int dirfd, const char *name, const atomic_bool *stop);
 

@@ -67,8 +67,11 @@ static int erofs_layer_seal(struct storage *s, const char *stage, struct storage
 
 /* ---- Showing it ---- */
 
-static int verify(const struct storage_layer *layer, const char *path, struct err *err)
+/* The file, not what a mount shows: that is in memory already, and stays as it was when it was read. */
+static int erofs_layer_verify(struct storage *s, const struct storage_layer *layer, struct err *err)
 {
+    _cleanup_free_ char *path =
+        xasprintf("%s/%s/" IMAGE, s->layers, storage_digest_hex(layer->chain_id, NULL));
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     _cleanup_(sha256_free_p) struct sha256 *hash = sha256_new();
     _cleanup_free_ char *piece = xmalloc(PIECE);
@@ -103,7 +106,7 @@ static int erofs_layer_show(struct storage *s, const struct storage_layer *layer
         return 0;
     pthread_mutex_lock(&lock);
     if (!erofs_is_mounted(diff))
-        r = verify(layer, image, err) < 0 ? -1 : erofs_mount(image, diff, err);
+        r = erofs_layer_verify(s, layer, err) < 0 ? -1 : erofs_mount(image, diff, err);
     pthread_mutex_unlock(&lock);
     return r;
 }
@@ -166,4 +169,5 @@ const struct storage_driver erofs_driver = {
     .layer_seal = erofs_layer_seal,
     .layer_show = erofs_layer_show,
     .layer_hide = erofs_layer_hide,
+    .layer_verify = erofs_layer_verify,
 };
