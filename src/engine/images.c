@@ -42,12 +42,14 @@ int engine_images_open(struct engine *e, struct err *err)
     pthread_mutexattr_destroy(&attr);
     images->rows = json_object();
     images->names = json_object();
+    images->texts = json_object();
     e->images = images;
     if (db_each(e->db, DB_IMAGES, images_load_row, images->rows, err) < 0 ||
         db_each(e->db, DB_IMAGE_NAMES, images_load_row, images->names, err) < 0)
         return err_wrap(err, "cannot read the images");
     if (images_sweep(e, NULL, NULL, &swept) < 0)
         log_warn("cannot remove what no image needs: %s", swept.message);
+    images_text_compose(e);
     return 0;
 }
 
@@ -58,8 +60,7 @@ void engine_images_close(struct engine *e)
     images_collect_stop(e);
     json_decref(e->images->rows);
     json_decref(e->images->names);
-    json_decref(e->images->list.used);
-    free(e->images->list.text);
+    json_decref(e->images->texts);
     pthread_mutex_destroy(&e->images->lock);
     free(e->images);
     e->images = NULL;
@@ -127,6 +128,7 @@ int images_apply(struct engine *e, json_t *change, struct err *err)
     }
     if (db_commit(e->db, DB_SYNCED, err) < 0)
         return -1;
+    images_text_forget(e, change);
     images_merge(e->images->rows, rows);
     images_merge(e->images->names, names);
     e->images->generation++;

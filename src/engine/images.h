@@ -55,8 +55,7 @@ struct engine_image_inspect_options {
     const char *platform;
     bool manifests; /* "Manifests": what the index it came with has, and what of it is here */
 };
-/* The plain list, as JSON text, which is kept until an image, a name or a count of containers changes: composing it is
- * half of what listing a thousand images costs. The caller frees. NULL on failure. */
+/* The plain list, as JSON text, of pieces that are kept for each image: images_text.c. The caller frees. NULL on failure. */
 char *engine_image_list_text(struct engine *e, struct err *err);
 int engine_image_inspect(struct engine *e, const char *ref, const struct engine_image_inspect_options *o,
                          json_t **ret, struct err *err);

@@ -25,11 +25,7 @@ struct engine_images {
     json_t *rows, *names;
     uint64_t generation;            /* counts changes */
     struct images_collect *collect; /* NULL: off */
-    struct {
-        char *text;          /* NULL: none */
-        json_t *used;        /* {image id: how many containers} and… */
-        uint64_t generation; /* …changes that it is of */
-    } list;                  /* engine_image_list_text() */
+    json_t *texts;                  /* images_text.c */
 };
 
 /* Applies {"rows":{id: row or null},"names":{name: value or null}} to database and table in one transaction.
@@ -38,6 +34,15 @@ int images_apply(struct engine *e, json_t *change, struct err *err);
 json_t *images_change_new(void);
 void images_change_row(json_t *change, const char *id, json_t *row); /* row: reference taken; NULL removes */
 void images_change_name(json_t *change, const char *name, const char *id); /* id NULL removes */
+
+/* What the plain list says of an image, NULL for one out of sight; names: sorted. With the lock held. */
+json_t *images_plain_item(struct engine *e, const char *id, const json_t *row, char *const *names);
+/* {image id: how many containers stand on it}. Without the lock. */
+json_t *images_uses(struct engine *e);
+/* What is kept of images that a change, which is about to be made, shows otherwise goes. With the lock held. */
+void images_text_forget(struct engine *e, const json_t *change);
+/* Composes what isn't kept. With the lock held. */
+void images_text_compose(struct engine *e);
 
 /* One image as a reference named it. */
 struct images_match {

@@ -48,7 +48,7 @@ static int list_count_use(void *arg, const struct container_brief *c)
     return 0;
 }
 
-static json_t *list_uses(struct engine *e)
+json_t *images_uses(struct engine *e)
 {
     json_t *used = json_object();
 
@@ -231,27 +231,35 @@ static const char *list_parent(struct engine *e, const json_t *row)
     return its && !json_bool_or(its, "Orphan", false) ? parent : "";
 }
 
+static json_t *list_item(const struct list_context *c, const char *id, const json_t *row, char *const *tags,
+                         char *const *digests)
+{
+    json_t *labels = json_object_get(row, "Labels"), *item = json_object();
+
+    json_set_int(item, "Containers", json_int_or(c->used, id, 0));
+    json_set_int(item, "Created", json_int_or(row, "Created", 0) / CLOCK_NS_PER_S);
+    json_set_str(item, "Id", id);
+    json_object_set(item, "Labels", json_object_size(labels) ? labels : json_null());
+    json_set_str(item, "ParentId", list_parent(c->e, row));
+    json_object_set_new(item, "RepoDigests", json_from_strv(digests));
+    json_object_set_new(item, "RepoTags", json_from_strv(tags));
+    json_set_int(item, "SharedSize", c->options->shared_size ? list_shared_size(c->e, id, row) : -1);
+    json_set_int(item, "Size", json_int_or(row, "Size", 0));
+    return item;
+}
+
 static void list_add(const struct list_context *c, const char *id, const json_t *row, json_t *list)
 {
     _cleanup_strv_ char **names = json_strv(c->names, id);
     char **tags, **digests;
-    json_t *labels = json_object_get(row, "Labels"), *item;
+    json_t *item;
 
     images_sort_names(names);
     tags = images_familiar_of(names, /* digests= */ false);
     digests = images_familiar_of(names, /* digests= */ true);
     if (list_row_matches(c, row, !tags) &&
         (list_choose_names(c->options->filters, &tags) | list_choose_names(c->options->filters, &digests))) {
-        item = json_object();
-        json_set_int(item, "Containers", json_int_or(c->used, id, 0));
-        json_set_int(item, "Created", json_int_or(row, "Created", 0) / CLOCK_NS_PER_S);
-        json_set_str(item, "Id", id);
-        json_object_set(item, "Labels", json_object_size(labels) ? labels : json_null());
-        json_set_str(item, "ParentId", list_parent(c->e, row));
-        json_object_set_new(item, "RepoDigests", json_from_strv(digests));
-        json_object_set_new(item, "RepoTags", json_from_strv(tags));
-        json_set_int(item, "SharedSize", c->options->shared_size ? list_shared_size(c->e, id, row) : -1);
-        json_set_int(item, "Size", json_int_or(row, "Size", 0));
+        item = list_item(c, id, row, tags, digests);
         if (c->options->manifests)
             list_add_manifests(c->e, id, row, item);
         json_array_append_new(list, item);
@@ -293,7 +301,7 @@ static json_t *list_sort(json_t *list)
 int engine_image_list(struct engine *e, const struct engine_image_list_options *o, json_t **ret,
                       struct err *err)
 {
-    _cleanup_json_ json_t *used = list_uses(e), *names = NULL;
+    _cleanup_json_ json_t *used = images_uses(e), *names = NULL;
     struct list_context c = {.e = e, .options = o, .used = used};
     json_t *list = json_array(), *row;
     const char *id;
@@ -314,38 +322,21 @@ int engine_image_list(struct engine *e, const struct engine_image_list_options *
     return 0;
 }
 
-/* ---- the plain list as text ---- */
-
-static void list_keep(struct engine *e, const char *text, json_t *used, uint64_t generation)
-{
-    free(e->images->list.text);
-    json_decref(e->images->list.used);
-    e->images->list.text = xstrdup(text);
-    e->images->list.used = json_incref(used);
-    e->images->list.generation = generation;
-}
-
-char *engine_image_list_text(struct engine *e, struct err *err)
+json_t *images_plain_item(struct engine *e, const char *id, const json_t *row, char *const *names)
 {
     const struct engine_image_list_options plain = {};
-    _cleanup_json_ json_t *before = list_uses(e), *after = NULL, *list = NULL;
-    uint64_t generation;
-    char *text = NULL;
+    const struct list_context c = {.e = e, .options = &plain};
+    char **tags, **digests;
+    json_t *item;
 
-    engine_images_lock(e);
-    generation = e->images->generation;
-    if (generation == e->images->list.generation && json_equal(before, e->images->list.used))
-        text = xstrdup(e->images->list.text);
-    engine_images_unlock(e);
-    if (text || engine_image_list(e, &plain, &list, err) < 0)
-        return text;
-    text = json_text(list);
-    after = list_uses(e);
-    engine_images_lock(e);
-    if (generation == e->images->generation && json_equal(before, after))
-        list_keep(e, text, after, generation);
-    engine_images_unlock(e);
-    return text;
+    if (json_bool_or(row, "Orphan", false))
+        return NULL;
+    tags = images_familiar_of(names, /* digests= */ false);
+    digests = images_familiar_of(names, /* digests= */ true);
+    item = list_item(&c, id, row, tags, digests);
+    strv_free(tags);
+    strv_free(digests);
+    return item;
 }
 
 /* ---- one image ---- */
