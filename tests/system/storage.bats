@@ -195,6 +195,16 @@ untouched() {
     refused link-to-nothing.tar 'a: a hard link to not/there, which is neither in this layer nor below it'
 }
 
+@test "what many directories have below is settled" {
+    commit - many-below.tar many-between.tar many-implied.tar
+    cd "$(diff_dir "$chain")/var"
+    [ "$(ls | wc -l)" = 300 ] && [ "$(cat 299/x/file)" = x ]
+    expected=$(for i in {0..299}; do
+        if [ $((i % 7)) = 0 ] && [ $i != 140 ]; then echo "$i 701:$i"; else echo "$i 755:0"; fi
+    done)
+    [ "$(stat -c '%n %a:%u' {0..299})" = "$expected" ]
+}
+
 @test "hostile archives: refused with a sentence, nothing outside touched, nothing left" {
     refused evil-dotdot.tar '\.\./sentinel/file: the name leads out of the layer'
     refused evil-dotdot-deep.tar 'the name leads out of the layer'

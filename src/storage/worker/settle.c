@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "storage/worker/listing.h"
 #include "storage/worker/pending.h"
 #include "storage/worker/sandbox.h"
 #include "storage/worker/worker.h"
@@ -22,9 +23,10 @@
 enum { XATTR_LIST_SIZE = 64 * 1024, XATTR_VALUE_SIZE = 64 * 1024 };
 
 struct settle {
-    int layer;  /* the layer itself */
-    int merged; /* all, the layer writable */
-    int below;  /* only the layers below */
+    int layer;            /* the layer itself */
+    int merged;           /* all, the layer writable */
+    int below;            /* only the layers below */
+    struct listing names; /* of a directory in those */
 };
 
 static int open_dir(int root, const char *path, uint64_t resolve)
@@ -33,6 +35,11 @@ static int open_dir(int root, const char *path, uint64_t resolve)
     long fd = syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
 
     return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_plain(int root, const char *path)
+{
+    return open_dir(root, path, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 static int copy_xattrs(int from, int to)
@@ -53,9 +60,8 @@ static int copy_xattrs(int from, int to)
 }
 
 /* *missing: the directory that the layers below lacked last, in the list: they have nothing in it either. */
-static int settle_dir(const struct settle *s, const char *path, const char **missing, struct err *err)
+static int settle_dir(struct settle *s, const char *path, const char **missing, struct err *err)
 {
-    const uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     const char *inside = *missing ? str_after(path, *missing) : NULL;
     _cleanup_close_ int below = -EBADF, ours = -EBADF;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
@@ -64,12 +70,16 @@ static int settle_dir(const struct settle *s, const char *path, const char **mis
 
     if (inside && *inside == '/')
         return 0;
-    below = open_dir(s->below, path, plain);
+    if (!listing_lacks(&s->names, path)) {
+        below = open_plain(s->below, path);
+        if (below < 0)
+            listing_missed(&s->names, s->below, open_plain);
+    }
     if (below < 0) { /* not there, or something else: nothing to take over */
         *missing = path;
         return 0;
     }
-    ours = open_dir(s->layer, path, plain);
+    ours = open_plain(s->layer, path);
     if (ours < 0)
         return 0;
     r = fstat(below, &st) < 0 ? -errno : 0;
@@ -118,7 +128,7 @@ static int settle_link(const struct settle *s, const struct pending_row *row, st
     return r < 0 ? err_errno(err, r, "%s: cannot link it to %s", row->path, row->target) : 0;
 }
 
-static int settle_all(const struct settle *s, const struct buf *list, struct err *err)
+static int settle_all(struct settle *s, const struct buf *list, struct err *err)
 {
     /* Links first: they change the times of the directories they go into. */
     for (int links = 1; links >= 0; links--) {
@@ -145,7 +155,7 @@ int worker_settle(const struct worker_options *o, struct worker_report *ret _unu
     _cleanup_(buf_finish) struct buf list = BUF_INIT(PENDING_MAX);
     struct sandbox_root root = {.tree = WORKER_FD_TREE, .at = "layer", .work = WORKER_FD_WORK, .below = true};
     int lower[WORKER_LOWER_MAX];
-    struct settle s;
+    struct settle s = {.names = LISTING_INIT};
     int r;
 
     worker_lower(o, &root, lower);
@@ -159,5 +169,7 @@ int worker_settle(const struct worker_options *o, struct worker_report *ret _unu
     s.below = open("/below", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s.layer < 0 || s.merged < 0 || s.below < 0)
         return err_errno(err, errno, "cannot open the layers");
-    return sandbox_seal(err) < 0 ? -1 : settle_all(&s, &list, err);
+    r = sandbox_seal(err) < 0 ? -1 : settle_all(&s, &list, err);
+    listing_finish(&s.names);
+    return r;
 }

@@ -13,6 +13,8 @@
 #include "storage/worker/tree_internal.h"
 #include "storage/worker/xattr_policy.h"
 
+enum { OPEN_EACH = 8 }; /* of directories that are made in one go */
+
 int tree_open_below(int dir, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve};
@@ -47,18 +49,16 @@ static int make_implied(struct tree *t, int dir, const char *name, const char *p
 {
     struct stat st;
 
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (!tree_is_whiteout(&st))
-            return S_ISLNK(st.st_mode) ? -ELOOP : -ENOTDIR;
-        /* This layer removes the name and then uses it as a directory: a new one. */
-        if (unlinkat(dir, name, 0) < 0)
-            return -errno;
-        return make_opaque_dir(dir, name);
+    if (mkdirat(dir, name, 0755) == 0) {
+        pending_add_dir(&t->pending, path);
+        return buf_failed(&t->pending.text) ? -E2BIG : 0; /* now, not when the disk is full of them */
     }
-    if (mkdirat(dir, name, 0755) < 0)
+    if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    pending_add_dir(&t->pending, path);
-    return buf_failed(&t->pending.text) ? -E2BIG : 0; /* now, not when the disk is full of them */
+    if (!tree_is_whiteout(&st))
+        return S_ISLNK(st.st_mode) ? -ELOOP : -ENOTDIR;
+    /* This layer removes the name and then uses it as a directory: a new one. */
+    return unlinkat(dir, name, 0) < 0 ? -errno : make_opaque_dir(dir, name);
 }
 
 /* ---- What is open ---- */
@@ -111,24 +111,58 @@ void tree_keep_open(struct tree *t, const struct layer_path *path, int *fd)
 /* ---- The way down ---- */
 
 /* Opens the longest part of `path` that exists below `dir`, which is the first `from` bytes of it; *ret_len is its
- * length. Looked for from the end: what costs is what is missing, not how deep it lies. */
+ * length. -ENOENT or -ENOTDIR: nothing of it is there. Looked for from the end: what costs is what is missing, not how
+ * deep it lies. */
 static int open_longest(int dir, const char *path, size_t from, uint64_t resolve, size_t *ret_len)
 {
-    _cleanup_free_ char *prefix = xstrdup(path);
+    char prefix[TAR_PATH_MAX + 1];
     size_t len = strlen(path);
+    int fd = -ENOENT;
 
-    for (;;) {
+    memcpy(prefix, path, len + 1);
+    while (len > from) {
         const char *rest = prefix + from;
-        int fd = tree_open_below(dir, rest + (*rest == '/'), O_PATH | O_DIRECTORY, resolve);
 
-        if ((fd != -ENOENT && fd != -ENOTDIR) || len == from) {
-            *ret_len = len;
-            return fd;
-        }
+        fd = tree_open_below(dir, rest + (*rest == '/'), O_PATH | O_DIRECTORY, resolve);
+        if (fd != -ENOENT && fd != -ENOTDIR)
+            break;
         while (len > from && prefix[--len] != '/')
             ;
         prefix[len] = '\0';
     }
+    *ret_len = len;
+    return fd;
+}
+
+/* Makes what is missing of open_path behind what is open. Inside of what was made here nothing can be there, nor a link
+ * be on the way: it needs no looking, and not each is opened. */
+static int make_missing(struct tree *t)
+{
+    char *name = t->open_path + top_len(t);
+    size_t made = 0;
+
+    name += *name == '/';
+    for (char *end = name; *end;) {
+        char kept;
+        int r;
+
+        end += *end == '/';
+        end += strcspn(end, "/");
+        kept = *end;
+        *end = '\0';
+        r = make_implied(t, top_fd(t), name, t->open_path);
+        if (r == 0 && (!kept || ++made % OPEN_EACH == 0)) {
+            r = tree_open_below(top_fd(t), name, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+            if (r >= 0) {
+                push(t, r, (size_t)(end - t->open_path));
+                name = end + (kept == '/');
+            }
+        }
+        *end = kept;
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 /* From the open directory down to open_path, making what is missing. -ELOOP: a symbolic link is on the way. */
@@ -137,28 +171,9 @@ static int descend(struct tree *t, uint64_t resolve)
     size_t len;
     int fd = open_longest(top_fd(t), t->open_path, top_len(t), resolve, &len);
 
-    if (fd < 0)
-        return fd;
-    if (len > top_len(t))
+    if (fd >= 0)
         push(t, fd, len);
-    else
-        close(fd); /* nothing was there */
-    while (t->open_path[len]) {
-        char *name = t->open_path + len + (t->open_path[len] == '/'), *end = name + strcspn(name, "/"),
-             kept = *end;
-
-        *end = '\0';
-        fd = make_implied(t, top_fd(t), name, t->open_path);
-        if (fd == 0)
-            fd =
-                tree_open_below(top_fd(t), name, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-        *end = kept;
-        if (fd < 0)
-            return fd;
-        len = (size_t)(end - t->open_path);
-        push(t, fd, len);
-    }
-    return 0;
+    return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ? make_missing(t) : fd;
 }
 
 static int through_links(struct tree *t)

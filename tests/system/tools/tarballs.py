@@ -56,6 +56,10 @@ write("whiteouts.tar", d("etc"), f("etc/.wh.gone", b""), d("dir"), f("dir/.wh..w
       f(".wh.usr", b""), f("usr/new", b"new"), f(".wh..wh.plnk", b""), f("empty/.wh.nothing", b""))
 # Directories that are used but not described, and a hard link into the layer below.
 write("implied.tar", f("opt/new", b"new"), hard("opt/lib-link", "usr/lib/lib.so"), f("fresh/deep/x", b"x"))
+# So many in one directory that the one below is read as a whole; some are there, one was and is removed.
+write("many-below.tar", d("var"), *(d(f"var/{i}", mode=0o701, uid=i) for i in range(0, 300, 7)), f("var/3", b"no directory"))
+write("many-between.tar", f("var/.wh.140", b""))
+write("many-implied.tar", *(f(f"var/{i}/x/file", b"x") for i in range(300)))
 write("link-to-nothing.tar", hard("a", "not/there"))
 write("link-before.tar", hard("a", "b"), f("b", b"later"))
 write("order.tar", f("x/y/z", b"z"), d("x", mode=0o700, mtime=1222222222), d("x/y", mode=0o711, mtime=1333333333))
