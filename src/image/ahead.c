@@ -1,6 +1,7 @@
 /* Unpacking ahead. A job needs nobody to attend to it until its end: there are no threads here. */
 #include "image/ahead.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,10 +26,19 @@ static bool looks_like_layer(int fd)
     return false;
 }
 
-void ahead_start(struct ahead *a, const char *digest, int64_t size)
+/* The same file from its start: the position of blob's own descriptor is where its writer stopped. */
+static int reopen(int blob)
+{
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", blob);
+    return open(self, O_RDONLY | O_CLOEXEC);
+}
+
+void ahead_start(struct ahead *a, int blob, const char *digest, int64_t size)
 {
     struct ahead_layer *l = &a->layers[a->n];
-    _cleanup_close_ int fd = a->n < AHEAD_MAX ? blobs_get(a->store->blobs, digest, NULL, NULL) : -EBADF;
+    _cleanup_close_ int fd = a->n < AHEAD_MAX ? reopen(blob) : -EBADF;
     const struct storage_unpack_spec spec = {
         .input = fd, .blob_out = -EBADF, .blob_digest = digest, .blob_size = size};
 

@@ -24,9 +24,9 @@ struct ahead {
         .store = (a_store), .lock = PTHREAD_MUTEX_INITIALIZER                                                \
     }
 
-/* Begins with the blob `digest`, now in the store, if its first bytes are a layer's. What goes wrong is told by whoever
- * unpacks it the usual way. */
-void ahead_start(struct ahead *a, const char *digest, int64_t size);
+/* Begins with the blob `digest`, whose bytes the file `blob` has, if the first are a layer's; blob stays the caller's. What
+ * goes wrong is told by whoever unpacks it the usual way. */
+void ahead_start(struct ahead *a, int blob, const char *digest, int64_t size);
 /* The tree of that blob, should it have been begun and be the one that is wanted; waits for it. NULL otherwise, also for
  * a == NULL. Thread-safe. */
 struct storage_stage *ahead_take(struct ahead *a, const char *digest, const char *diff_id);

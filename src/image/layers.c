@@ -17,12 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "image/ahead.h"
 #include "image/store_internal.h"
 
 enum { FOREIGN_POLL_MS = 200, PIPE_SIZE = 1024 * 1024, SHORT_ID = 12 };
+#define SYNC_EACH_NS (3 * CLOCK_NS_PER_S / 10)
 
 enum layer_state {
     LAYER_PRESENT, /* in the store */
@@ -305,17 +307,6 @@ static struct layer *next_pending(struct run *run)
     return found;
 }
 
-static bool somebody_works(struct run *run)
-{
-    bool works = false;
-
-    pthread_mutex_lock(&run->lock);
-    for (size_t i = 0; i < run->n && !run->failed; i++)
-        works |= run->layers[i].state == LAYER_RUNNING;
-    pthread_mutex_unlock(&run->lock);
-    return works;
-}
-
 static void *make_pending(void *arg)
 {
     struct run *run = arg;
@@ -329,8 +320,42 @@ static void *make_pending(void *arg)
         else
             set_state(run, l, LAYER_STAGED);
     }
-    if (somebody_works(run))
+    return NULL;
+}
+
+/* Until no layer is being made, or for so long. False: it was so long. With the lock held. */
+static bool wait_all_made(struct run *run, int64_t ns)
+{
+    int64_t deadline = clock_now() + ns;
+    const struct timespec until = {deadline / CLOCK_NS_PER_S, deadline % CLOCK_NS_PER_S};
+    int r = 0;
+
+    for (size_t i = 0; i < run->n && !run->failed && r == 0;) {
+        if (run->layers[i].state == LAYER_PENDING || run->layers[i].state == LAYER_RUNNING)
+            r = pthread_cond_timedwait(&run->changed, &run->lock, &until);
+        else
+            i++;
+    }
+    return r == 0;
+}
+
+/* Writes to the disk what has come so far, now and then while layers are made, so that the commit has little left to wait
+ * for; half of the time at most: others use the disk too. */
+static void *sync_meanwhile(void *arg)
+{
+    struct run *run = arg;
+    int64_t pause = SYNC_EACH_NS;
+
+    pthread_mutex_lock(&run->lock);
+    while (!wait_all_made(run, pause)) {
+        int64_t start = clock_monotonic();
+
+        pthread_mutex_unlock(&run->lock);
         storage_sync_ahead(run->store->layers);
+        pause = MAX_OF(clock_monotonic() - start, SYNC_EACH_NS);
+        pthread_mutex_lock(&run->lock);
+    }
+    pthread_mutex_unlock(&run->lock);
     return NULL;
 }
 
@@ -506,7 +531,8 @@ int layers_make(const struct layers_job *job, struct err *err)
     struct run run;
     struct err own = {0};
     size_t ours, n_threads = 0;
-    pthread_t *threads;
+    pthread_t *threads, syncer;
+    bool syncing;
     int r;
 
     if (job->manifest->artifact)
@@ -517,12 +543,15 @@ int layers_make(const struct layers_job *job, struct err *err)
     threads = xcalloc(ours + 1, sizeof(*threads));
     while (n_threads < ours && pthread_create(&threads[n_threads], NULL, make_pending, &run) == 0)
         n_threads++;
+    syncing = n_threads > 0 && pthread_create(&syncer, NULL, sync_meanwhile, &run) == 0;
     if (ours && n_threads == 0)
         make_pending(&run);
     if (settle(&run, &own) < 0)
         run_fail(&run, &own);
     for (size_t i = 0; i < n_threads; i++)
         pthread_join(threads[i], NULL);
+    if (syncing)
+        pthread_join(syncer, NULL);
     free(threads);
     r = run.failed ? -1 : 0;
     if (run.failed && err)

@@ -85,7 +85,6 @@ static int take_file(struct reading *r, struct unpacked_file *file, struct err *
     _cleanup_json_ json_t *json = NULL;
     const json_t *done;
     const char *digest, *named = str_after(file->name, "blobs/sha256/");
-    bool fresh;
     int sent;
 
     if (fd < 0)
@@ -105,12 +104,9 @@ static int take_file(struct reading *r, struct unpacked_file *file, struct err *
     snprintf(file->digest, sizeof(file->digest), "%s", digest);
     file->size = json_int_or(done, "size", -1);
     image_lease_add(r->lease, digest);
-    fresh = !blobs_has(r->store->blobs, digest);
-    if (blobs_adopt(r->store->blobs, fd, digest, file->size, /* sync= */ true, err) < 0)
-        return -1;
-    if (fresh)
-        ahead_start(r->ahead, digest, file->size);
-    return 0;
+    if (!blobs_has(r->store->blobs, digest)) /* while the disk is waited for */
+        ahead_start(r->ahead, fd, digest, file->size);
+    return blobs_adopt(r->store->blobs, fd, digest, file->size, /* sync= */ true, err);
 }
 
 static int refuse_file(struct reading *r, struct err *err)
