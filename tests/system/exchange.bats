@@ -429,7 +429,7 @@ merged() { tree "$1" | sed -E "s/( 0o100[0-7]{3} [0-9]+ [0-9]+ )[0-9]+ /\1- /"; 
     tar -C "$WORK/root" --format=gnu --numeric-owner -cf "$WORK/gnu.tar" .
     tar -C "$WORK/root" --format=posix --sparse --xattrs --xattrs-include='*' --acls -cf "$WORK/posix.tar" .
     tar -C "$WORK/root" --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=ctime -cf "$WORK/pax.tar" .
-    ! command -v bsdtar >/dev/null || bsdtar -C "$WORK/root" --format=pax --xattrs -cf "$WORK/bsd.tar" .
+    bsdtar -C "$WORK/root" --format=pax --xattrs -cf "$WORK/bsd.tar" .
     for form in "$WORK"/*.tar; do
         form=$(basename "$form" .tar)
         docker import - "$form:1" <"$WORK/$form.tar" >/dev/null
