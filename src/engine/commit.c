@@ -170,10 +170,11 @@ int engine_container_commit(struct engine *e, const char *ref, const struct engi
     if (commit_paused(e, c, &options, o->pause, &image, err) < 0)
         return -1;
     familiar = name.path ? reference_familiar(&name) : xstrdup("");
-    container_event(c, "commit", "comment", o->comment ? o->comment : "", "imageID", image.id, "imageRef",
-                    familiar, NULL);
+    images_event(e, "create", image.id, image.id);
     if (name.path)
         images_event(e, "tag", image.id, familiar);
+    container_event(c, "commit", "comment", o->comment ? o->comment : "", "imageID", image.id, "imageRef",
+                    familiar, NULL);
     *ret = json_pack("{s:s}", "Id", image.id);
     return 0;
 }

@@ -260,6 +260,14 @@ void events_add(struct events *ev, const char *type, const char *action, const c
     events_add_at(ev, clock_now(), type, action, id, attributes);
 }
 
+void events_add_prune(struct events *ev, const char *type, int64_t reclaimed)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%lld", (long long)reclaimed);
+    _cleanup_json_ json_t *attributes = json_pack("{s:s}", "reclaimed", text);
+    events_add(ev, type, "prune", "", attributes);
+}
+
 /* ---- filters ---- */
 
 static const char *const event_filter_keys[] = {

@@ -21,6 +21,8 @@ void events_interrupt(struct events *ev);
  * subscriber. */
 void events_add(struct events *ev, const char *type, const char *action, const char *id,
                 const json_t *attributes);
+/* "prune", of a type. */
+void events_add_prune(struct events *ev, const char *type, int64_t reclaimed);
 /* The same for what happened at another time (ns). */
 void events_add_at(struct events *ev, int64_t time, const char *type, const char *action, const char *id,
                    const json_t *attributes);

@@ -79,6 +79,7 @@ static void give_back(struct container *c, const struct exit_report *report)
     if (report->lost)
         container_clean_cgroups(c);
     endpoints_detach(c);
+    container_tell_volumes(c, /* mounted= */ false);
     namespaces_release(c);
     execs_container_ended(c);
 }
@@ -185,7 +186,8 @@ void container_exited(struct container *c, const struct exit_report *original)
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
-    bool restarts = report.lost && container_wants_restart(c, report.exit_code),
+    bool restarts =
+             report.lost ? container_wants_restart(c, report.exit_code) : report.restart && may_restart(c),
          removes = c->auto_remove && !c->keep_once && !c->removing;
     note_ended(c, &report, restarts);
     mounts_ended(c);

@@ -460,6 +460,9 @@ void images_event(struct engine *e, const char *action, const char *id, const ch
 {
     _cleanup_json_ json_t *attributes = json_object();
 
+    engine_images_lock(e); /* one that is deleted has no labels any more, as with Docker */
+    json_object_update(attributes, json_object_get(json_object_get(e->images->rows, id), "Labels"));
+    engine_images_unlock(e);
     json_set_str(attributes, "name", name);
     events_add(e->events, "image", action, id, attributes);
 }

@@ -83,7 +83,9 @@ int engine_image_import(struct engine *e, int fd, const struct engine_import_opt
     import.platform = o->platform ? &platform : NULL;
     if (import_run(e, fd, &import, &t, &image, err) < 0)
         return transfer_fail(e, &t, err);
-    images_event(e, "import", image.id, familiar ? familiar : image.id);
+    if (familiar)
+        images_event(e, "tag", image.id, familiar);
+    images_event(e, "import", image.id, image.id);
     transfer_say(&t, "status", image.id);
     return 0;
 }

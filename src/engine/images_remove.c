@@ -432,6 +432,6 @@ int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, st
     *ret = json_pack("{s:o, s:I}", "ImagesDeleted",
                      json_array_size(x.report) ? json_incref(x.report) : json_null(), "SpaceReclaimed",
                      (json_int_t)x.reclaimed);
-    events_add(e->events, "image", "prune", "", NULL);
+    events_add_prune(e->events, "image", x.reclaimed);
     return 0;
 }

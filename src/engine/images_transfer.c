@@ -166,6 +166,7 @@ struct save_list {
     struct image_save_item *items;
     size_t n;
     char **blobs; /* what they consist of */
+    char **ids;
 };
 
 static void save_list_finish(struct save_list *l)
@@ -174,6 +175,7 @@ static void save_list_finish(struct save_list *l)
         strv_free(l->items[i].tags);
     free(l->items);
     strv_free(l->blobs);
+    strv_free(l->ids);
 }
 
 static void save_add_blobs(struct save_list *l, const json_t *row)
@@ -185,7 +187,7 @@ static void save_add_blobs(struct save_list *l, const json_t *row)
         strv_push(&l->blobs, json_string_value(blob));
 }
 
-static void save_add(struct save_list *l, const json_t *row, const char *tag)
+static void save_add(struct save_list *l, const char *id, const json_t *row, const char *tag)
 {
     const char *manifest = json_str_or(row, "Manifest", "");
     struct image_save_item *item = NULL;
@@ -199,6 +201,7 @@ static void save_add(struct save_list *l, const json_t *row, const char *tag)
         *item = (struct image_save_item){0};
         snprintf(item->manifest, sizeof(item->manifest), "%s", manifest);
         save_add_blobs(l, row);
+        strv_push(&l->ids, id);
     }
     if (tag && !strv_contains(item->tags, tag))
         strv_push(&item->tags, tag);
@@ -223,7 +226,7 @@ static size_t save_add_repository(struct engine *e, struct save_list *l, const c
 
         if (!str_starts(name, prefix) || !row || images_check_platform(ref, platform, row, NULL) < 0)
             continue;
-        save_add(l, row, name);
+        save_add(l, json_string_value(json_object_get(value, "Image")), row, name);
         found++;
     }
     return found;
@@ -241,7 +244,7 @@ static int save_resolve(struct engine *e, char *const *names, const char *platfo
             return err_set(err, ERR_NOT_FOUND, "No such image: %s", *name);
         if (images_check_platform(*name, platform, m.row, NULL) < 0)
             return err_set(err, ERR_NOT_FOUND, "no suitable export target found for platform %s", platform);
-        save_add(l, m.row, m.name && !strchr(m.name, '@') ? m.name : NULL);
+        save_add(l, m.id, m.row, m.name && !strchr(m.name, '@') ? m.name : NULL);
     }
     return 0;
 }
@@ -266,5 +269,7 @@ int engine_image_save(struct engine *e, char *const *names, const char *platform
     if (r == 0)
         r = image_save(e->image_store, list.items, list.n, &output, err);
     image_lease_free(lease);
+    for (char **id = list.ids; r == 0 && id && *id; id++)
+        images_event(e, "save", *id, *id);
     return r;
 }

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "engine/exec.h"
 #include "engine/monitors.h"
+#include "engine/mount_sources.h"
 #include "engine/oci.h"
 #include "engine/signals.h"
 #include "monitor/protocol.h"
@@ -19,6 +20,26 @@
 enum { JOURNAL_MAX = 512 * 1024, RESULTS_MAX = 1024 * 1024, STOP_TIMEOUT_S = 10 };
 
 /* ---- single events ---- */
+
+void container_tell_volumes(struct container *c, bool mounted)
+{
+    const json_t *m;
+    size_t i;
+    json_array_foreach (c->mounts, i, m) {
+        if (!str_eq(json_str(m, "Type"), "volume"))
+            continue;
+        _cleanup_json_ json_t *attributes = json_object();
+        json_set_str(attributes, "container", c->id);
+        json_set_str(attributes, "driver", json_str_or(m, "Driver", "local"));
+        if (mounted) {
+            json_set_str(attributes, "destination", json_str_or(m, "Destination", ""));
+            json_set_str(attributes, "propagation", json_str_or(m, "Propagation", ""));
+            json_set_str(attributes, "read/write", json_bool_or(m, "RW", true) ? "true" : "false");
+        }
+        events_add(c->engine->events, "volume", mounted ? "mount" : "unmount", json_str_or(m, "Name", ""),
+                   attributes);
+    }
+}
 
 void container_tell_end(struct container *c, int exit_code, int64_t ran, int64_t time)
 {
@@ -199,6 +220,7 @@ json_t *container_restart_part(struct container *c)
     json_t *part = json_object();
     json_set_str(part, "name", json_str_or(policy, "Name", "no"));
     json_set_int(part, "limit", json_int_or(policy, "MaximumRetryCount", 0));
+    json_set_bool(part, "by_kegd", mount_sources_needed(c));
     return part;
 }
 

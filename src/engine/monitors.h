@@ -58,6 +58,7 @@ struct exit_report {
     bool lost;    /* the monitor went without a word */
     bool told;    /* the event is out already */
     bool stopped; /* by hand */
+    bool restart; /* its policy wants it back, and its monitor can't do it */
     int exit_code;
     bool oom_killed;
     int64_t finished_at;
@@ -84,6 +85,8 @@ void container_heard_probe(struct container *c, const json_t *packet, bool begin
 bool container_catch_up(struct container *c);
 /* The state of a monitor that was found ("running" or "restarting"). */
 void container_take_state(struct container *c, const json_t *state);
+/* "mount" or "unmount" of its volumes, as a start and an end mean it to those who watch volumes. */
+void container_tell_volumes(struct container *c, bool mounted);
 /* The event "die". ran: ns. */
 void container_tell_end(struct container *c, int exit_code, int64_t ran, int64_t time);
 /* Members of the monitor's start request, new objects: "restart"; "joins", whose namespaces it shares; "health" (NULL: none). */

@@ -95,6 +95,17 @@ static int open_one(struct container *c, json_t *m, struct mount_sources *s, str
     return 0;
 }
 
+bool mount_sources_needed(const struct container *c)
+{
+    const json_t *m;
+    size_t i;
+    json_array_foreach (c->mounts, i, m) {
+        if (str_eq(json_str(m, "Type"), "image") || json_str(json_object_get(m, "Options"), "Subpath"))
+            return true;
+    }
+    return false;
+}
+
 int mount_sources_open(struct container *c, struct mount_sources *ret, struct err *err)
 {
     json_t *m;

@@ -10,6 +10,8 @@ struct mount_sources {
     char **places;  /* in the order in which they were mounted */
 };
 
+/* Whether there is any among a container's mounts. */
+bool mount_sources_needed(const struct container *c);
 /* RUN/containers/<id> is there. ERR_NOT_FOUND for a subpath that isn't there. */
 int mount_sources_open(struct container *c, struct mount_sources *ret, struct err *err);
 /* The container has its own copies by now, or never will. */

@@ -351,5 +351,6 @@ int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, 
     *ret =
         json_pack("{s:o}", "NetworksDeleted", json_array_size(deleted) ? json_incref(deleted) : json_null());
     json_decref(deleted);
+    events_add_prune(e->events, "network", 0);
     return 0;
 }

@@ -97,7 +97,7 @@ static void note_ended(struct container *c, const json_t *result)
         snprintf(s->error, sizeof(s->error), "%s", report.error);
     if (s->health != HEALTH_NONE)
         s->health = HEALTH_UNHEALTHY;
-    if (!result && container_wants_restart(c, s->exit_code))
+    if (report.restart || (!result && container_wants_restart(c, s->exit_code)))
         s->status = CONTAINER_RESTARTING; /* until start_wanted() */
     container_clean_cgroups(c);
     endpoints_detach(c);

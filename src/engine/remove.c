@@ -178,5 +178,6 @@ int engine_container_prune(struct engine *e, const json_t *filters, json_t **ret
     *ret = json_object();
     json_object_set(*ret, "ContainersDeleted", json_array_size(deleted) ? deleted : json_null());
     json_set_int(*ret, "SpaceReclaimed", space);
+    events_add_prune(e->events, "container", space);
     return 0;
 }

@@ -50,6 +50,7 @@ struct start {
     struct monitor *monitor;
     bool asked;    /* the monitor, to start it */
     bool attached; /* to networks */
+    bool mounted;  /* its volumes are told to be */
     bool network_failed;
     struct err *err;
 };
@@ -265,6 +266,8 @@ static void note_failed(struct start *s)
         monitor_bury(s->monitor);
     if (s->attached)
         endpoints_detach(c);
+    if (s->mounted)
+        container_tell_volumes(c, /* mounted= */ false);
     container_drop_pending(c);
     container_clean_cgroups(c);
     namespaces_release(c);
@@ -290,6 +293,8 @@ static int start_run(struct start *s)
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||
         mount_sources_open(c, &s->sources, s->err) < 0 || namespaces_resolve(c, &s->names, s->err) < 0)
         return -1;
+    container_tell_volumes(c, /* mounted= */ true);
+    s->mounted = true;
     if (talk(s, &ok) < 0) /* what the monitor or the runtime said needs a subject; the rest names its own */
         return s->asked && !s->network_failed ? err_wrap(s->err, "failed to create task for container") : -1;
     note_started(s, ok);

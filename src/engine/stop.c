@@ -149,8 +149,11 @@ int engine_container_restart(struct engine *e, const char *ref, const char *sign
     if (c->auto_remove)
         c->keep_once = true; /* its end is not its removal this time */
     int r = 0;
-    if (container_status_runs(status_of(c)))
+    if (container_status_runs(status_of(c))) {
         r = stop_container(c, signal, timeout_s, err);
+        if (r == 0)
+            container_event(c, "stop", NULL);
+    }
     if (r == 0)
         r = engine_container_start(e, c->id, NULL, err);
     c->keep_once = false;

@@ -446,6 +446,7 @@ int engine_container_top(struct engine *e, const char *ref, const char *ps_args,
         *ret = json_object();
         json_object_set_new(*ret, "Titles", view_titles(&v));
         json_object_set_new(*ret, "Processes", view_processes(&v, pids, count));
+        container_event(c, "top", NULL);
     }
     view_finish(&v);
     return r < 0 ? -1 : 0;

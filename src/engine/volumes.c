@@ -396,8 +396,10 @@ int engine_volume_prune(struct engine *e, const json_t *filters, json_t **ret, s
         json_array_append_new(deleted, json_string(copy));
     }
     pthread_mutex_unlock(&e->volumes->lock);
-    if (r == 0)
+    if (r == 0) {
         *ret = json_pack("{s:O, s:I}", "VolumesDeleted", deleted, "SpaceReclaimed", (json_int_t)reclaimed);
+        events_add_prune(e->events, "volume", reclaimed);
+    }
     json_decref(deleted);
     return r;
 }

@@ -124,6 +124,7 @@ void exit_report_read(struct exit_report *report, const json_t *packet)
         .exit_code = (int)json_int_or(packet, "exit_code", 255),
         .oom_killed = json_bool_or(packet, "oom_killed", false),
         .stopped = json_bool_or(packet, "stopped", false),
+        .restart = json_bool_or(packet, "restart", false),
         .told = json_bool_or(packet, "again", false),
         .finished_at = json_int_or(packet, "finished_at", clock_now()),
         .time = json_int_or(packet, "time", 0),

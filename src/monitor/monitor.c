@@ -210,6 +210,8 @@ static void tell_exit(struct monitor *m, bool again, const struct err *err)
 
     if (again)
         json_set_bool(event, "again", true);
+    if (m->restarts.left)
+        json_set_bool(event, "restart", true);
     if (err)
         json_object_update_new(event, json_from_err(err));
     m->status = MONITOR_STOPPED;
@@ -252,10 +254,12 @@ void monitor_ended(struct monitor *m, int exit_code)
     m->exit_code = exit_code;
     note_oom(m);
     clear_away(m);
-    if (restart_is_wanted(m))
+    if (restart_is_wanted(m) && !m->restarts.by_kegd) {
         begin_restart(m);
-    else
-        tell_exit(m, /* again= */ false, NULL);
+        return;
+    }
+    m->restarts.left = restart_is_wanted(m);
+    tell_exit(m, /* again= */ false, NULL);
 }
 
 void monitor_give_up(struct monitor *m)

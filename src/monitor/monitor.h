@@ -45,6 +45,8 @@ struct restarts {
     int64_t delay;   /* before the last one, ns */
     bool stopped;    /* by hand: no policy brings it back */
     bool forced;     /* once, whatever the policy says */
+    bool by_kegd;    /* what was made for the first start is not there for another one */
+    bool left;       /* … so that it is for kegd to start it again */
     char *resources; /* limits that were updated since, as JSON; NULL */
     struct loop_timer timer;
 };

@@ -17,7 +17,8 @@
  *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":NAME,…},                see monitor/logger.h
- *             "restart":{"name":POLICY,"limit":n},     "always", "unless-stopped", "on-failure" (limit 0: none), or none
+ *             "restart":{"name":POLICY,"limit":n,      "always", "unless-stopped", "on-failure" (limit 0: none), or none
+ *                        "by_kegd":b},                 what the configuration names is there for one start only
  *             "restart_count":n, "joins":{"network"|"ipc"|"pid":ID of the container whose namespace it is},
  *             "health":{"args":[…],"interval":ns,"timeout":ns,"start_period":ns,"start_interval":ns,"retries":n,
  *                       "on_failure":"none"|"restart"|"stop"|"kill","stop_signal":n,"stop_timeout":ns}}
@@ -63,9 +64,10 @@
  *   {"event":"oom"}
  *   {"event":"health","status":"healthy"|"unhealthy","failing_streak":n}
  *   {"event":"exec-exit","exec_id":ID,"exit_code":n}        sent before the exec's streams are closed
- *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns,"stopped":b,"again":b,"error":…}
+ *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns,"stopped":b,"again":b,"restart":b,
+ *    "error":…}
  *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed. again: "restarting"
- *            has told of this end before
+ *            has told of this end before. restart: it is for kegd to start it again (by_kegd)
  * Other events
  *   {"event":"network"}                                     see start
  *   {"event":"attach","exec_id":…} {"event":"detach","exec_id":…}    a client came / left by its detach keys

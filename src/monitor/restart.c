@@ -36,6 +36,7 @@ void restart_remember(struct monitor *m, const json_t *request, int *config)
     r->timer.handler = restart_ring;
     r->request = json_text(request);
     r->config = take_fd(config);
+    r->by_kegd = json_bool_or(json_object_get(request, "restart"), "by_kegd", false);
     r->count = (unsigned)json_int_or(request, "restart_count", 0);
     restart_configure(m, json_object_get(request, "restart"));
 }

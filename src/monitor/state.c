@@ -23,6 +23,8 @@ json_t *monitor_state_json(const struct monitor *m)
     json_set_int(state, "finished_at", m->finished_at);
     json_set_int(state, "restart_count", m->restarts.count);
     json_set_bool(state, "stopped", m->restarts.stopped);
+    if (m->restarts.left)
+        json_set_bool(state, "restart", true);
     if (m->failure)
         json_object_update_new(state, json_from_err(m->failure));
     if (health)

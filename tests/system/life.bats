@@ -117,6 +117,17 @@ EOF
     eventually bash -c "[ \$('$KEG_BUILD/keg' logs bb | grep -c eth0) -gt $lines ]"
 }
 
+@test "restart: what was mounted for one start only is mounted anew" {
+    keg volume create evol >/dev/null
+    keg run --rm --network none -v evol:/v busybox sh -c 'mkdir /v/part && echo inside >/v/part/file'
+    keg run -d --name aa --network none --restart on-failure:2 --mount type=volume,source=evol,target=/p,volume-subpath=part busybox \
+        sh -c 'cat /p/file; exit 1'
+    eventually is aa '{{.State.Status}} {{.RestartCount}}' 'exited 2'
+    [ "$(keg logs aa | grep -c inside)" = 3 ]
+    keg rm aa >/dev/null
+    keg volume rm evol >/dev/null
+}
+
 @test "a host that comes up again: unless-stopped and always" {
     keg run -d --name aa --network none --restart unless-stopped busybox sleep 100
     keg run -d --name bb --network none --restart unless-stopped busybox sleep 100
@@ -266,8 +277,45 @@ EOF
     [ "$status" = 125 ]
 }
 
-@test "events: they outlive kegd, in order, and since and until cut them" {
+@test "events: those of one life, with Docker's attributes" {
     keg volume create evol >/dev/null
+    keg create --name aa --network none -l a=b -v evol:/v busybox sh -c 'trap "exit 3" TERM; while :; do sleep 0.02; done' >/dev/null
+    id=$(keg inspect -f '{{.Id}}' aa)
+    keg start aa
+    eventually keg exec aa true
+    keg top aa
+    keg restart aa
+    eventually keg exec aa true
+    keg stop aa
+    keg rm aa
+    keg volume rm evol
+    keg volume prune -af
+    keg events --since 1h --until "$(date +%s.%N)" --format '{{json .}}' >"$BATS_TEST_TMPDIR/events"
+    run python3 - "$BATS_TEST_TMPDIR/events" "$id" <<'EOF'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+first = next(i for i, e in enumerate(rows) if e["Actor"]["ID"] == sys.argv[2])
+rows = [e for e in rows[first:] if not e["Action"].startswith("exec_")]
+told = [e["Type"][:3] + " " + e["Action"] for e in rows]
+assert told == ["con create", "vol mount", "con start", "con top", "con kill", "vol unmount", "con die", "con stop", "vol mount",
+                "con start", "con restart", "con kill", "vol unmount", "con die", "con stop", "con destroy", "vol destroy",
+                "vol prune"], told
+attributes = [e["Actor"]["Attributes"] for e in rows]
+assert attributes[0] == {"a": "b", "image": "busybox", "name": "aa"}, attributes[0]
+assert attributes[1] == {"container": sys.argv[2], "destination": "/v", "driver": "local", "propagation": "",
+                         "read/write": "true"}, attributes[1]
+assert attributes[4]["signal"] == "15" and attributes[6]["exitCode"] == "3", attributes
+assert attributes[5] == {"container": sys.argv[2], "driver": "local"}, attributes[5]
+assert set(attributes[6]) == {"a", "image", "name", "execDuration", "exitCode"}, attributes[6]
+assert attributes[-1] == {"reclaimed": "0"}, attributes[-1]
+assert all(e["scope"] == "local" and e["time"] == e["timeNano"] // 10**9 for e in rows)
+print("fine")
+EOF
+    [ "$output" = fine ]
+}
+
+@test "events: they outlive kegd, in order, and since and until cut them" {
+    keg volume create elder >/dev/null
     keg create --name aa --network none busybox >/dev/null
     sleep 0.01
     now=$(date +%s.%N)
@@ -278,6 +326,6 @@ EOF
     kegd_start
     [ "$(keg events --since 1h --until "$(date +%s.%N)" --format '{{json .}}' | head -n "$(wc -l <<<"$before")")" = "$before" ]
     [ "$(keg events --since "$now" --until "$(date +%s.%N)" --filter type=container --format '{{.Action}}')" = rename ]
-    [ "$(keg events --since 1h --until "$now" --filter type=volume --filter volume=evol --format '{{.Action}}')" = create ]
-    keg volume rm evol >/dev/null
+    [ "$(keg events --since 1h --until "$now" --filter type=volume --filter volume=elder --format '{{.Action}}')" = create ]
+    keg volume rm elder >/dev/null
 }
