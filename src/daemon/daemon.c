@@ -34,9 +34,11 @@
 /* ---- the process ---- */
 
 /* Mounts made here stay here, so that nothing else on the host keeps a layer busy; the host's new mounts
- * still show. */
-static int daemon_enter_namespace(struct err *err)
+ * still show. *ret_host is the host's namespace, open for the life of the process: binds that are to propagate to
+ * the host are opened there. */
+static int daemon_enter_namespace(int *ret_host, struct err *err)
 {
+    *ret_host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (unshare(CLONE_NEWNS) < 0)
         return err_errno(err, errno, "cannot make a mount namespace: kegd must run as root");
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
@@ -122,8 +124,9 @@ static int daemon_write_pidfile(const char *path, struct err *err)
 
 /* ---- engine and API ---- */
 
-static struct engine *daemon_open_engine(const struct config *c, struct err *err)
+static struct engine *daemon_open_engine(const struct config *c, int host_mounts, struct err *err)
 {
+    _cleanup_free_ char *host_mounts_path = xasprintf("/proc/%d/fd/%d", (int)getpid(), host_mounts);
     const struct engine_options o = {
         .data_root = c->data_root,
         .exec_root = c->exec_root,
@@ -146,6 +149,7 @@ static struct engine *daemon_open_engine(const struct config *c, struct err *err
         .ipc_mode = c->default_ipc_mode,
         .cgroupns_mode = c->default_cgroupns_mode,
         .shm_size = c->default_shm_size,
+        .host_mounts = host_mounts >= 0 ? host_mounts_path : NULL,
         .mtu = (int)c->mtu,
         .max_concurrent_downloads = (int)c->max_concurrent_downloads,
         .max_concurrent_uploads = (int)c->max_concurrent_uploads,
@@ -355,6 +359,7 @@ static int daemon_serve(const struct config *c, struct engine *engine, const sig
 int daemon_run(const struct config *c, int argc, char *const *argv, struct err *err)
 {
     struct engine *engine;
+    _cleanup_close_ int host_mounts = -EBADF;
     sigset_t signals;
     int r;
 
@@ -366,9 +371,9 @@ int daemon_run(const struct config *c, int argc, char *const *argv, struct err *
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the first thread */
-    if (daemon_enter_namespace(err) < 0 || daemon_write_pidfile(c->pidfile, err) < 0)
+    if (daemon_enter_namespace(&host_mounts, err) < 0 || daemon_write_pidfile(c->pidfile, err) < 0)
         return -1;
-    engine = daemon_open_engine(c, err);
+    engine = daemon_open_engine(c, host_mounts, err);
     r = engine ? daemon_serve(c, engine, &signals, argc, argv, err) : -1;
     engine_close(engine);
     if (c->pidfile)

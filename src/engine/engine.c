@@ -76,6 +76,7 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->seccomp_profile = xstrdup(from->seccomp_profile);
     to->ipc_mode = copy_or(from->ipc_mode, "private");
     to->cgroupns_mode = copy_or(from->cgroupns_mode, "private");
+    to->host_mounts = xstrdup(from->host_mounts);
     to->shm_size = from->shm_size > 0 ? from->shm_size : DEFAULT_SHM_SIZE;
     to->max_concurrent_downloads =
         from->max_concurrent_downloads > 0 ? from->max_concurrent_downloads : DEFAULT_DOWNLOADS;
@@ -93,9 +94,9 @@ static void options_finish(struct engine_options *o)
                                         o->dns_options,
                                         o->labels,
                                         o->cdi_dirs};
-    const char *const texts[] = {o->data_root,    o->exec_root,     o->storage_driver,  o->bip,
-                                 o->log_driver,   o->cgroup_parent, o->seccomp_profile, o->ipc_mode,
-                                 o->cgroupns_mode};
+    const char *const texts[] = {o->data_root,     o->exec_root,     o->storage_driver,  o->bip,
+                                 o->log_driver,    o->cgroup_parent, o->seccomp_profile, o->ipc_mode,
+                                 o->cgroupns_mode, o->host_mounts};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_free((char **)lists[i]);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

@@ -45,10 +45,11 @@ struct engine_options {
     const char *seccomp_profile;   /* NULL or "builtin", "unconfined", or a file */
     const char *ipc_mode;          /* NULL: "private" */
     const char *cgroupns_mode;     /* NULL: "private" */
-    int64_t shm_size;              /* 0: 64 MiB */
-    int mtu;                       /* 0: chosen */
-    int max_concurrent_downloads;  /* 0: 3 */
-    int max_concurrent_uploads;    /* 0: 5 */
+    const char *host_mounts;      /* a path to the mount namespace in which shared binds are; NULL: our own */
+    int64_t shm_size;             /* 0: 64 MiB */
+    int mtu;                      /* 0: chosen */
+    int max_concurrent_downloads; /* 0: 3 */
+    int max_concurrent_uploads;   /* 0: 5 */
     bool no_icc, no_ip_forward, no_nat;
     bool no_new_privileges;
     bool init;        /* keg-init as PID 1 unless a container says otherwise */

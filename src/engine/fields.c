@@ -67,7 +67,7 @@ const struct field host_config_fields[] = {
     {"PublishAllPorts", FIELD_BOOL, "false"},
     {"ReadonlyRootfs", FIELD_BOOL, "false"},
     {"SecurityOpt", FIELD_STRINGS, "null"},
-    {"StorageOpt", FIELD_STRING_MAP, NONE_SHOWN, FIELD_REFUSED},
+    {"StorageOpt", FIELD_STRING_MAP, NONE_SHOWN},
     {"Tmpfs", FIELD_STRING_MAP, NONE_SHOWN},
     {"UTSMode", FIELD_STRING, "\"\""},
     {"UsernsMode", FIELD_STRING, "\"\""},

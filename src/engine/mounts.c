@@ -104,7 +104,8 @@ static int add_bind(struct preparation *p, const struct volume_mount *m)
 static int add_volume(struct preparation *p, const struct volume_mount *m)
 {
     _cleanup_engine_volume_ struct engine_volume v = {0};
-    if (engine_volume_ensure(p->c->engine, m->source, m->driver, m->options, m->labels, &v, p->err) < 0)
+    const char *driver = m->driver ? m->driver : json_str(p->c->host_config, "VolumeDriver");
+    if (engine_volume_ensure(p->c->engine, m->source, driver, m->options, m->labels, &v, p->err) < 0)
         return -1;
     json_t *point = point_new("volume", m);
     json_set_str(point, "Name", v.name);
@@ -334,8 +335,11 @@ int mounts_check_sources(const json_t *mounts, struct err *err)
         struct stat st;
         if (!str_eq(json_str(m, "Type"), "bind") && !str_eq(json_str(m, "Type"), "volume"))
             continue;
-        if (stat(source, &st) == 0)
+        if (stat(source, &st) == 0) {
+            if (mounts_check_propagation(m, err) < 0)
+                return -1;
             continue;
+        }
         if (!json_bool_or(json_object_get(m, "Options"), "CreateSource", false))
             return err_set(err, ERR_INVALID,
                            "invalid mount config for type \"%s\": bind source path does not exist: %.512s",

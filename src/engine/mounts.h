@@ -19,6 +19,8 @@ void mounts_ended(struct container *c);
 void mounts_claim(struct container *c);
 /* Before a start: makes missing host directories of -v, ERR_INVALID for a bind whose source is gone. */
 int mounts_check_sources(const json_t *mounts, struct err *err);
+/* propagation.c: ERR_INVALID with Docker's words for a shared or slave bind of what isn't shared on the host. */
+int mounts_check_propagation(const json_t *m, struct err *err);
 /* As inspect shows them: without our member. A new array. */
 json_t *mounts_shown(const json_t *mounts);
 

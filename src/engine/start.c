@@ -144,6 +144,8 @@ static json_t *start_request(struct start *s)
     if (overlay)
         json_object_set_new(request, "overlay", overlay);
     json_set_str(request, "seccomp_cache", cache);
+    if (c->engine->options.host_mounts)
+        json_set_str(request, "host_mounts", c->engine->options.host_mounts);
     if (c->tty && json_array_size(size) == 2)
         json_object_set(request, "console_size", size);
     json_object_set_new(request, "log", log);

@@ -251,7 +251,6 @@ static const struct mode_row modes[] = {
      (const char *const[]){"default", NULL}, false},
     {"Runtime", "unknown or invalid runtime name: ", "",
      (const char *const[]){"runc", "keg", "keg-runtime", "io.containerd.runc.v2", NULL}, false},
-    {"VolumeDriver", "plugin \"", "\" not found", (const char *const[]){"local", NULL}, false},
 };
 
 static int check_modes(const struct subject *s, struct err *err)
@@ -341,11 +340,11 @@ int container_validate(const struct engine_options *options, const json_t *confi
                        json_t *warnings, struct err *err)
 {
     static int (*const checks[])(const struct subject *s, struct err *err) = {
-        check_process,     check_hostname,        check_health,      check_ports,          check_memory,
-        check_cpu,         check_other_resources, validate_realtime, validate_oom,         validate_foreign,
-        check_modes,       check_conflicts,       validate_links,    validate_extra_hosts, validate_dns,
-        validate_mac,      check_restart,         check_log,         validate_annotations, validate_ulimits,
-        validate_security,
+        check_process,    check_hostname,        check_health,      check_ports,    check_memory,
+        check_cpu,        check_other_resources, validate_realtime, validate_oom,   validate_foreign,
+        validate_storage, check_modes,           check_conflicts,   validate_links, validate_extra_hosts,
+        validate_dns,     validate_mac,          check_restart,     check_log,      validate_annotations,
+        validate_ulimits, validate_security,
     };
     const struct subject s = {
         .options = options, .config = config, .host = host_config, .warnings = warnings};

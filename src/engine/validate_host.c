@@ -134,6 +134,26 @@ int validate_foreign(const struct subject *s, struct err *err)
     return 0;
 }
 
+/* No driver limits the size of a container's layer yet. */
+int validate_storage(const struct subject *s, struct err *err)
+{
+    const json_t *options = json_object_get(s->host, "StorageOpt");
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)options, key, value) {
+        int64_t size;
+        if (!str_eq(key, "size"))
+            return err_set(err, ERR_INVALID, "Unknown option %.64s", key);
+        if (str_to_bytes(json_string_value(value), &size) < 0)
+            return err_set(err, ERR_INVALID, "invalid size: '%.64s'", json_string_value(value));
+    }
+    return json_object_size(options)
+               ? err_set(
+                     err, ERR_NOT_IMPLEMENTED,
+                     "--storage-opt size is not supported: a container's layer may take what the disk has")
+               : 0;
+}
+
 int validate_realtime(const struct subject *s, struct err *err)
 {
     int64_t period = json_int_or(s->host, "CpuRealtimePeriod", 0);

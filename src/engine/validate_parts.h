@@ -22,6 +22,7 @@ int validate_annotations(const struct subject *s, struct err *err);
 int validate_ulimits(const struct subject *s, struct err *err);
 int validate_security(const struct subject *s, struct err *err);
 int validate_foreign(const struct subject *s, struct err *err);
+int validate_storage(const struct subject *s, struct err *err);
 int validate_realtime(const struct subject *s, struct err *err);
 int validate_oom(const struct subject *s, struct err *err);
 

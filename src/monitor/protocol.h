@@ -15,6 +15,7 @@
  *   start    {"op":"start","id":ID,"tty":bool,"open_stdin":bool,"stdin_once":bool,
  *             "network":"new"|"inherit"|"config",     new: the monitor makes and holds the network namespace
  *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
+ *             "host_mounts":PATH,                       the mount namespace that shared binds belong to; may be absent
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":NAME,…},                see monitor/logger.h
  *             "restart":{"name":POLICY,"limit":n,      "always", "unless-stopped", "on-failure" (limit 0: none), or none

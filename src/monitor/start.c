@@ -131,6 +131,8 @@ static int start_network_late(struct monitor *m, struct err *err)
 static int start_create(struct monitor *m, const json_t *body, const json_t *config, struct err *err)
 {
     const json_t *overlay_json = json_object_get(body, "overlay");
+    const char *host_mounts_path = json_str(body, "host_mounts");
+    _cleanup_close_ int host_mounts = host_mounts_path ? open(host_mounts_path, O_RDONLY | O_CLOEXEC) : -EBADF;
     _cleanup_strv_ char **lower = json_strv(overlay_json, "lower");
     struct runtime_overlay overlay = {.lower = (const char *const *)lower,
                                       .upper = json_str(overlay_json, "upper"),
@@ -140,6 +142,7 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
                                              .bundle = json_str(body, "bundle"),
                                              .overlay = lower ? &overlay : NULL,
                                              .stdio = {-EBADF, -EBADF, -EBADF},
+                                             .host_mounts = host_mounts,
                                              .own_network = m->netns.fd >= 0,
                                              .seccomp_cache_dir = m->seccomp_cache};
     int master, r = 0;

@@ -50,6 +50,8 @@ struct runtime_create_options {
     const char *seccomp_cache_dir; /* compiled filters, shared between containers; NULL: no cache */
     bool no_pivot;
     bool no_new_keyring;
+    int host_mounts; /* a mount namespace: shared binds are opened there and stay its peers. 0 or -EBADF: the caller's
+                        own */
     bool own_network; /* the network namespace the caller stands in was made for this container: its
                                       sysctls may be set though the configuration lists no such namespace */
     enum runtime_cgroups cgroups;

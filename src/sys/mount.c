@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -44,6 +45,24 @@ int mount_tree_open(int dirfd, const char *path, bool recursive)
 int mount_tree_open_nofollow(int dirfd, const char *path, bool recursive)
 {
     return tree_open(dirfd, path, recursive, /* follow= */ false);
+}
+
+/* Entering a mount namespace changes root and working directory with it. */
+int mount_tree_open_in(int mount_namespace, const char *path, bool recursive)
+{
+    _cleanup_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int tree;
+
+    if (own < 0 || root < 0 || cwd < 0 || setns(mount_namespace, CLONE_NEWNS) < 0)
+        return -errno;
+    tree = mount_tree_open(AT_FDCWD, path, recursive);
+    if (setns(own, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0 || fchdir(cwd) < 0) {
+        close_fd(&tree);
+        return -ENOTRECOVERABLE;
+    }
+    return tree;
 }
 
 /* What the filesystem said about its refusal: messages are "e text". */

@@ -19,6 +19,9 @@ bool mount_api_available(void);
 int mount_tree_open(int dirfd, const char *path, bool recursive);
 /* Likewise; a symlink at the end of the path is opened itself. */
 int mount_tree_open_nofollow(int dirfd, const char *path, bool recursive);
+/* The same as mount_tree_open(AT_FDCWD, …) of another mount namespace: a shared tree stays its peer. The caller is
+ * single-threaded. -ENOTRECOVERABLE: it didn't find back to its own namespace. */
+int mount_tree_open_in(int mount_namespace, const char *path, bool recursive);
 /* Maps the ids of a tree that isn't placed yet by a user namespace. Needs CAP_SYS_ADMIN where its filesystem was mounted.
  * -EOPNOTSUPP without the descriptor calls, -EINVAL for filesystems that can't. */
 int mount_tree_map(int tree, int userns, bool recursive);

@@ -84,6 +84,9 @@ inside() {
     must_be '400 invalid ulimit type: foo' '{"Ulimits":[{"Name":"foo","Soft":1,"Hard":1}]}'
     must_be '400 ulimit soft limit must be less than or equal to hard limit: 3 > 2' \
         '{"Ulimits":[{"Name":"nofile","Soft":3,"Hard":2}]}'
+    must_be '400 Unknown option foo' '{"StorageOpt":{"foo":"1"}}'
+    [[ $(tried '{"StorageOpt":{"size":"10M"}}') == '501 '* ]]
+    must_be '404 create vol: error looking up volume plugin foo: plugin "foo" not found' '{"VolumeDriver":"foo","Binds":["vol:/x"]}'
     [[ $(tried '{"Dns":["foo"]}') == '400 bad nameserver address foo: '* ]]
 }
 
@@ -247,7 +250,17 @@ inside() {
     mount -t tmpfs none "$KEG_ROOT/tree/late"
     keg exec slave grep -q ' /m/late ' /proc/mounts
     refute keg exec private grep -q ' /m/late ' /proc/mounts
-    keg rm -f slave private >/dev/null
+    keg run -d --privileged --name shared --mount "$m,bind-propagation=rshared" busybox sleep 600 >/dev/null
+    keg exec shared sh -c 'mkdir /m/inside; mount -t tmpfs none /m/inside; touch /m/inside/f'
+    grep -q " $KEG_ROOT/tree/inside " /proc/self/mountinfo
+    keg exec slave ls /m/inside/f
+    keg rm -f slave private shared >/dev/null
+    umount "$KEG_ROOT/tree/inside"
+    must_start="type=bind,src=$KEG_ROOT/busybox,dst=/m"
+    run keg run --rm --mount "$must_start,bind-propagation=rshared" busybox true
+    [[ $output == *"path $KEG_ROOT/busybox is mounted on "*" but it is not a shared mount"* ]]
+    run keg run --rm --mount "$must_start,bind-propagation=slave" busybox true
+    [[ $output == *"path $KEG_ROOT/busybox is mounted on "*" but it is not a shared or slave mount"* ]]
     # a missing directory is made where that is asked for
     run keg run --rm --mount "type=bind,src=$KEG_ROOT/tree/none,dst=/m" busybox true
     [[ $output == *"bind source path does not exist: $KEG_ROOT/tree/none"* ]]

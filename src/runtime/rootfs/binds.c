@@ -61,6 +61,11 @@ static char *path_inside(const struct rootfs *r, const struct spec_mount *m)
     return path_is_absolute(m->source) ? rootfs_container_path(r, m->source, /* only_inside= */ true) : NULL;
 }
 
+static bool is_shared(const struct spec_mount *m)
+{
+    return (m->propagation & ~(unsigned long)MS_REC) == MS_SHARED;
+}
+
 bool rootfs_opens_early(const struct rootfs *r, size_t i)
 {
     const struct spec_mount *m = &r->spec->mounts[i];
@@ -68,7 +73,7 @@ bool rootfs_opens_early(const struct rootfs *r, size_t i)
 
     if (!m->bind || m->remount || inside)
         return false;
-    return r->foreign_user || m->copy_symlink || (m->propagation & ~(unsigned long)MS_REC) == MS_SHARED;
+    return r->foreign_user || m->copy_symlink || is_shared(m);
 }
 
 static int open_tree_of(const struct rootfs *r, const struct spec_mount *m, const char *path)
@@ -76,6 +81,8 @@ static int open_tree_of(const struct rootfs *r, const struct spec_mount *m, cons
     _cleanup_free_ char *inside = path_inside(r, m);
     _cleanup_close_ int fd = -EBADF;
 
+    if (!inside && is_shared(m) && r->options->host_mounts > 0 && mount_api_available())
+        return mount_tree_open_in(r->options->host_mounts, path, m->recursive);
     if (!inside)
         return m->source_nofollow ? mount_tree_open_nofollow(AT_FDCWD, path, m->recursive)
                                   : mount_tree_open(AT_FDCWD, path, m->recursive);
