@@ -22,6 +22,7 @@
 #include "engine/netfiles.h"
 #include "engine/oci.h"
 #include "engine/proc.h"
+#include "engine/volumes.h"
 #include "storage/storage.h"
 #include "storage/worker/protocol.h"
 
@@ -35,15 +36,33 @@ struct target {
     struct storage_place place;
     char *path, *name;
     struct storage_place_mount *mounts;
-    char *files[3]; /* what the engine made for /etc */
+    char **sources; /* texts that `mounts` refers to */
+    int *fds;       /* what is no path: parts of volumes, images */
+    size_t n_fds;
+    bool mounted; /* volumes may be, for us */
 };
+
+/* Volumes with options are mounted while somebody needs them. */
+static void release_volumes(struct target *t)
+{
+    size_t i;
+    json_t *m;
+
+    json_array_foreach (t->s.mounts, i, m)
+        if (str_eq(json_str(m, "Type"), "volume"))
+            engine_volume_unmount_unused(t->c->engine, json_str_or(m, "Name", ""));
+}
 
 static void target_finish(struct target *t)
 {
     close_fd(&t->place.mount_ns);
-    for (size_t i = 0; i < ARRAY_SIZE(t->files); i++)
-        free(t->files[i]);
+    for (size_t i = 0; i < t->n_fds; i++)
+        close(t->fds[i]);
+    free(t->fds);
+    strv_free(t->sources);
     free(t->mounts);
+    if (t->mounted)
+        release_volumes(t);
     free(t->path);
     free(t->name);
     if (t->c)
@@ -91,32 +110,82 @@ static int compare_depths(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* A source that is only a descriptor. Takes fd. */
+static const char *source_of_fd(struct target *t, int fd)
+{
+    char *text = xasprintf("/proc/self/fd/%d", fd);
+
+    t->fds[t->n_fds++] = fd;
+    strv_push_take(&t->sources, text);
+    return text;
+}
+
+/* What a mount shows; NULL with err set. */
+static const char *source_of(struct target *t, const json_t *m, struct err *err)
+{
+    const json_t *options = json_object_get(m, "Options");
+    const char *subpath = json_str(options, "Subpath"), *source = json_str_or(m, "Source", "");
+    struct engine *e = t->c->engine;
+    int fd;
+
+    if (str_eq(json_str(m, "Type"), "volume") && engine_volume_mount(e, json_str_or(m, "Name", ""), err) < 0)
+        return NULL;
+    if (str_eq(json_str(m, "Type"), "image")) {
+        _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
+
+        if (storage_layer_rootfs(e->storage, json_str_or(options, "TopLayer", ""), &r, err) < 0 ||
+            (fd = storage_rootfs_mount(e->storage, &r, err)) < 0)
+            return NULL;
+        source = source_of_fd(t, fd);
+    }
+    if (subpath) {
+        _cleanup_close_ int whole = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        fd = whole < 0 ? -errno : path_open_in_root(whole, subpath, O_PATH, 0);
+        if (fd < 0) {
+            err_errno(err, fd, "cannot access path %s/%s", source, subpath);
+            return NULL;
+        }
+        source = source_of_fd(t, fd);
+    }
+    return source;
+}
+
 /* Volumes and binds, and the engine's own files in /etc; a tmpfs of one at rest has no content. */
-static void add_mounts(struct target *t)
+static int add_mounts(struct target *t, struct err *err)
 {
     static const char *const own[][2] = {{"/etc/resolv.conf", NETFILE_RESOLV},
                                          {"/etc/hostname", NETFILE_HOSTNAME},
                                          {"/etc/hosts", NETFILE_HOSTS}};
-    size_t n = 0, i;
+    size_t n = 0, i, count = json_array_size(t->s.mounts);
     json_t *m;
 
-    t->mounts = xcalloc(json_array_size(t->s.mounts) + ARRAY_SIZE(own), sizeof(*t->mounts));
+    t->mounts = xcalloc(count + ARRAY_SIZE(own), sizeof(*t->mounts));
+    t->fds = xcalloc(2 * count + 1, sizeof(*t->fds));
+    t->mounted = true;
     for (i = 0; i < ARRAY_SIZE(own); i++) {
-        t->files[i] = container_data_path(t->c, own[i][1]);
-        if (access(t->files[i], F_OK) == 0)
-            t->mounts[n++] = (struct storage_place_mount){.source = t->files[i], .target = own[i][0]};
+        char *file = container_data_path(t->c, own[i][1]);
+
+        strv_push_take(&t->sources, file);
+        if (access(file, F_OK) == 0)
+            t->mounts[n++] = (struct storage_place_mount){.source = file, .target = own[i][0]};
     }
     json_array_foreach (t->s.mounts, i, m) {
-        const char *source = json_str_or(m, "Source", "");
+        const char *source;
 
-        if (*source && !str_eq(json_str(m, "Type"), "tmpfs"))
-            t->mounts[n++] = (struct storage_place_mount){.source = source,
-                                                          .target = json_str_or(m, "Destination", "/"),
-                                                          .read_only = !json_bool_or(m, "RW", true)};
+        if (str_eq(json_str(m, "Type"), "tmpfs"))
+            continue;
+        source = source_of(t, m, err);
+        if (!source)
+            return -1;
+        t->mounts[n++] = (struct storage_place_mount){.source = source,
+                                                      .target = json_str_or(m, "Destination", "/"),
+                                                      .read_only = !json_bool_or(m, "RW", true)};
     }
     qsort(t->mounts, n, sizeof(*t->mounts), compare_depths);
     t->place.mounts = t->mounts;
     t->place.n_mounts = n;
+    return 0;
 }
 
 static int target_find(struct engine *e, const char *ref, const char *path, struct target *t, struct err *err)
@@ -269,8 +338,8 @@ static struct engine_archive *archive_begin(struct engine *e, const char *ref, c
 
     if (target_find(e, ref, path, &t, err) < 0)
         return NULL;
-    if (!target_enter(&t))
-        add_mounts(&t);
+    if (!target_enter(&t) && add_mounts(&t, err) < 0)
+        return NULL;
     a = archive_start(e, &t, kind, client_fd, err);
     while (a && have < sizeof(st) && (n = read_piece(a, (char *)&st + have, sizeof(st) - have, err)) > 0)
         have += (size_t)n;
@@ -399,8 +468,8 @@ static int extract_at_rest(struct engine *e, struct target *t, int fd, int clien
         err_set(err, ERR_CONFLICT, "container %s is marked for removal and cannot be copied to", c->id);
     else if (!runs) {
         container_end_writer(c, /* patiently= */ true);
-        add_mounts(t);
-        copy = storage_copy_start(e->storage, STORAGE_PUT, &t->place, fd, err);
+        copy =
+            add_mounts(t, err) < 0 ? NULL : storage_copy_start(e->storage, STORAGE_PUT, &t->place, fd, err);
         if (copy)
             set_writer(c, copy);
     }

@@ -313,3 +313,15 @@ PY
     keg rm -f c1
     wait $client
 }
+
+@test "cp: parts of volumes, volumes that are mounted, and images as mounts, of one at rest" {
+    echo 1 >f
+    keg create --name c1 --mount type=volume,src=vol,dst=/part,volume-subpath=sub \
+        --mount type=volume,dst=/tm,volume-opt=type=tmpfs,volume-opt=device=tmpfs busybox true 2>said || skip "not here: $(cat said)"
+    mkdir -p "$KEG_ROOT/data/volumes/vol/_data/sub"
+    keg cp f c1:/part/f
+    [ "$(cat "$KEG_ROOT/data/volumes/vol/_data/sub/f")" = 1 ]
+    keg cp c1:/part/f - | tar -xO f | grep -qx 1
+    keg cp f c1:/tm/f
+    refute grep -q " $KEG_ROOT/data/volumes/" /proc/self/mountinfo
+}
