@@ -49,6 +49,7 @@ int route_containers_prune(struct request *r, struct err *err);
 int route_containers_wait(struct request *r, struct err *err);
 int route_containers_logs(struct request *r, struct err *err);
 int route_containers_attach(struct request *r, struct err *err);
+int route_containers_attach_websocket(struct request *r, struct err *err);
 int route_execs_create(struct request *r, struct err *err);
 int route_execs_start(struct request *r, struct err *err);
 int route_execs_resize(struct request *r, struct err *err);

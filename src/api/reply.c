@@ -272,7 +272,7 @@ enum MHD_Result reply_queue(struct exchange *x)
     if (!response)
         return MHD_NO;
     if (r->reply.kind == REPLY_HIJACK)
-        MHD_add_response_header(response, "Upgrade", "tcp");
+        MHD_add_response_header(response, "Upgrade", r->reply.protocol ? r->reply.protocol : "tcp");
     else
         r->reply.document = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)

@@ -38,8 +38,9 @@ struct reply {
     char *headers; /* further ones, "Name: value\r\n" each, or NULL */
     bool begun;    /* the header of a stream is written */
     bool chunked;
-    bool broken;        /* the client has gone */
-    hijack_fn hijacked; /* what to do with the connection */
+    bool broken;          /* the client has gone */
+    hijack_fn hijacked;   /* what to do with the connection */
+    const char *protocol; /* that it is upgraded to; NULL: "tcp" */
 };
 
 struct request {

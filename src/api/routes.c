@@ -35,7 +35,7 @@ const struct route routes[] = {
     {"POST",   "/containers/{id}/pause",           0, 0, route_containers_pause},
     {"POST",   "/containers/{id}/unpause",         0, 0, route_containers_unpause},
     {"POST",   "/containers/{id}/attach",          0, 0, route_containers_attach},
-    {"GET",    "/containers/{id}/attach/ws",       0, 0, route_system_not_implemented},
+    {"GET",    "/containers/{id}/attach/ws",       0, 0, route_containers_attach_websocket},
     {"POST",   "/containers/{id}/wait",            0, 0, route_containers_wait},
     {"DELETE", "/containers/{id*}",                0, 0, route_containers_remove},
     {"HEAD",   "/containers/{id}/archive",         0, 0, route_containers_path_stat},

@@ -1,7 +1,10 @@
 /* Routes of what goes on while a container runs: wait, logs, attach, exec. */
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 
 #include "api/handlers.h"
+#include "api/websocket.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -111,6 +114,49 @@ int route_containers_attach(struct request *r, struct err *err)
     if (tty < 0)
         return -1;
     return reply_hijack(r, streams_type(r, tty), containers_attach_stream);
+}
+
+/* A browser's attach: raw bytes in frames, whether the container has a terminal or not. It lives as long as this daemon. */
+static void containers_attach_frames(struct request *r, const struct engine_stream *stream)
+{
+    struct engine_attach_options o = streams_attach_options(r);
+    _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+    struct engine_stream inner = {.fd = -EBADF};
+    struct err err = {0};
+    int ends[2];
+
+    o.raw = true;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return;
+    ours = ends[0];
+    inner.fd = theirs = ends[1];
+    if (engine_container_attach(r->engine, r->wildcard, &o, &inner, &err) < 0)
+        log_debug("attach to %s: %s", r->wildcard, err.message);
+    close_fd(&theirs);
+    websocket_pump(stream->fd, stream->input, stream->input_len, ours, engine_interrupt_fd(r->engine),
+                   /* text= */ r->version < 1028);
+}
+
+int route_containers_attach_websocket(struct request *r, struct err *err)
+{
+    const struct engine_attach_options o = streams_attach_options(r);
+    const char *protocol = request_header(r, "Sec-WebSocket-Protocol"),
+               *upgrade = request_header(r, "Upgrade");
+    char accept[WEBSOCKET_ACCEPT_SIZE];
+
+    if (!request_wants_upgrade(r) || !upgrade || strcasecmp(upgrade, "websocket") != 0)
+        return err_set(err, ERR_INVALID, "not websocket protocol");
+    if (!str_eq(request_header(r, "Sec-WebSocket-Version"), "13"))
+        return err_set(err, ERR_INVALID, "missing or bad WebSocket Version");
+    if (websocket_accept(request_header(r, "Sec-WebSocket-Key"), accept) < 0)
+        return err_set(err, ERR_INVALID, "missing or bad WebSocket-Key");
+    if (engine_container_attach_check(r->engine, r->wildcard, &o, err) < 0)
+        return -1;
+    reply_header(r, "Sec-WebSocket-Accept", accept);
+    if (protocol)
+        reply_header(r, "Sec-WebSocket-Protocol", protocol);
+    r->reply.protocol = "websocket";
+    return reply_hijack(r, NULL, containers_attach_frames);
 }
 
 /* ---- exec ---- */

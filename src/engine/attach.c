@@ -150,7 +150,7 @@ static int send_logs(struct engine *e, struct container *c, const struct engine_
                      struct err *err)
 {
     const struct engine_logs_options logs = {
-        .stdout_too = o->stdout_too, .stderr_too = o->stderr_too, .tail = -1};
+        .stdout_too = o->stdout_too, .stderr_too = o->stderr_too, .tail = -1, .raw = o->raw};
     const struct engine_sink sink = {.write = write_to_stream, .arg = &fd, .client_fd = -1};
     if (!o->logs || (!o->stdout_too && !o->stderr_too))
         return 0;
@@ -204,7 +204,7 @@ int engine_container_attach(struct engine *e, const char *ref, const struct engi
         return 0;
     struct engine_attach_options wanted = *o;
     wanted.stdin_too = o->stdin_too && c->open_stdin;
-    _cleanup_json_ json_t *request = attach_request(&wanted, /* framed= */ !c->tty, stream);
+    _cleanup_json_ json_t *request = attach_request(&wanted, /* framed= */ !c->tty && !o->raw, stream);
     int r = keep_pending(c, request, stream->fd, err);
     if (r == 0)
         r = attach_now(c, request, stream->fd, err);

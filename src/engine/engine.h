@@ -66,6 +66,8 @@ struct engine *engine_close(struct engine *e);
 DEFINE_CLEANUP_PTR(struct engine, engine_close)
 /* Ends every blocking call (events, logs -f, wait, attach) so that the server can be stopped. */
 void engine_interrupt(struct engine *e);
+/* Readable from then on; borrowed. */
+int engine_interrupt_fd(const struct engine *e);
 
 /* ---- streams ---- */
 
@@ -150,6 +152,7 @@ struct engine_logs_options {
     bool follow, timestamps, details;
     int64_t since, until; /* ns since 1970, 0: unbounded */
     int64_t tail;         /* lines, negative: all */
+    bool raw;             /* unframed, though there is no terminal */
 };
 /* *ret_tty tells whether the container has a terminal: without one the output is framed (8-byte headers).
  * Call engine_container_has_tty() first where the content type must be known. */
@@ -160,6 +163,7 @@ int engine_container_has_tty(struct engine *e, const char *ref, struct err *err)
 
 struct engine_attach_options {
     bool logs, stream, stdin_too, stdout_too, stderr_too;
+    bool raw;                /* no headers in the stream, though there is no terminal */
     const char *detach_keys; /* NULL: "ctrl-p,ctrl-q" */
 };
 /* Everything that can be refused, before the connection is upgraded. Returns 1 when the container has a

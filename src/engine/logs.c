@@ -36,7 +36,7 @@ int engine_container_logs(struct engine *e, const char *ref, const struct engine
     sink->write(sink->arg, "", 0); /* the response begins, even if there is nothing to tell yet */
     const struct log_reader_options options = {.format = local ? &log_format_local : &log_format_json,
                                                .path = path,
-                                               .framed = !c->tty,
+                                               .framed = !c->tty && !o->raw,
                                                .logs = *o,
                                                .end_fd = w ? container_wait_fd(w) : -1};
     int r = log_read(e, &options, sink, err);

@@ -8,6 +8,7 @@
 
 #include "api/text.h"
 #include "api/trim.h"
+#include "api/websocket.h"
 #include "base/json.h"
 #include "base/str.h"
 
@@ -180,12 +181,74 @@ static void test_trimming(void **state)
     assert_null(json_object_get(network, "EnableIPv4"));
 }
 
+/* ---- websocket ---- */
+
+static void test_websocket_accept(void **state)
+{
+    char accept[WEBSOCKET_ACCEPT_SIZE];
+
+    (void)state;
+    assert_int_equal(websocket_accept("dGhlIHNhbXBsZSBub25jZQ==", accept), 0); /* RFC 6455, 1.3 */
+    assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_int_equal(websocket_accept("short", accept), -EINVAL);
+    assert_int_equal(websocket_accept(NULL, accept), -EINVAL);
+}
+
+/* The same bytes in pieces of every size give the same. */
+static void read_frames(const char *bytes, size_t len, const char *data, const char *answers,
+                        size_t answers_len, int result)
+{
+    for (size_t piece = 1; piece <= len; piece++) {
+        struct websocket_reader r = {0};
+        _cleanup_(buf_finish) struct buf got = BUF_INIT(1024), sent = BUF_INIT(1024);
+        int last = 0;
+
+        for (size_t at = 0; at < len && last == 0; at += piece)
+            last = websocket_read(&r, bytes + at, MIN_OF(piece, len - at), &got, &sent);
+        assert_int_equal(last, result);
+        assert_string_equal(buf_str(&got), data);
+        assert_int_equal(sent.len, answers_len);
+        assert_memory_equal(buf_str(&sent), answers, answers_len);
+    }
+}
+
+static void test_websocket_frames(void **state)
+{
+    (void)state;
+#define FRAMES(text) text, sizeof(text) - 1
+    read_frames(FRAMES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), "Hello", "", 0, 0);
+    read_frames(FRAMES("\x82\x80\0\0\0\0\x82\x81\0\0\0\0x"), "x", "", 0, 0);
+    /* a message in two, with a ping in between */
+    read_frames(FRAMES("\x02\x82\0\0\0\0ab\x89\x82\0\0\0\0hi\x80\x81\0\0\0\0c"), "abc", FRAMES("\x8a\x02hi"),
+                0);
+    read_frames(FRAMES("\x82\xfe\0\x03\0\0\0\0abc\x82\xff\0\0\0\0\0\0\0\x01\0\0\0\0d"), "abcd", "", 0, 0);
+    read_frames(FRAMES("\x88\x82\0\0\0\0\x03\xe8\x82\x81\0\0\0\0x"), "", FRAMES("\x88\x02\x03\xe8"), 1);
+    /* unmasked, reserved bits, a continuation of nothing, a new message inside one, long and split controls, unknown opcodes */
+    static const char *const wrong[] = {
+        "\x82\x01zzzzzzz",  "\xc2\x81zzzzzzzz", "\x80\x81zzzzzzzz", "\x89\xfe\x01\x01zzzzzzz",
+        "\x09\x81zzzzzzzz", "\x83\x81zzzzzzzz", "\x8b\x81zzzzzzzz", "\x82\xff\xffzzzzzzzzzzzz"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+        read_frames(wrong[i], strlen(wrong[i]), "", FRAMES("\x88\x02\x03\xea"), -EPROTO);
+    struct buf out = BUF_INIT(128 * 1024);
+    char *large = xcalloc(1, 70000);
+    websocket_frame(&out, WEBSOCKET_BINARY, large, 70000);
+    assert_int_equal(out.len, 70010);
+    assert_memory_equal(out.data, "\x82\x7f\0\0\0\0\0\x01\x11\x70", 10);
+    buf_finish(&out);
+    free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_booleans),       cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_version_prefix), cmocka_unit_test(test_patterns),
-        cmocka_unit_test(test_base64),         cmocka_unit_test(test_trimming),
+        cmocka_unit_test(test_websocket_accept),
+        cmocka_unit_test(test_websocket_frames),
+        cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_version_prefix),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_trimming),
         cmocka_unit_test(test_depth),
     };
 
