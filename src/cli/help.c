@@ -23,7 +23,7 @@ void help_print_usage(const struct command *command, const char *path)
         fputs("Usage:  keg [OPTIONS] COMMAND [ARG...]", stderr);
     else
         fprintf(stderr, "Usage:  keg %s%s%s", path, str_empty(command->arguments) ? "" : " ",
-                command->arguments);
+                command->arguments ? command->arguments : "");
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -219,8 +219,8 @@ void help_print(const struct command *command, const char *path)
         printf("\nRun 'keg %s COMMAND --help' for more information on a command.\n", path);
         return;
     }
-    printf("Usage:  keg %s%s%s\n\n%s\n", path, str_empty(command->arguments) ? "" : " ", command->arguments,
-           command->summary);
+    printf("Usage:  keg %s%s%s\n\n%s\n", path, str_empty(command->arguments) ? "" : " ",
+           command->arguments ? command->arguments : "", command->summary);
     print_aliases(command);
     print_options(&command->options, "Options");
 }

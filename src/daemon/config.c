@@ -52,6 +52,7 @@ void config_finish(struct config *c)
         case OPTION_SWITCH:
         case OPTION_INT:
         case OPTION_SIZE:
+        case OPTION_FIXED:
         case OPTION_UNSUPPORTED:
             break;
         }
@@ -92,7 +93,8 @@ static int config_parse_arguments(struct config *c, int argc, char *const *argv,
         row = config_find_option(argv[i], &value);
         if (!row)
             return err_set(err, ERR_INVALID, "unknown flag: %s. See 'kegd --help'.", argv[i]);
-        if (!value && (row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH))
+        if (!value && (row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH ||
+                       (row->kind == OPTION_FIXED && str_eq(row->value, "false"))))
             value = "true";
         if (!value && row->kind != OPTION_UNSUPPORTED && ++i < argc)
             value = argv[i];
@@ -203,7 +205,7 @@ char *config_help(void)
         const struct option_row *row = &option_rows[i];
         _cleanup_free_ char *left = NULL;
 
-        if (row->kind == OPTION_UNSUPPORTED)
+        if (row->kind == OPTION_UNSUPPORTED || row->kind == OPTION_FIXED)
             continue;
         left = xasprintf("--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
         if (row->letter)

@@ -71,8 +71,8 @@ const struct option_row option_rows[] = {
     {"default-gateway", 0, "default-gateway", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-network-opt", 0, "default-network-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-runtime", 0, "default-runtime", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"exec-opt", 0, "exec-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"experimental", 0, "experimental", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"exec-opt", 0, "exec-opts", OPTION_FIXED, 0, "native.cgroupdriver=cgroupfs", NULL},
+    {"experimental", 0, "experimental", OPTION_FIXED, 0, "false", NULL},
     {"feature", 0, "features", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"fixed-cidr", 0, "fixed-cidr", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"http-proxy", 0, "proxies", OPTION_UNSUPPORTED, 0, NULL, NULL},
@@ -82,9 +82,9 @@ const struct option_row option_rows[] = {
     {"ipv6", 0, "ipv6", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"max-download-attempts", 0, "max-download-attempts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"metrics-addr", 0, "metrics-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"selinux-enabled", 0, "selinux-enabled", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"selinux-enabled", 0, "selinux-enabled", OPTION_FIXED, 0, "false", NULL},
     {"storage-opt", 0, "storage-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"userland-proxy", 0, "userland-proxy", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"userland-proxy", 0, "userland-proxy", OPTION_FIXED, 0, "false", NULL},
     {"userns-remap", 0, "userns-remap", OPTION_UNSUPPORTED, 0, NULL, NULL},
 };
 /* clang-format on */
@@ -196,6 +196,19 @@ static int option_parse_limit(json_t **list, const char *text)
     return 0;
 }
 
+static bool option_is_fixed(const struct option_row *row, const char *text)
+{
+    bool on;
+
+    return str_eq(text, row->value) || (str_eq(row->value, "false") && str_to_bool(text, &on) == 0 && !on);
+}
+
+static int option_refuse(const struct option_row *row, const char *text, struct err *err)
+{
+    return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not supported by keg: only %s, which is how it is anyway",
+                   row->name, text, row->value);
+}
+
 int option_set_text(struct config *c, const struct option_row *row, const char *text, struct err *err)
 {
     void *member = (char *)c + row->offset;
@@ -232,6 +245,8 @@ int option_set_text(struct config *c, const struct option_row *row, const char *
     case OPTION_LIMITS:
         r = option_parse_limit(member, text);
         break;
+    case OPTION_FIXED:
+        return option_is_fixed(row, text) ? 0 : option_refuse(row, text, err);
     case OPTION_UNSUPPORTED:
         return err_set(err, ERR_NOT_IMPLEMENTED, "--%s is not supported by keg yet", row->name);
     }
@@ -299,6 +314,21 @@ static int option_limits_from_json(json_t **list, const json_t *value)
     return 0;
 }
 
+/* Of an array, each element has to be it. */
+static int option_fixed_from_json(const struct option_row *row, const json_t *value, struct err *err)
+{
+    _cleanup_free_ char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : json_text(value);
+    const json_t *item;
+    size_t i;
+
+    if (!json_is_array(value))
+        return option_is_fixed(row, text) ? 0 : option_refuse(row, text, err);
+    json_array_foreach (value, i, item)
+        if (!option_is_fixed(row, json_string_value(item)))
+            return option_refuse(row, text, err);
+    return 0;
+}
+
 int option_set_json(struct config *c, const struct option_row *row, const json_t *value, struct err *err)
 {
     void *member = (char *)c + row->offset;
@@ -342,6 +372,8 @@ int option_set_json(struct config *c, const struct option_row *row, const json_t
     case OPTION_LIMITS:
         r = option_limits_from_json(member, value);
         break;
+    case OPTION_FIXED:
+        return option_fixed_from_json(row, value, err);
     case OPTION_UNSUPPORTED:
         return err_set(err, ERR_NOT_IMPLEMENTED, "%s is not supported by keg yet", row->key);
     }
@@ -372,6 +404,8 @@ char *option_text(const struct config *c, const struct option_row *row)
     case OPTION_MAP:
     case OPTION_LIMITS:
         return *(json_t *const *)member ? json_text(*(json_t *const *)member) : xstrdup("");
+    case OPTION_FIXED:
+        return xstrdup(row->value);
     case OPTION_UNSUPPORTED:
         break;
     }
