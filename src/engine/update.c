@@ -147,7 +147,7 @@ int engine_container_update(struct engine *e, const char *ref, const json_t *bod
 {
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     _cleanup_json_ json_t *changes = c ? read_changes(body, err) : NULL, *warnings = json_array();
-    if (!changes)
+    if (!changes || container_check_restart_policy(json_object_get(changes, "RestartPolicy"), err) < 0)
         return -1;
     pthread_mutex_lock(&c->operation);
     int r = update_locked(c, changes, warnings, err);

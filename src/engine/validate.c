@@ -306,9 +306,8 @@ static int check_conflicts(const struct subject *s, struct err *err)
 
 /* ---- policies ---- */
 
-static int check_restart(const struct subject *s, struct err *err)
+int container_check_restart_policy(const json_t *policy, struct err *err)
 {
-    const json_t *policy = json_object_get(s->host, "RestartPolicy");
     const char *name = json_str_or(policy, "Name", "");
     int64_t count = json_int_or(policy, "MaximumRetryCount", 0);
     static const char *const names[] = {"", "no", "always", "on-failure", "unless-stopped"};
@@ -325,6 +324,15 @@ static int check_restart(const struct subject *s, struct err *err)
         return invalid(err, "invalid restart policy: maximum retry count cannot be negative");
     if (count > 0 && !str_eq(name, "on-failure"))
         return invalid(err, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+    return 0;
+}
+
+static int check_restart(const struct subject *s, struct err *err)
+{
+    const json_t *policy = json_object_get(s->host, "RestartPolicy");
+    const char *name = json_str_or(policy, "Name", "");
+    if (container_check_restart_policy(policy, err) < 0)
+        return -1;
     if (json_bool_or(s->host, "AutoRemove", false) && *name && !str_eq(name, "no"))
         return invalid(err, "can't create 'AutoRemove' container with restart policy");
     return 0;
