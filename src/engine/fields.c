@@ -66,7 +66,7 @@ const struct field host_config_fields[] = {
     {"Privileged", FIELD_BOOL, "false"},
     {"PublishAllPorts", FIELD_BOOL, "false"},
     {"ReadonlyRootfs", FIELD_BOOL, "false"},
-    {"SecurityOpt", FIELD_STRINGS, "null"},
+    {"SecurityOpt", FIELD_STRINGS, "null", FIELD_KEEP_EMPTY},
     {"StorageOpt", FIELD_STRING_MAP, NONE_SHOWN},
     {"Tmpfs", FIELD_STRING_MAP, NONE_SHOWN},
     {"UTSMode", FIELD_STRING, "\"\""},

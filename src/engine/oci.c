@@ -80,7 +80,7 @@ static int frame_sysctls(const struct oci_input *in, json_t *linux_part, struct 
             strstr(key, ".."))
             return err_set(err, ERR_INVALID, "invalid sysctl name '%.128s'", key);
         if (net->host && str_starts(key, "net."))
-            return err_set(err, ERR_INVALID, "sysctl '%.128s' not allowed in host network namespace", key);
+            return err_set(err, ERR_INVALID, "sysctl \"%.128s\" not allowed in host network namespace", key);
         json_object_set(sysctl, key, value);
     }
     return 0;

@@ -137,8 +137,7 @@ static int number_or_name(const char *s, uint32_t *ret, struct err *err)
     if (s[sign + digits] != '\0')
         return 0; /* "1password", "7zip": names */
     if (sign || (s[0] == '0' && s[1]) || str_to_u32(s, ret) < 0 || *ret > OCI_ID_MAX)
-        return err_set(err, ERR_INVALID,
-                       "invalid user or group %.64s: uids and gids must be in range 0-2147483647", s);
+        return err_set(err, ERR_INVALID, "uids and gids must be in range 0-2147483647: %.64s isn't", s);
     return 1;
 }
 

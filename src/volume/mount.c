@@ -318,13 +318,36 @@ int volume_mount_parse_json(const json_t *json, struct volume_mount *ret, struct
     return 0;
 }
 
+/* What a tmpfs takes, besides the flags of any mount. */
+static int check_tmpfs_options(const char *options, struct err *err)
+{
+    static const char *const known[] = {
+        "defaults",      "ro",        "rw",         "suid",     "nosuid",     "dev",
+        "nodev",         "exec",      "noexec",     "sync",     "async",      "dirsync",
+        "remount",       "mand",      "nomand",     "atime",    "noatime",    "diratime",
+        "bind",          "rbind",     "nodiratime", "relatime", "norelatime", "strictatime",
+        "nostrictatime", "size",      "mode",       "uid",      "gid",        "nr_inodes",
+        "nr_blocks",     "mpol",      "huge",       "inode64",  "inode32",    "private",
+        "rprivate",      "shared",    "rshared",    "slave",    "rslave",     "unbindable",
+        "runbindable",   "tmpcopyup", "noswap",     NULL};
+    _cleanup_strv_ char **list = strv_split(options, ',');
+
+    for (char **o = list; *o; o++) {
+        _cleanup_free_ char *name = xstrndup(*o, strcspn(*o, "="));
+
+        if (*name && !strv_contains((char *const *)known, name))
+            return err_set(err, ERR_INVALID, "invalid tmpfs option \"%s\"", name);
+    }
+    return 0;
+}
+
 int volume_mount_parse_tmpfs(const char *destination, const char *options, struct volume_mount *ret,
                              struct err *err)
 {
     _cleanup_volume_mount_ struct volume_mount m = {
         .type = VOLUME_MOUNT_TMPFS, .propagation = "rprivate", .mode = xstrdup(options ? options : "")};
 
-    if (set_destination(&m, destination, err) < 0)
+    if (set_destination(&m, destination, err) < 0 || check_tmpfs_options(options ? options : "", err) < 0)
         return -1;
     m.tmpfs_options = xstrdup(options ? options : "");
     *ret = m;

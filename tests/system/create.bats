@@ -84,6 +84,7 @@ inside() {
     must_be '400 invalid ulimit type: foo' '{"Ulimits":[{"Name":"foo","Soft":1,"Hard":1}]}'
     must_be '400 ulimit soft limit must be less than or equal to hard limit: 3 > 2' \
         '{"Ulimits":[{"Name":"nofile","Soft":3,"Hard":2}]}'
+    must_be '400 invalid tmpfs option "nonsense"' '{"Tmpfs":{"/t":"size=1m,nonsense=1"}}'
     must_be '400 Unknown option foo' '{"StorageOpt":{"foo":"1"}}'
     [[ $(tried '{"StorageOpt":{"size":"10M"}}') == '501 '* ]]
     must_be '404 create vol: error looking up volume plugin foo: plugin "foo" not found' '{"VolumeDriver":"foo","Binds":["vol:/x"]}'
@@ -100,6 +101,12 @@ inside() {
 }
 
 # ---- security options ----
+
+@test "security options: none is said as it was said" {
+    id=$(api POST /containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","HostConfig":{"SecurityOpt":[]}}' | jq -r .Id)
+    [ "$(keg inspect -f '{{json .HostConfig.SecurityOpt}}' "$id")" = "[]" ]
+    [ "$(keg inspect -f '{{json .HostConfig.SecurityOpt}}' "$(keg create busybox)")" = null ]
+}
 
 @test "security options: writable-cgroups, no-new-privileges, apparmor, label" {
     # shellcheck disable=SC2016
