@@ -192,6 +192,15 @@ int path_mkdir_all(const char *path, mode_t mode)
     return 0;
 }
 
+/* Also a bind of the same filesystem is another mount. */
+static bool is_mount_point(int fd)
+{
+    struct statx st;
+
+    return statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_TYPE, &st) == 0 &&
+           (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int remove_children(int fd, dev_t device);
 
 static int remove_entry(int dirfd, const char *name, dev_t device, bool top)
@@ -209,7 +218,7 @@ static int remove_entry(int dirfd, const char *name, dev_t device, bool top)
         return errno == ENOENT ? 0 : -errno;
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (!top && st.st_dev != device)
+    if (!top && (st.st_dev != device || is_mount_point(fd)))
         return -EXDEV;
     r = remove_children(fd, st.st_dev);
     if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT && r == 0)

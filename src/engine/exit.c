@@ -12,6 +12,7 @@
 #include "engine/endpoints.h"
 #include "engine/exec.h"
 #include "engine/monitors.h"
+#include "engine/mount_sources.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "monitor/protocol.h"
@@ -87,6 +88,7 @@ static void give_back(struct container *c, const struct exit_report *report)
 static void remove_run_directory(struct container *c)
 {
     _cleanup_free_ char *run = container_run_path(c, NULL);
+    mount_sources_sweep(c);
     path_remove_all(AT_FDCWD, run);
 }
 

@@ -100,7 +100,8 @@ bool mount_sources_needed(const struct container *c)
     const json_t *m;
     size_t i;
     json_array_foreach (c->mounts, i, m) {
-        if (str_eq(json_str(m, "Type"), "image") || json_str(json_object_get(m, "Options"), "Subpath"))
+        if (str_eq(json_str(m, "Type"), "image") || json_str(json_object_get(m, "Options"), "Subpath") ||
+            str_ends(json_str_or(m, "Propagation", ""), "shared"))
             return true;
     }
     return false;

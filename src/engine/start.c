@@ -273,6 +273,7 @@ static void note_failed(struct start *s)
     container_drop_pending(c);
     container_clean_cgroups(c);
     namespaces_release(c);
+    mount_sources_finish(&s->sources); /* before what they are mounted on goes */
     _cleanup_free_ char *run = container_run_path(c, NULL);
     path_remove_all(AT_FDCWD, run);
     pthread_mutex_lock(&c->lock);

@@ -213,7 +213,12 @@ inside() {
         run -127 keg run --rm --mount "type=volume,src=vol,dst=/m,volume-subpath=$path" busybox ls /m
         [[ $output == *"cannot access path "*"/volumes/vol/_data/$path: "* ]]
     done
-    refute grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
+    # a start that fails after it was mounted leaves the volume as it is
+    run -127 keg run --rm --mount type=volume,src=vol,dst=/m,volume-subpath=a/b busybox nosuchprogram
+    run -127 keg run --name failed --mount type=volume,src=vol,dst=/m,volume-subpath=a --mount type=image,src=busybox,dst=/i busybox nosuchprogram
+    keg rm failed >/dev/null
+    [ "$(keg run --rm -v vol:/m busybox sh -c 'cat /m/a/b/f; ls /m')" = $'hi\nmore\na\nl\nout\nup' ]
+    refute nsenter -t "$KEGD_PID" -m grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
     keg volume rm vol >/dev/null
 }
 
@@ -235,7 +240,7 @@ inside() {
     [ "$(keg inspect -f '{{(index .Mounts 0).Type}} {{(index .Mounts 0).Name}} {{(index .Mounts 0).RW}}' holder)" = "image data:1 false" ]
     keg rm -f holder >/dev/null
     keg rmi data:1 >/dev/null
-    refute grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
+    refute nsenter -t "$KEGD_PID" -m grep -q "$KEG_ROOT/run/containers/.*/source-" /proc/self/mountinfo
 }
 
 @test "mounts: propagation, recursion, and read-only trees" {
