@@ -61,6 +61,12 @@ static char *human_duration(int64_t ns)
 static const char *const health_names[] = {"none", "starting", "healthy", "unhealthy"};
 static const char *const health_texts[] = {"", " (health: starting)", " (healthy)", " (unhealthy)"};
 
+int container_is_restarting(const struct container *c, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT, "Container %s is restarting, wait until the container is running",
+                   c->id);
+}
+
 const char *container_health_name(enum container_health health)
 {
     return health_names[health];

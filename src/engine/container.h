@@ -77,7 +77,7 @@ struct container {
     bool gone;             /* removed: only references are left */
     unsigned restart_count;
     struct list_kept *list_kept; /* its row in a list: list_rows.c */
-    int64_t told; /* the time of the last event that its monitor told, and that is published */
+    int64_t told;                /* the time of the last event that its monitor told, and that is published */
     struct engine_wait *waits;
     struct pending_attach *pending; /* clients that wait for the start */
     unsigned announced;             /* … and those whose connection is just being upgraded */
@@ -94,6 +94,8 @@ struct container {
 };
 
 const char *container_status_name(enum container_status status);
+/* ERR_CONFLICT in Docker's words; -1. */
+int container_is_restarting(const struct container *c, struct err *err);
 /* "none", "starting", "healthy", "unhealthy"; and back (HEALTH_NONE for any other). */
 const char *container_health_name(enum container_health health);
 enum container_health container_health_from_name(const char *name);

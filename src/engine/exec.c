@@ -221,6 +221,8 @@ static int check_running(struct container *c, struct err *err)
     if (status == CONTAINER_PAUSED)
         return err_set(err, ERR_CONFLICT, "Container %s is paused, unpause the container before exec",
                        c->name);
+    if (status == CONTAINER_RESTARTING)
+        return container_is_restarting(c, err);
     if (status != CONTAINER_RUNNING)
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
     return 0;

@@ -22,7 +22,7 @@ const struct field config_fields[] = {
     {"StdinOnce", FIELD_BOOL, "false"},
     {"Env", FIELD_STRINGS, "[]"},
     {"Cmd", FIELD_ARGS, "null", FIELD_KEEP_EMPTY},
-    {"Healthcheck", FIELD_OBJECT, NONE_SHOWN}, /* create.c decides: only "NONE" */
+    {"Healthcheck", FIELD_OBJECT, NONE_SHOWN},
     {"ArgsEscaped", FIELD_BOOL, NONE_SHOWN, FIELD_DROPPED},
     {"Image", FIELD_STRING, "\"\""},
     {"Volumes", FIELD_SET, "null"},

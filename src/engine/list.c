@@ -173,6 +173,12 @@ static int check_filters(struct engine *e, const json_t *filters, struct list_fi
                 "running, paused, restarting, removing, exited, dead",
                 value, value);
     }
+    for (size_t i = 0; (value = filters_value(filters, "health", i)); i++)
+        if (container_health_from_name(value) == HEALTH_NONE && !str_eq(value, "none"))
+            return err_set(err, ERR_INVALID,
+                           "invalid filter 'health=%.64s': invalid value for health (%.64s): must be one of "
+                           "none, starting, healthy, unhealthy",
+                           value, value);
     for (size_t i = 0; (value = filters_value(filters, "exited", i)); i++) {
         char *end;
         strtol(value, &end, 10);

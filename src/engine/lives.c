@@ -74,6 +74,7 @@ static void heard_restarting(struct container *c, const json_t *packet, int64_t 
     c->state.exit_code = (int)json_int_or(packet, "exit_code", 0);
     c->state.oom_killed = json_bool_or(packet, "oom_killed", false);
     c->state.finished_at = json_int_or(packet, "finished_at", time);
+    c->restart_count = (unsigned)json_int_or(packet, "restart_count", 0);
     if (c->state.health != HEALTH_NONE)
         c->state.health = HEALTH_UNHEALTHY;
     pthread_mutex_unlock(&c->lock);

@@ -177,7 +177,9 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
         not_running(c, err);
         return err_wrap(err, "cannot kill container: %s", ref);
     }
-    bool manual = number == SIGKILL || (stop_signal(c, NULL, &stop, NULL) == 0 && number == stop);
+    /* Without a stop signal of its own any signal is one to Docker, as far as restart policies go. */
+    bool manual = number == SIGKILL || str_empty(json_str(c->config, "StopSignal")) ||
+                  (stop_signal(c, NULL, &stop, NULL) == 0 && number == stop);
     if (manual)
         request_stop(c);
     int r = number == SIGKILL ? kill_and_wait(c, err) : send_signal(c, number, manual, err);
@@ -222,6 +224,8 @@ int engine_container_pause(struct engine *e, const char *ref, struct err *err)
     enum container_status status = status_of(c);
     if (status == CONTAINER_PAUSED)
         return err_set(err, ERR_CONFLICT, "Container %s is already paused", c->id);
+    if (status == CONTAINER_RESTARTING)
+        return container_is_restarting(c, err);
     if (status != CONTAINER_RUNNING)
         return not_running(c, err);
     struct err why = {0};

@@ -421,8 +421,7 @@ static int check_running(struct container *c, struct err *err)
     enum container_status status = c->state.status;
     pthread_mutex_unlock(&c->lock);
     if (status == CONTAINER_RESTARTING)
-        return err_set(err, ERR_CONFLICT, "container %s is restarting, wait until the container is running",
-                       c->id);
+        return container_is_restarting(c, err);
     return container_status_runs(status) ? 0
                                          : err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
 }

@@ -65,8 +65,11 @@ static int check_hostname(const struct subject *s, struct err *err)
 static int check_health(const struct subject *s, struct err *err)
 {
     static const char *const times[] = {"Interval", "Timeout", "StartPeriod", "StartInterval"};
-    const json_t *health = json_object_get(s->config, "Healthcheck"), *word;
+    const json_t *health = json_object_get(s->config, "Healthcheck"), *test = json_object_get(health, "Test"),
+                 *word;
     size_t i;
+    if (test && !json_is_null(test) && !json_is_array(test))
+        return err_set(err, ERR_INVALID, "invalid JSON: Healthcheck.Test must be a list of strings");
     for (i = 0; i < ARRAY_SIZE(times); i++) {
         int64_t ns = json_int_or(health, times[i], 0);
         if (ns && ns < 1000000)
@@ -74,9 +77,9 @@ static int check_health(const struct subject *s, struct err *err)
     }
     if (json_int_or(health, "Retries", 0) < 0)
         return err_set(err, ERR_INVALID, "Retries in Healthcheck cannot be negative");
-    json_array_foreach (json_object_get(health, "Test"), i, word) {
+    json_array_foreach (test, i, word) {
         if (!json_is_string(word))
-            return err_set(err, ERR_INVALID, "Test in Healthcheck must be a list of strings");
+            return err_set(err, ERR_INVALID, "invalid JSON: Healthcheck.Test must be a list of strings");
     }
     const char *action = json_str_or(json_object_get(s->config, "Labels"), HEALTH_ACTION_LABEL, "none");
     if (!str_eq(action, "none") && !str_eq(action, "restart") && !str_eq(action, "stop") &&

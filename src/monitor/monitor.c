@@ -228,11 +228,12 @@ static void begin_restart(struct monitor *m)
     struct session *old = m->main;
 
     m->status = MONITOR_RESTARTING;
+    m->restarts.count++;
     monitor_write_state(m, MONITOR_STATE);
     journal_add(m,
-                json_pack("{s:s, s:i, s:b, s:I, s:I}", "event", "restarting", "exit_code", m->exit_code,
+                json_pack("{s:s, s:i, s:b, s:I, s:I, s:i}", "event", "restarting", "exit_code", m->exit_code,
                           "oom_killed", m->oom_killed, "started_at", (json_int_t)m->started_at, "finished_at",
-                          (json_int_t)m->finished_at),
+                          (json_int_t)m->finished_at, "restart_count", (int)m->restarts.count),
                 m->finished_at);
     m->main = session_new(&m->loop, /* id= */ NULL, &main_events, m);
     old->next = m->old_mains;

@@ -59,7 +59,8 @@
  * Events of the journal: each is a line of MONITOR_EVENTS before it is sent, with the "time" (ns) at which it happened, later
  * than that of the one before. Who was away reads there what it missed.
  *   {"event":"start","pid":n,"started_at":ns,"restart_count":n}      also the first time, before the reply
- *   {"event":"restarting","exit_code":n,"oom_killed":b,"started_at":ns,"finished_at":ns}
+ *   {"event":"restarting","exit_code":n,"oom_killed":b,"started_at":ns,"finished_at":ns,
+ *    "restart_count":n}
  *            an end; it will be started again after a while
  *   {"event":"kill","signal":n}                             sent by "signal", "stop" or a health check's action
  *   {"event":"oom"}

@@ -132,7 +132,8 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
 {
     const json_t *overlay_json = json_object_get(body, "overlay");
     const char *host_mounts_path = json_str(body, "host_mounts");
-    _cleanup_close_ int host_mounts = host_mounts_path ? open(host_mounts_path, O_RDONLY | O_CLOEXEC) : -EBADF;
+    _cleanup_close_ int host_mounts =
+        host_mounts_path ? open(host_mounts_path, O_RDONLY | O_CLOEXEC) : -EBADF;
     _cleanup_strv_ char **lower = json_strv(overlay_json, "lower");
     struct runtime_overlay overlay = {.lower = (const char *const *)lower,
                                       .upper = json_str(overlay_json, "upper"),
@@ -206,7 +207,6 @@ static void tell_started(struct monitor *m)
 static void start_go(struct monitor *m)
 {
     struct err err = {0};
-    bool again = m->started_at != 0;
 
     if (runtime_start(m->container, &err) < 0) {
         monitor_abandon(m, &err);
@@ -214,8 +214,6 @@ static void start_go(struct monitor *m)
     }
     m->status = MONITOR_RUNNING;
     m->started_at = clock_now();
-    if (again)
-        m->restarts.count++;
     monitor_write_state(m, MONITOR_STATE);
     tell_started(m);
     monitor_watch_oom(m);

@@ -58,7 +58,7 @@ import json, sys
 events = [json.loads(line) for line in open(sys.argv[1])]
 lives = [e for e in events if e["Action"] in ("start", "die")]
 assert [e["Action"] for e in lives] == ["start", "die"] * (len(lives) // 2), [e["Action"] for e in lives]
-assert len(lives) // 2 > int(sys.argv[2]), (len(lives), sys.argv[2])
+assert len(lives) // 2 >= int(sys.argv[2]), (len(lives), sys.argv[2])
 times = [e["timeNano"] for e in lives]
 assert times == sorted(times) and len(set(times)) == len(times), times
 pauses = [(b - a) / 1e9 for a, b in zip(times[1::2], times[2::2])]
@@ -88,6 +88,8 @@ EOF
     keg ps --format '{{.Status}}' --filter name=aa | grep '^Restarting (1)'
     run keg start aa
     [ "$status" = 0 ]
+    run keg exec aa true
+    [[ $output == *"is restarting, wait until the container is running"* ]]
     keg stop aa
     is aa '{{.State.Status}} {{.State.Running}} {{.State.ExitCode}}' 'exited false 1'
     dies=$(actions aa | grep -o die | wc -l)
@@ -169,6 +171,16 @@ EOF
     [ "$(keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' aa)" --filter event=kill --format '{{.Actor.Attributes.signal}}' | tr '\n' ' ')" = "15 9 " ]
 }
 
+@test "kill: without a stop signal of its own any signal ends a restart policy" {
+    keg run -d --name aa --network none --restart always busybox sh -c 'trap "exit 9" HUP; while :; do sleep 0.02; done'
+    keg run -d --name bb --network none --restart always --stop-signal TERM busybox sh -c 'trap "exit 9" HUP; while :; do sleep 0.02; done'
+    eventually keg exec aa true
+    eventually keg exec bb true
+    keg kill -s HUP aa bb
+    eventually is aa '{{.State.Status}} {{.State.ExitCode}}' 'exited 9'
+    eventually is bb '{{.State.Status}} {{.RestartCount}}' 'running 1'
+}
+
 @test "stop: nobody waits for a PID 1 that wouldn't notice" {
     keg run -d --name aa --network none busybox sleep 100
     keg run -d --name bb --network none --stop-signal USR1 busybox sh -c 'trap "exit 7" USR1; while :; do sleep 0.02; done'
@@ -218,6 +230,8 @@ EOF
     eventually is cc '{{.State.Health.Status}}' healthy
     is cc '{{json .Config.Healthcheck}}' '{"Test":["CMD-SHELL","true"],"Interval":150000000,"Retries":1}'
     [ "$(api GET /containers/bb/json | python3 -c 'import json,sys; print("Health" in json.load(sys.stdin)["State"])')" = False ]
+    run keg ps --filter health=fine
+    [[ $output == *"invalid value for health (fine): must be one of none, starting, healthy, unhealthy"* ]]
     run keg run --health-interval 1us --health-cmd true busybox true
     [ "$status" = 125 ]
     [[ $output == *"Interval in Healthcheck cannot be less than 1ms"* ]]
