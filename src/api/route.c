@@ -106,6 +106,8 @@ void route_run(struct request *r)
             log_debug("%s %s: %s", r->method, r->url, err.message);
         } else {
             engine_advise(r->engine, &err);
+            if (err.kind == ERR_UNAVAILABLE && r->route->flags & ROUTE_REMOTE)
+                err.kind = ERR_SYSTEM;
             reply_error(r, &err);
         }
     } else if (r->reply.kind == REPLY_NONE) {

@@ -12,7 +12,7 @@ const struct route routes[] = {
     {"GET",    "/events",                          0, 0, route_system_events},
     {"GET",    "/system/df",                       1025, 0, route_system_disk_usage},
     {"POST",   "/keg/system/check",                0, 0, route_system_check}, /* keg's own */
-    {"POST",   "/auth",                            0, ROUTE_JSON, route_system_login},
+    {"POST",   "/auth",                            0, ROUTE_JSON | ROUTE_REMOTE, route_system_login},
     {"POST",   "/session",                         0, 0, route_system_not_implemented},
 
     /* containers */
@@ -51,19 +51,19 @@ const struct route routes[] = {
 
     /* images */
     {"GET",    "/images/json",                     0, 0, route_images_list},
-    {"POST",   "/images/create",                   0, ROUTE_UPLOAD, route_images_create},
+    {"POST",   "/images/create",                   0, ROUTE_UPLOAD | ROUTE_REMOTE, route_images_create},
     {"POST",   "/images/load",                     0, ROUTE_UPLOAD, route_images_load},
     {"POST",   "/images/prune",                    1025, 0, route_images_prune},
-    {"GET",    "/images/search",                   0, 0, route_images_search},
+    {"GET",    "/images/search",                   0, ROUTE_REMOTE, route_images_search},
     {"GET",    "/images/get",                      0, 0, route_images_save},
     {"GET",    "/images/{name*}/get",              0, 0, route_images_save_one},
     {"GET",    "/images/{name*}/json",             0, 0, route_images_inspect},
     {"GET",    "/images/{name*}/history",          0, 0, route_images_history},
-    {"POST",   "/images/{name*}/push",             0, 0, route_images_push},
+    {"POST",   "/images/{name*}/push",             0, ROUTE_REMOTE, route_images_push},
     {"POST",   "/images/{name*}/tag",              0, 0, route_images_tag},
     {"DELETE", "/images/{name*}",                  0, 0, route_images_remove},
     {"DELETE", "/images/",                         0, 0, route_images_remove}, /* says that a name is missing */
-    {"GET",    "/distribution/{name*}/json",       1030, 0, route_images_distribution},
+    {"GET",    "/distribution/{name*}/json",       1030, ROUTE_REMOTE, route_images_distribution},
     {"POST",   "/build",                           0, 0, route_system_not_implemented},
     {"POST",   "/build/prune",                     1031, 0, route_system_no_build_cache},
     {"POST",   "/build/cancel",                    1039, 0, route_system_not_implemented},

@@ -465,7 +465,7 @@ int engine_container_resize(struct engine *e, const char *ref, unsigned height, 
     _cleanup_json_ json_t *request = resize_request(NULL, height, width);
     if (!c || check_running(c, err) < 0)
         return -1;
-    return monitor_request(c, request, NULL, 0, NULL, err);
+    return c->tty ? monitor_request(c, request, NULL, 0, NULL, err) : 0;
 }
 
 static json_t *process_config(const struct exec *ex)
