@@ -235,8 +235,13 @@ static int daemon_serve_host(const struct config *c, const char *host, struct se
             close(fds[i]);
         else if (tls && listen_is_tcp(fds[i]))
             r = daemon_serve_tls(c, fds[i], server, err);
-        else
+        else {
+            if (!tcp && listen_is_tcp(fds[i]))
+                log_warn("%s has a socket of TCP, served without --tlsverify: whoever reaches it is root on "
+                         "this host",
+                         host);
             r = server_listen(server, fds[i], err);
+        }
     }
     if (r < 0 || daemon_open_way(c, host, err) < 0)
         return -1;

@@ -2,6 +2,7 @@
 #include "tls/relay.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -293,11 +294,15 @@ static int next_deadline(struct relay_loop *loop)
 
 static void bury(struct relay_loop *loop)
 {
+    unsigned before = loop->count;
+
     for (struct relay *r = loop->all, *next; r; r = next) {
         next = r->next;
         if (r->dead)
             relay_free(loop, r);
     }
+    if (before > loop->count && loop->count == 0)
+        malloc_trim(0); /* a crowd has gone */
 }
 
 int relay_turn(struct relay_loop *loop, int listening)

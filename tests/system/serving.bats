@@ -262,3 +262,48 @@ END
     eventually grep -q "configuration not reloaded" "$KEG_ROOT/kegd.log"
     changed
 }
+
+@test "docker's client: TLS, and a context that keg made" {
+    [ -z "$(missing docker)" ] || skip "$(missing docker)"
+    keg context create shared --docker "host=tcp://127.0.0.1:$PORT,ca=$KEG_ROOT/ca.pem,cert=$KEG_ROOT/cert.pem,key=$KEG_ROOT/key.pem"
+    unset DOCKER_HOST
+    [ "$(docker --context shared run --rm -i --network none busybox cat <<<"shared")" = shared ]
+    [ "$(docker context inspect shared --format '{{.Endpoints.docker.Host}}')" = "tcp://127.0.0.1:$PORT" ]
+    docker context update shared --description "by docker"
+    [ "$(keg context ls --format '{{.Name}}={{.Description}}' | grep shared)" = "shared=by docker" ]
+    docker context rm shared
+    [ "$(keg context ls -q)" = default ]
+}
+
+@test "TLS: 1,000 followers at once, and nothing left of them" {
+    [ -n "${KEG_FULL:-}" ] || skip "KEG_FULL=1 for the long ones"
+    local before front
+    front=$(front_pid)
+    before=$(ls "/proc/$front/fd" "/proc/$KEGD_PID/fd" | wc -l)
+    python3 - "$PORT" "$KEG_ROOT" >"$KEG_ROOT/many.out" <<'END' &
+import resource, signal, socket, ssl, sys
+port, root = int(sys.argv[1]), sys.argv[2]
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+context = ssl.create_default_context(cafile=root + "/ca.pem")
+context.load_cert_chain(root + "/cert.pem", root + "/key.pem")
+held = []
+for i in range(1000):
+    s = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1")
+    s.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+    held.append(s)
+print("held", flush=True)
+signal.pause()
+END
+    local followers=$!
+    for _ in $(seq 300); do
+        grep -q held "$KEG_ROOT/many.out" && break
+        sleep 0.1
+    done
+    grep -q held "$KEG_ROOT/many.out"
+    run -0 timeout 5 keg "${tls[@]}" images -q
+    [ "$(awk '/^VmRSS/ {print $2}' "/proc/$KEGD_PID/status")" -lt 40960 ]
+    kill "$followers"
+    wait "$followers" || :
+    same() { [ "$(ls "/proc/$front/fd" "/proc/$KEGD_PID/fd" | wc -l)" -le "$before" ]; }
+    eventually same
+}
