@@ -1,6 +1,7 @@
 /* Filters, frames and times of log entries. */
 #include "engine/log_output.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,29 @@ void log_output_time(struct log_output *o, int64_t time)
     buf_append(&o->buf, text, sizeof(text));
 }
 
+/* As Docker's: what isn't plain is escaped as in the query of a URL. */
+static void append_escaped(struct buf *b, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == ' ')
+            buf_putc(b, '+');
+        else if (c < 0x80 && (isalnum(c) || strchr("-_.~", c)))
+            buf_putc(b, *text);
+        else
+            buf_printf(b, "%%%02X", c);
+    }
+}
+
+static char *attr_text(const char *key, const char *value)
+{
+    struct buf b = BUF_INIT(OUTPUT_MAX);
+    append_escaped(&b, key);
+    buf_putc(&b, '=');
+    append_escaped(&b, value);
+    return buf_take(&b);
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -84,8 +108,9 @@ void log_output_attrs(struct log_output *o, const char *text, size_t len)
     const char *key;
     json_t *value;
     json_object_foreach (attrs, key, value) {
-        strv_push_take(&pairs,
-                       xasprintf("%s=%s", key, json_is_string(value) ? json_string_value(value) : ""));
+        char *pair = attr_text(key, json_is_string(value) ? json_string_value(value) : "");
+        if (pair)
+            strv_push_take(&pairs, pair);
     }
     if (pairs)
         qsort(pairs, strv_len(pairs), sizeof(*pairs), by_text);

@@ -35,7 +35,7 @@ void log_output_finish(struct log_output *o);
 bool log_output_begin(struct log_output *o, bool to_stderr, int64_t time);
 /* The time with all nine digits of its fraction, and a space. */
 void log_output_time(struct log_output *o, int64_t time);
-/* Attributes (a JSON object) as "a=1,b=2", sorted, and a space. NULL: only the space. */
+/* Attributes (a JSON object) as "a=1,b=2", sorted and escaped as in a URL, and a space. NULL: only the space. */
 void log_output_attrs(struct log_output *o, const char *json, size_t len);
 void log_output_end(struct log_output *o);
 /* Sends what has gathered; log_output_end() leaves that to the caller: due() says when it is time. -1: ERR_CANCELLED. */

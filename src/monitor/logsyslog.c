@@ -109,6 +109,8 @@ static void add_record(void *arg, const struct logsplit_record *r)
     struct syslog *s = arg;
     struct buf *b = &s->message;
 
+    if (r->len == 0)
+        return; /* as Docker's */
     buf_reset(b);
     s->format->head(s, b, s->facility << 3 | (r->stream == LOG_STDERR ? SEVERITY_ERROR : SEVERITY_INFO),
                     r->time);

@@ -156,7 +156,7 @@ expected() { # FROM TO
         --log-opt 'tag={{.Name}}/{{.ID}}/{{ .ImageName }}' -- 'echo x'
     id=$(keg inspect -f '{{.Id}}' tagged)
     grep -qF "\"attrs\":{\"X_A\":\"3\",\"Y\":\"4\",\"a.b\":\"1\",\"tag\":\"tagged/${id:0:12}/busybox\"}" "$(files_of tagged '*-json.log')"
-    [ "$(keg logs --details tagged)" = "X_A=3,Y=4,a.b=1,tag=tagged/${id:0:12}/busybox x" ]
+    [ "$(keg logs --details tagged)" = "X_A=3,Y=4,a.b=1,tag=tagged%2F${id:0:12}%2Fbusybox x" ]
 }
 
 
@@ -239,11 +239,13 @@ while data := os.read(0, 4096):
 
 @test "syslog: udp, tcp, unixgram; formats, facility, tag, streams; logs reads the cache" {
     receive udp 10514 "$WORK/udp"
-    finished uu --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:10514 --log-opt 'tag=t/{{.Name}}' -- 'echo out; echo err >&2'
+    finished uu --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:10514 --log-opt 'tag=t/{{.Name}}' -- 'echo out; echo; echo err >&2'
     eventually grep -q err "$WORK/udp"
+    [ "$(tr -dc '\036' <"$WORK/udp" | wc -c)" = 2 ] # no empty messages
     tr '\036' '\n' <"$WORK/udp" | grep -qE '^<30>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} t/uu\[[0-9]+\]: out$'
     tr '\036' '\n' <"$WORK/udp" | grep -qE '^<27>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} t/uu\[[0-9]+\]: err$'
-    [ "$(keg logs uu 2>&1 | sort)" = "err
+    [ "$(keg logs uu 2>&1 | sort)" = "
+err
 out" ]
     receive tcp 10515 "$WORK/tcp"
     host=$(hostname)
