@@ -214,6 +214,10 @@ static int leave_now(struct container *c, const char *key, const json_t *before,
     const json_t *row = find_row(c->endpoints, key);
     if (!row)
         return 0;
+    if (!*json_str_or(row, "Interface", "")) { /* "none" */
+        endpoints_detach(c);
+        return 0;
+    }
     if (open_namespace(c, &at, err) < 0)
         return -1;
     _cleanup_free_ char *address = xstrdup(json_str_or(row, "IPAddress", ""));

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/container.h"
+#include "engine/endpoints.h"
 #include "engine/fields.h"
 #include "engine/images.h"
 #include "engine/images_collect.h"
@@ -108,11 +109,8 @@ static int read_networks(struct creation *cr, const json_t *body)
     }
     if (settle_mac(cr, mode) < 0)
         return -1;
-    if (str_eq(mode, "bridge") &&
-        *json_str_or(json_at(cr->network_config, "bridge.IPAMConfig"), "IPv4Address", ""))
-        return err_set(cr->err, ERR_INVALID,
-                       "invalid config for network bridge: invalid endpoint settings:\nuser specified IP "
-                       "address is supported on user defined networks only");
+    if (endpoints_settle(cr->e, &cr->network_config, cr->err) < 0)
+        return -1;
     if (json_object_size(cr->network_config) > 1 && (str_eq(mode, "host") || str_eq(mode, "none")))
         return err_set(cr->err, ERR_INVALID,
                        "conflicting options: a container with network mode %s cannot join networks", mode);

@@ -130,7 +130,8 @@ static int attach_with_ports(struct network *n, struct network_endpoint *e, stru
 }
 
 /* "eth" and the lowest number that is free, unless the settings say a name. */
-static void choose_interface(const json_t *asked, const json_t *rows, char *out, size_t size)
+static void choose_interface(const json_t *asked, const char *prefix, const json_t *rows, char *out,
+                             size_t size)
 {
     const char *own =
         json_str_or(json_object_get(asked, "DriverOpts"), "com.docker.network.endpoint.ifname", "");
@@ -142,12 +143,19 @@ static void choose_interface(const json_t *asked, const json_t *rows, char *out,
     }
     for (unsigned n = 0;; n++) {
         bool taken = false;
-        snprintf(out, size, "eth%u", n % 1000);
+        snprintf(out, size, "%.10s%u", prefix ? prefix : "eth", n % 1000);
         json_array_foreach (rows, i, row)
             taken = taken || str_eq(json_str(row, "Interface"), out);
         if (!taken || n > json_array_size(rows))
             return;
     }
+}
+
+/* Docker says more of ports that can't be had. */
+static bool about_ports(const struct err *err)
+{
+    return err &&
+           (str_starts(err->message, "Bind for ") || str_starts(err->message, "failed to bind host port"));
 }
 
 /* Joins one network and appends its row. */
@@ -166,9 +174,12 @@ static int attach_one(struct container *c, const char *key, bool publish, const 
                        "conflicting options: cannot attach both user-defined and non-user-defined "
                        "network-modes");
     int r = publish && !n.internal ? published_wanted(c, &ports, err) : 0;
+    for (size_t i = 0; n.host_ip && !str_eq(n.host_ip, "0.0.0.0") && i < ports.count; i++)
+        if (!*ports.ports[i].host_ip)
+            copy_text(ports.ports[i].host_ip, sizeof(ports.ports[i].host_ip), n.host_ip);
     const char *mac = json_str_or(asked, "MacAddress", first ? json_str_or(c->config, "MacAddress", "") : "");
     copy_text(e.container_id, sizeof(e.container_id), c->id);
-    choose_interface(asked, rows, e.interface, sizeof(e.interface));
+    choose_interface(asked, n.iface_prefix, rows, e.interface, sizeof(e.interface));
     copy_text(e.mac, sizeof(e.mac), mac);
     copy_text(e.ip, sizeof(e.ip), json_str_or(json_object_get(asked, "IPAMConfig"), "IPv4Address", ""));
     if (r == 0)
@@ -177,11 +188,13 @@ static int attach_one(struct container *c, const char *key, bool publish, const 
         _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip);
         json_array_append_new(rows, endpoint_to_json(key, n.id, json_int_or(asked, "GwPriority", 0), &e));
         engine_network_connected(c->engine, n.id, &e, c->name, line, /* quiet= */ false);
-    } else {
+    } else if (about_ports(err)) {
         err_wrap(err,
                  "failed to set up container networking: driver failed programming external connectivity on "
                  "endpoint %s",
                  c->name);
+    } else {
+        err_wrap(err, "failed to set up container networking");
     }
     published_finish(&ports);
     return r;
@@ -273,6 +286,46 @@ static bool has_ports(const json_t *rows)
         if (json_array_size(json_object_get(row, "Ports")) > 0)
             return true;
     return false;
+}
+
+void endpoints_note_driverless(struct container *c)
+{
+    const char *mode = json_str_or(c->host_config, "NetworkMode", "");
+    _cleanup_engine_network_ struct engine_network n = {0};
+    struct network_endpoint e = {.prefix = 0};
+    json_t *rows = json_array();
+    if ((!str_eq(mode, "host") && !str_eq(mode, "none")) ||
+        engine_network_find(c->engine, mode, &n, NULL) < 0) {
+        json_decref(rows);
+        return;
+    }
+    copy_text(e.container_id, sizeof(e.container_id), c->id);
+    json_array_append_new(rows, endpoint_to_json(mode, n.id, 0, &e));
+    set_endpoints(c, rows);
+    note_network_ids(c);
+    engine_network_connected(c->engine, n.id, &e, c->name, NULL, /* quiet= */ false);
+}
+
+int endpoints_settle(struct engine *e, json_t **config, struct err *err)
+{
+    json_t *settled = json_object(), *asked;
+    const char *key;
+    json_object_foreach (*config, key, asked) {
+        _cleanup_engine_network_ struct engine_network n = {0};
+        const char *name = key;
+        if (engine_network_find(e, key, &n, NULL) == 0) {
+            name = n.name;
+            if (engine_network_check_settings(&n, asked, err) < 0) {
+                json_decref(settled);
+                return err_wrap(err, "invalid config for network %s", n.name);
+            }
+        }
+        if (!json_object_get(settled, name) || json_object_size(asked))
+            json_object_set(settled, name, asked);
+    }
+    json_decref(*config);
+    *config = settled;
+    return 0;
 }
 
 int endpoints_join(struct container *c, const char *key, int netns, int inner, struct err *err)
@@ -372,8 +425,8 @@ void endpoints_restore(struct container *c)
         struct network_endpoint e;
         struct err err = {0};
         endpoint_from_json(c, row, &ports, &e);
-        if (engine_network_find(c->engine, json_str_or(row, "NetworkID", ""), &n, &err) < 0 || !n.network ||
-            network_restore(n.network, &e, &err) < 0)
+        if (engine_network_find(c->engine, json_str_or(row, "NetworkID", ""), &n, &err) < 0 ||
+            (n.network && network_restore(n.network, &e, &err) < 0))
             log_warn("container %.12s: its place in network %s is lost: %s", c->id,
                      json_str_or(row, "Network", ""), err.message);
         else {
@@ -394,7 +447,7 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
     const char *key;
     size_t i, j;
     json_object_foreach (json_object_get(config, "ExposedPorts"), key, value) {
-        if (json_array_size(endpoints) > 0)
+        if (*json_str_or(json_array_get(endpoints, 0), "IPAddress", ""))
             json_object_set_new(shown, key, json_null());
     }
     json_array_foreach (endpoints, i, endpoint)

@@ -11,6 +11,11 @@ bool endpoints_wanted(const struct container *c);
 /* Joins every network of the container. netns and inner: what came with the monitor's "network" event. On success
  * c->endpoints has them; on failure nothing is left. */
 int endpoints_attach(struct container *c, int netns, int inner, struct err *err);
+/* Networks without a driver's part, "host" and "none": only the record and those who watch hear of them. After a start. */
+void endpoints_note_driverless(struct container *c);
+/* A new container's {network as asked for: EndpointSettings} gets the networks' names for keys; what can't be had is
+ * refused. Networks that aren't there (yet) stay as they are. */
+int endpoints_settle(struct engine *e, json_t **config, struct err *err);
 /* Joins one network more, of a container that runs; its settings are in c->network_config. Names aren't told. */
 int endpoints_join(struct container *c, const char *key, int netns, int inner, struct err *err);
 /* Leaves the network of a row, which c->endpoints has no more after; its ports move to another. */

@@ -264,6 +264,14 @@ void engine_networks_close(struct engine *e)
 
 /* ---- for containers ---- */
 
+/* NULL: not said. The caller frees. */
+static char *networks_option(const json_t *row, const char *key)
+{
+    const char *value = json_str_or(json_object_get(row, "Options"), key, "");
+
+    return *value ? xstrdup(value) : NULL;
+}
+
 int engine_network_find(struct engine *e, const char *ref, struct engine_network *ret, struct err *err)
 {
     struct network_entry *n;
@@ -287,6 +295,8 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
             .gateway = n->network ? xstrdup(network_gateway(n->network)) : NULL,
             .subnet = n->network ? xstrdup(network_subnet(n->network)) : NULL,
             .internal = json_bool_or(n->row, "Internal", false),
+            .host_ip = networks_option(n->row, OPTION_BRIDGE "host_binding_ipv4"),
+            .iface_prefix = networks_option(n->row, "com.docker.network.container_iface_prefix"),
             .own_subnet = json_bool_or(json_object_get(n->row, "Chosen"), "Asked", false),
         };
         snprintf(ret->id, sizeof(ret->id), "%s", n->id);
@@ -307,6 +317,8 @@ void engine_network_finish(struct engine_network *n)
     free(n->driver);
     free(n->gateway);
     free(n->subnet);
+    free(n->host_ip);
+    free(n->iface_prefix);
     *n = (struct engine_network){0};
 }
 

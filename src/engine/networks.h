@@ -30,6 +30,8 @@ struct engine_network {
     struct network *network;   /* NULL for host and none; valid while the reference is held */
     char *gateway, *subnet;    /* NULL for host and none */
     bool internal, own_subnet; /* own_subnet: the user said which */
+    char *host_ip,
+        *iface_prefix; /* where ports are published that say no address; "eth" otherwise. NULL: not said */
 };
 void engine_network_finish(struct engine_network *n); /* gives the reference back */
 #define _cleanup_engine_network_ _cleanup_(engine_network_finish)

@@ -17,87 +17,6 @@ static void networks_event(struct engine *e, const struct network_entry *n, cons
 
 /* ---- create ---- */
 
-static int networks_check_name(struct engine *e, const char *name, struct err *err)
-{
-    if (str_empty(name))
-        return err_set(err, ERR_INVALID, "invalid name: name is empty");
-    if (networks_is_predefined(name) || str_eq(name, "default"))
-        return err_set(err, ERR_FORBIDDEN, "operation is not permitted on predefined %s network ", name);
-    if (strlen(name) > 255)
-        return err_set(err, ERR_INVALID, "invalid name: it is too long");
-    for (const struct network_entry *n = e->networks->first; n; n = n->next)
-        if (str_eq(n->name, name))
-            return err_set(err, ERR_CONFLICT, "network with name %s already exists", name);
-    return 0;
-}
-
-static int networks_check_driver(struct engine *e, const char *driver, struct err *err)
-{
-    static const char *const known[] = {"macvlan", "ipvlan", "overlay", NULL};
-
-    if (str_eq(driver, "host") || str_eq(driver, "null"))
-        return err_set(err, ERR_FORBIDDEN, "only one instance of \"%s\" network is allowed", driver);
-    if (strv_contains((char *const *)known, driver))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "the network driver %s is not implemented by keg yet",
-                       driver);
-    if (!str_eq(driver, "bridge"))
-        return err_set(err, ERR_NOT_FOUND, "plugin \"%s\" not found", driver);
-    if (!e->network_host)
-        return err_set(err, ERR_FORBIDDEN, "this kegd runs with --bridge=none: it has no bridge networks");
-    return 0;
-}
-
-static bool networks_has(const json_t *body, const char *path)
-{
-    const json_t *value = json_at(body, path);
-
-    return json_is_true(value) || json_array_size(value) || json_object_size(value) ||
-           (json_is_string(value) && *json_string_value(value));
-}
-
-/* What Docker has and keg hasn't is refused rather than passed over. */
-static int networks_check_features(const json_t *body, struct err *err)
-{
-    static const char *const unsupported[] = {"EnableIPv6", "ConfigOnly", "ConfigFrom.Network", "Ingress",
-                                              "IPAM.Options"};
-    const char *ipam = json_str_or(json_object_get(body, "IPAM"), "Driver", "");
-    const json_t *config = json_at(body, "IPAM.Config");
-
-    for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++)
-        if (networks_has(body, unsupported[i]))
-            return err_set(err, ERR_NOT_IMPLEMENTED, "network option %s is not implemented by keg yet",
-                           unsupported[i]);
-    if (*ipam && !str_eq(ipam, "default"))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "the IPAM driver %s is not implemented by keg yet", ipam);
-    if (json_array_size(config) > 1)
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "more than one subnet of a network is not implemented by keg yet");
-    return 0;
-}
-
-static bool networks_is_subnet(const char *text)
-{
-    _cleanup_free_ char *address = xstrndup(text, strcspn(text, "/"));
-    const char *slash = strchr(text, '/');
-    struct in_addr parsed;
-    uint32_t prefix;
-
-    return slash && str_to_u32(slash + 1, &prefix) == 0 && prefix <= 32 &&
-           inet_pton(AF_INET, address, &parsed) == 1;
-}
-
-static int networks_check_subnet(const json_t *body, struct err *err)
-{
-    const char *subnet = json_str(json_array_get(json_at(body, "IPAM.Config"), 0), "Subnet");
-
-    if (str_empty(subnet) || networks_is_subnet(subnet))
-        return 0;
-    if (strchr(subnet, ':'))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "IPv6 subnets are not implemented by keg yet: %s", subnet);
-    return err_set(err, ERR_INVALID,
-                   "invalid network config:\ninvalid subnet %s: invalid CIDR block notation", subnet);
-}
-
 static json_t *networks_copy_object(const json_t *body, const char *key)
 {
     const json_t *object = json_object_get(body, key);
@@ -165,9 +84,7 @@ int engine_network_create(struct engine *e, const json_t *body, json_t **ret, st
     if (!*driver)
         driver = "bridge";
     pthread_mutex_lock(&e->networks->lock);
-    if (networks_check_name(e, json_str(body, "Name"), err) == 0 &&
-        networks_check_driver(e, driver, err) == 0 && networks_check_features(body, err) == 0 &&
-        networks_check_subnet(body, err) == 0)
+    if (networks_check(e, body, driver, err) == 0)
         n = networks_make(e, body, driver, err);
     if (n) {
         networks_event(e, n, "create");

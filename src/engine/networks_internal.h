@@ -31,6 +31,8 @@ struct network *networks_bring_up(struct engine *e, const struct network_entry *
                                   struct err *err);
 /* Puts what src/network chose into the row. */
 void networks_note_choice(struct network_entry *n);
+/* networks_check.c: whether a network can be made of the API's body; the lock is held. */
+int networks_check(struct engine *e, const json_t *body, const char *driver, struct err *err);
 /* Adds to the table. */
 struct network_entry *networks_add(struct engine *e, const char *id, json_t *row);
 /* Takes it out and frees it. */

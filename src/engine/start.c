@@ -246,6 +246,7 @@ static void note_started(struct start *s, const json_t *ok)
     c->told = json_int_or(ok, "time", c->state.started_at);
     pthread_mutex_unlock(&c->lock);
     struct err err = {0};
+    endpoints_note_driverless(c);
     if (container_save(c, &err) < 0)
         log_error("container %.12s: %s", c->id, err.message);
     container_event_at(c, c->told, "start", NULL);

@@ -295,6 +295,50 @@ post() { # PATH JSON
     [ "$(keg inspect web | jq -c '.[0].NetworkSettings.Networks | keys')" = '["one"]' ]
 }
 
+@test "create: networks by id are shown by name, settings that can't be had are refused" {
+    local id
+    id=$(keg network inspect -f '{{.Id}}' two)
+    create() { post /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"sleep\",\"1000\"],$1}"; }
+    [[ $(post "/containers/create?name=byid" "{\"Image\":\"busybox\",\"Cmd\":[\"sleep\",\"1000\"],\"HostConfig\":{\"NetworkMode\":\"$id\"},
+        \"NetworkingConfig\":{\"EndpointsConfig\":{\"two\":{\"Aliases\":[\"zz\"]}}}}") == *201 ]]
+    keg start byid
+    [ "$(keg inspect byid | jq -c '.[0].NetworkSettings.Networks | map_values(.Aliases)')" = '{"two":["zz"]}' ]
+    [[ $(create '"HostConfig":{"NetworkMode":"fixed"},"NetworkingConfig":{"EndpointsConfig":{"fixed":{"IPAMConfig":{"IPv4Address":"10.9.9.9"}}}}') == *'invalid config for network fixed: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.9.9.9'*400 ]]
+    [[ $(create '"HostConfig":{"NetworkMode":"two"},"NetworkingConfig":{"EndpointsConfig":{"two":{"IPAMConfig":{"IPv4Address":"10.9.9.9"}}}}') == *'invalid config for network two: invalid endpoint settings:\nuser specified IP address is supported only'*400 ]]
+    [[ $(create '"NetworkingConfig":{"EndpointsConfig":{"bridge":{"Aliases":["x"]}}}') == *'invalid config for network bridge: invalid endpoint settings:\nnetwork-scoped alias is supported only'*400 ]]
+    keg run -d --name alone --network none busybox sleep 1000
+    [ "$(keg inspect alone | jq -r '.[0].NetworkSettings.Networks.none.NetworkID')" = "$(keg network inspect -f '{{.Id}}' none)" ]
+    [ "$(keg network inspect none | jq -r '.[0].Containers[].Name')" = alone ]
+    keg network disconnect none alone
+    [ "$(keg network inspect none | jq -c '.[0].Containers')" = '{}' ]
+}
+
+@test "network create: options are honoured, what can't be is refused in Docker's words" {
+    make() { post /networks/create "{\"Name\":\"bad\",$1}"; }
+    ipam() { make "\"IPAM\":{\"Config\":[$1]}"; }
+    [[ $(make '"EnableIPv4":false') == *"IPv4 or IPv6 must be enabled"*400 ]]
+    [[ $(make '"EnableIPv6":true') == *"not implemented"*501 ]]
+    [[ $(ipam '{"Subnet":"10.213.0.0/24","Gateway":"10.99.0.1"}') == *"invalid gateway 10.99.0.1: parent subnet 10.213.0.0/24 doesn't contain this address"*400 ]]
+    [[ $(ipam '{"Subnet":"10.213.0.5/24"}') == *"invalid subnet 10.213.0.5/24: it should be 10.213.0.0/24"*400 ]]
+    [[ $(ipam '{"Subnet":"10.213.0.0/24","IPRange":"10.99.0.0/25"}') == *"invalid ip-range 10.99.0.0/25: parent subnet 10.213.0.0/24 doesn't contain ip-range"*400 ]]
+    [[ $(ipam '{"Subnet":"10.213.0.0/24","AuxiliaryAddresses":{"a":"10.1.1.1"}}') == *"invalid auxiliary address a: parent subnet 10.213.0.0/24 doesn't contain this address"*400 ]]
+    [[ $(ipam '{"Gateway":"10.213.0.1"}') == *"invalid subnet : invalid CIDR block notation"*400 ]]
+    [[ $(ipam '{"Subnet":"10.99.0.0/16"}') == *"Pool overlaps with other one on this address space"*403 ]]
+    [[ $(make '"Options":{"com.docker.network.bridge.enable_icc":"maybe"}') == *"failed to parse com.docker.network.bridge.enable_icc value: maybe"*400 ]]
+    [[ $(make '"Options":{"com.docker.network.driver.mtu":"x"}') == *"failed to parse com.docker.network.driver.mtu value: x"*400 ]]
+    [[ $(make '"Options":{"com.docker.network.bridge.gateway_mode_ipv4":"routed"}') == *"not implemented"*501 ]]
+    keg network create -o com.docker.network.container_iface_prefix=lan -o com.docker.network.driver.mtu=1400 \
+        -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 --label keep=no opted
+    [[ $(make "\"Options\":{\"com.docker.network.bridge.name\":\"br-$(keg network inspect -f '{{.Id}}' opted | cut -c1-12)\"}") == *"networks have same bridge name"*403 ]]
+    up web opted -p 80
+    [ "$(keg exec web cat /sys/class/net/lan0/mtu)" = 1400 ]
+    [[ $(keg port web 80) == 127.0.0.1:* ]]
+    keg network prune -f --filter label=keep=no
+    keg network inspect opted >/dev/null
+    keg rm -f web
+    [[ $(keg network prune -f --filter label=keep=no) == *opted* ]]
+}
+
 @test "nothing is left: interfaces, zones, addresses" {
     local before after
     calm() { refute grep -q veth <<<"$(ip -o link)" && [ -z "$(ls "$KEG_ROOT/run/containers")" ]; }
