@@ -239,7 +239,8 @@ static int disconnect_locked(struct container *c, const struct engine_network *n
             err, ERR_INVALID,
             "cannot disconnect container from host network - container was created in host network mode");
     if (!key)
-        return err_set(err, ERR_SYSTEM, "container %s is not connected to the network %s", c->id, n->name);
+        return err_set(err, ERR_SYSTEM, "container %s is not connected to %snetwork %s", c->id,
+                       runs(c) ? "" : "the ", n->name);
     json_t *config = json_copy(before);
     json_object_del(config, key);
     set_network_config(c, config);

@@ -120,9 +120,9 @@ const struct field host_config_fields[] = {
 };
 
 const struct field endpoint_fields[] = {
-    {"IPAMConfig", FIELD_OBJECT, "null"},
+    {"IPAMConfig", FIELD_OBJECT, "null", FIELD_KEEP_EMPTY},
     {"Links", FIELD_STRINGS, "null"},
-    {"Aliases", FIELD_STRINGS, "null"},
+    {"Aliases", FIELD_STRINGS, "null", FIELD_KEEP_EMPTY},
     {"MacAddress", FIELD_STRING, "\"\""},
     {"DriverOpts", FIELD_STRING_MAP, "null"},
     {"GwPriority", FIELD_INT, "0"},

@@ -289,7 +289,7 @@ post() { # PATH JSON
     [[ $(post /networks/two/connect '{"Container":"web","EndpointConfig":{"IPAMConfig":{"IPv4Address":"10.9.9.9"}}}') == *"user specified IP address is supported only when connecting to networks with user configured subnets"*400 ]]
     [[ $(post /networks/fixed/connect '{"Container":"web","EndpointConfig":{"IPAMConfig":{"IPv4Address":"10.9.9.9"}}}') == *"no configured subnet or ip-range contain the IP address 10.9.9.9"*400 ]]
     [[ $(post /networks/bridge/connect '{"Container":"web","EndpointConfig":{"Aliases":["x"]}}') == *"network-scoped alias is supported only for containers in user defined networks"*400 ]]
-    [[ $(post /networks/two/disconnect '{"Container":"web"}') == *"is not connected to the network two"*500 ]]
+    [[ $(post /networks/two/disconnect '{"Container":"web"}') == *"is not connected to network two"*500 ]]
     [[ $(post /networks/host/disconnect '{"Container":"onhost"}') == *"cannot disconnect container from host network"*400 ]]
     [[ $(post /networks/one/disconnect '{"Container":"gone","Force":true}') == *"endpoint gone not found"*404 ]]
     [ "$(keg inspect web | jq -c '.[0].NetworkSettings.Networks | keys')" = '["one"]' ]

@@ -81,3 +81,62 @@ until_true curl -sf http://127.0.0.1:18500/
 x curl -s --max-time 3 http://127.0.0.1:18500/
 x curl -s --max-time 3 http://192.0.2.2:18500/
 t run --rm busybox wget -qO- http://$gateway:18500/
+
+#: network connect and disconnect, of running containers and others
+q network create --subnet 10.99.0.0/24 n
+q network create --subnet 10.99.1.0/24 m
+q run -d --name cc --network n busybox sleep 60
+q create --name st --network n busybox sleep 60
+t network connect m cc
+t network connect m cc
+t network connect --ip 10.99.1.77 --alias al --gw-priority 7 m st
+t network connect nope cc
+t network connect m nope
+t network connect --ip 10.9.9.9 m cc
+t network connect --ip bogus m st
+t network connect --alias x bridge st
+t network connect host cc
+t network connect none cc
+"$DOCKER" inspect cc | flat | grep 'Networks.*\(Aliases\|Links\|GwPriority\|IPAM\|IPPrefix\|Gateway\)'
+"$DOCKER" inspect st | flat | grep 'Networks.*\(Aliases\|Links\|GwPriority\|IPAM\)'
+q start st
+t exec st sh -c 'cut -d: -f1 /proc/net/dev | grep -o "eth[0-9]" | sort; grep -c ^10.99 /etc/hosts'
+t network disconnect m cc
+t network disconnect m cc
+t network disconnect nope cc
+t network disconnect -f n nope
+t exec cc sh -c 'cut -d: -f1 /proc/net/dev | grep -o "eth[0-9]" | sort; grep -c ^10.99 /etc/hosts'
+t network rm m
+t network disconnect m st
+t network rm m
+
+#: names on networks of users
+q network create --subnet 10.99.0.0/24 n
+q network create --internal --subnet 10.99.1.0/24 inside
+q run -d --name web --hostname www --network n --network-alias site --ip 10.99.0.20 busybox sleep 60
+q run -d --name asker --network n --link web:linked busybox sleep 60
+q run -d --name lone --network inside --ip 10.99.1.20 busybox sleep 60
+names() { "$DOCKER" exec "$1" nslookup -type="$2" "$3" 127.0.0.11 2>&1 | grep -v '^$\|^Server\|^Address:.*:53\|Non-auth'; }
+for name in web www site linked web.n WEB; do names asker a "$name"; done
+names asker aaaa web
+names asker ptr 20.0.99.10.in-addr.arpa
+names lone a lone
+names lone a web
+t exec asker sh -c 'grep -v "^#" /etc/resolv.conf | grep -v "^$"'
+t exec lone sh -c 'grep "^[no]" /etc/resolv.conf'
+"$DOCKER" inspect web | flat | grep DNSNames
+
+#: several networks at create, and what is refused
+q network create --subnet 10.99.0.0/24 n
+q network create m
+t create --name c1 --network name=n,alias=one,ip=10.99.0.9 --network name=m,alias=two,gw-priority=3 busybox true
+"$DOCKER" inspect c1 | flat | grep 'Networks.*\(Aliases\|GwPriority\|IPAM\)'
+t create --network n --ip 10.9.9.9 busybox true
+t create --network m --ip 10.9.9.9 busybox true
+t network create --subnet 10.213.0.5/24 x
+t network create --subnet 10.213.0.0/24 --gateway 10.1.1.1 x
+t network create --subnet 10.213.0.0/24 --ip-range 10.1.1.0/25 x
+t network create --subnet 10.213.0.0/24 --aux-address a=10.1.1.1 x
+t network create --subnet 10.99.0.0/16 x
+t network create -o com.docker.network.bridge.enable_icc=maybe x
+t network create -o com.docker.network.bridge.gateway_mode_ipv4=bogus x
