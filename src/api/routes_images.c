@@ -83,7 +83,7 @@ static int images_import(struct request *r, const char *platform, struct err *er
 
 int route_images_create(struct request *r, struct err *err)
 {
-    _cleanup_json_ json_t *auth = NULL;
+    _cleanup_json_ json_t *auth = NULL, *others = NULL;
     _cleanup_free_ char *platform = NULL;
     struct engine_pull_options o = {.name = request_query(r, "fromImage"), .tag = request_query(r, "tag")};
 
@@ -91,9 +91,11 @@ int route_images_create(struct request *r, struct err *err)
         return -1;
     if (str_empty(o.name))
         return images_import(r, platform, err);
-    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0)
+    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 ||
+        request_auth(r, "X-Registry-Config", &others, err) < 0)
         return -1;
     o.auth = auth;
+    o.others = others;
     o.platform = platform;
     if (str_empty(o.tag))
         o.tag = NULL;

@@ -68,9 +68,13 @@ int route_system_disk_usage(struct request *r, struct err *err)
 
 int route_system_check(struct request *r, struct err *err)
 {
-    const struct engine_check_options o = {.quick = request_query_bool(r, "quick"),
-                                           .repair = request_query_bool(r, "repair")};
+    struct engine_check_options o = {.quick = request_query_bool(r, "quick"),
+                                     .repair = request_query_bool(r, "repair")};
+    _cleanup_json_ json_t *auths = NULL;
 
+    if (request_auth(r, "X-Registry-Config", &auths, err) < 0)
+        return -1;
+    o.auths = auths;
     /* what goes wrong behind the first line is told in the stream */
     if (engine_check(r->engine, &o, reply_stream(r, "application/json"), err) < 0 && !r->reply.begun)
         return -1;

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/credentials.h"
 #include "cli/format.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
@@ -98,7 +99,8 @@ static int take_line(const json_t *line, void *arg, struct err *err)
 static int ask(struct cli *cli, const struct args *args, struct checking *c, struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
-    const struct client_request request = {.method = "POST", .url = &url};
+    _cleanup_free_ char *header = args_bool(args, "repair") ? credentials_all_header(cli) : NULL;
+    const struct client_request request = {.method = "POST", .url = &url, .headers = header};
     struct http *http;
     int r;
 

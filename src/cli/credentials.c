@@ -288,6 +288,59 @@ char *credentials_header(struct cli *cli, const char *domain)
     return xasprintf("X-Registry-Auth: %s\r\n", encoded);
 }
 
+/* Servers of the file, those with a helper of their own, and those that the helper for all others lists. */
+static char **all_servers(struct cli *cli)
+{
+    static const char *const keys[] = {"auths", "credHelpers"};
+    const json_t *config = config_get(cli);
+    const char *store = json_str(config, "credsStore"), *server;
+    char **servers = NULL;
+    json_t *value;
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        json_object_foreach (json_object_get(config, keys[i]), server, value)
+            if (!strv_contains(servers, server))
+                strv_push(&servers, server);
+    if (!str_empty(store)) {
+        _cleanup_(buf_finish) struct buf output = BUF_INIT(SECRET_MAX);
+        struct err err = {0};
+        _cleanup_json_ json_t *listed = NULL;
+
+        if (run_helper(store, "list", "listing", "", &output, &err) < 0)
+            fprintf(stderr, "WARNING: %s\n", err.message);
+        listed = json_parse(buf_str(&output), output.len, store, NULL);
+        json_object_foreach (listed, server, value)
+            if (!strv_contains(servers, server))
+                strv_push(&servers, server);
+    }
+    return servers;
+}
+
+char *credentials_all_header(struct cli *cli)
+{
+    _cleanup_strv_ char **servers = all_servers(cli);
+    _cleanup_free_ char *text = NULL, *encoded = NULL;
+    _cleanup_json_ json_t *all = json_object();
+
+    for (char **server = servers; server && *server; server++) {
+        _cleanup_(credentials_finish) struct credentials c;
+        struct err err = {0};
+        json_t *auth;
+
+        if (credentials_get(cli, *server, &c, &err) < 0)
+            fprintf(stderr, "WARNING: %s: asking %s without credentials\n", err.message, *server);
+        auth = credentials_json(&c, *server);
+        if (json_object_size(auth))
+            json_object_set(all, *server, auth);
+        json_decref(auth);
+    }
+    if (!json_object_size(all))
+        return NULL;
+    text = json_text(all);
+    encoded = base64_encode(text, strlen(text), /* url= */ true);
+    return xasprintf("X-Registry-Config: %s\r\n", encoded);
+}
+
 int credentials_store(struct cli *cli, const char *server, const struct credentials *c, bool *ret_plain,
                       struct err *err)
 {

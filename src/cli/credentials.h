@@ -23,6 +23,9 @@ json_t *credentials_json(const struct credentials *c, const char *server);
 /* The X-Registry-Auth header line ("X-Registry-Auth: …\r\n") for a registry's domain; the caller frees. A helper
  * that is missing or fails is a warning on stderr: what everybody may pull is pulled nevertheless. */
 char *credentials_header(struct cli *cli, const char *domain);
+/* The X-Registry-Config header line with what there is for every server: config.json's, and what helpers list; the caller
+ * frees. NULL: nothing. A helper that fails is a warning. */
+char *credentials_all_header(struct cli *cli);
 /* Keeps them. *ret_plain: a password that wasn't there has been written to the file as it is. */
 int credentials_store(struct cli *cli, const char *server, const struct credentials *c, bool *ret_plain,
                       struct err *err);

@@ -110,7 +110,7 @@ static int run(struct engine *e, const struct engine_check_options *o, struct tr
     int r = 0;
 
     x.listener = (struct image_listener){tell_progress, is_abandoned, &x};
-    x.parts = (struct image_check){e->image_store, o->quick, &x.listener};
+    x.parts = (struct image_check){e->image_store, o->quick, &x.listener, o->auths};
     pthread_mutex_lock(&e->checking);
     for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
         r = steps[i](&x, err);

@@ -12,6 +12,8 @@
 struct engine_check_options {
     bool quick;  /* presence and sizes; small documents are read, nothing else is */
     bool repair; /* what can be mended is mended */
+    const json_t *
+        auths; /* the credentials for that by server, as X-Registry-Config has them; kept nowhere. NULL: none */
 };
 
 /* Writes progress as JSON lines ({"id","status","progressDetail"}), and last {"result": {"Images","Blobs","Layers",

@@ -66,6 +66,7 @@ struct engine_pull_options {
     const char *name;     /* fromImage */
     const char *tag;      /* tag or digest, NULL: the one in name, else every tag there is */
     const char *platform; /* NULL: the host's */
+    const json_t *others; /* X-Registry-Config decoded, {server: as below}: for mirrors; NULL: none */
     const json_t *auth; /* X-Registry-Auth decoded: {"username","password","identitytoken",…}; NULL: none */
 };
 /* Writes Docker's progress, a JSON object a line. An error after the first line is in the stream as well

@@ -78,7 +78,8 @@ int engine_image_pull(struct engine *e, const struct engine_pull_options *o, con
     struct transfer t = {.sink = sink};
     const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
     _cleanup_reference_ struct reference ref = {0};
-    struct image_pull_options pull = {.auth = o->auth ? &auth : NULL, .listener = &listener};
+    struct image_pull_options pull = {
+        .auth = o->auth ? &auth : NULL, .others = o->others, .listener = &listener};
     struct platform platform;
     int r;
 

@@ -225,7 +225,8 @@ static int repair_from(const struct image_check *o, const struct reference *ref,
                        int64_t size, struct err *err)
 {
     _cleanup_free_ char *name = reference_familiar_name(ref);
-    const struct registry_options options = {.domain = ref->domain, .path = ref->path, .name = name};
+    const struct registry_options options = {
+        .domain = ref->domain, .path = ref->path, .name = name, .others = o->others};
     _cleanup_(registry_close_p) struct registry *r = registry_open(o->store, &options, err);
     _cleanup_close_ int fd = r ? blobs_scratch(o->store->blobs, err) : -EBADF;
 

@@ -18,6 +18,8 @@ struct image_check {
     struct image_store *store;
     bool quick;                            /* look, don't read */
     const struct image_listener *listener; /* NULL: nobody waits */
+    const json_t
+        *others; /* credentials by server, as X-Registry-Config has them, for what is fetched; NULL: none */
 };
 
 /* A blob: is it there, has it its size (-1: any), and do its bytes hash to its name. *ret_why says what is wrong with it.

@@ -264,11 +264,13 @@ int image_pull(struct image_store *store, struct image_lease *lease, const struc
     else
         platform_host(&p.platform);
     p.display = reference_familiar(ref);
-    p.registry =
-        registry_open(store,
-                      &(struct registry_options){
-                          .domain = ref->domain, .path = ref->path, .name = name, .auth = options->auth},
-                      err);
+    p.registry = registry_open(store,
+                               &(struct registry_options){.domain = ref->domain,
+                                                          .path = ref->path,
+                                                          .name = name,
+                                                          .auth = options->auth,
+                                                          .others = options->others},
+                               err);
     if (p.registry)
         r = pull_run(&p, ret, err);
     pull_finish(&p);

@@ -17,9 +17,10 @@ struct registry_auth {
 };
 
 struct image_pull_options {
-    const struct reference *reference;     /* with tag or digest */
-    const struct platform *platform;       /* NULL: the host's */
-    const struct registry_auth *auth;      /* NULL: none */
+    const struct reference *reference; /* with tag or digest */
+    const struct platform *platform;   /* NULL: the host's */
+    const struct registry_auth *auth;  /* NULL: none */
+    const json_t *others; /* credentials for mirrors, as X-Registry-Config has them; NULL: none */
     const struct image_listener *listener; /* NULL: quiet */
     /* Is the image already what the tag points to? Only chooses the closing words. NULL allowed. */
     const char *current_id;

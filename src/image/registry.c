@@ -37,6 +37,31 @@ static int send_json(int sock, const json_t *json, const int *fds, size_t nfds, 
     return 0;
 }
 
+/* By host alone, in the protocol's words: "https://index.docker.io/v1/" is Docker Hub's address. */
+static json_t *others_json(const json_t *config)
+{
+    static const char *const members[][2] = {{"username", "username"},
+                                             {"password", "password"},
+                                             {"identitytoken", "identity_token"},
+                                             {"registrytoken", "registry_token"}};
+    json_t *others = json_object(), *value;
+    const char *server;
+
+    json_object_foreach ((json_t *)config, server, value) {
+        const char *start = strstr(server, "://");
+        _cleanup_free_ char *host = NULL;
+        json_t *entry = json_object();
+
+        start = start ? start + strlen("://") : server;
+        host = xstrndup(start, strcspn(start, "/"));
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+            if (!str_empty(json_str(value, members[i][0])))
+                json_set_str(entry, members[i][1], json_str(value, members[i][0]));
+        json_object_set_new(others, str_eq(host, "index.docker.io") ? REFERENCE_DEFAULT_DOMAIN : host, entry);
+    }
+    return others;
+}
+
 static json_t *open_packet(struct image_store *store, const struct registry_options *o)
 {
     const struct registry_auth *auth = o->auth;
@@ -62,6 +87,7 @@ static json_t *open_packet(struct image_store *store, const struct registry_opti
         json_set_str(credentials, "registry_token", auth->registry_token);
     }
     json_object_set_new(packet, "auth", credentials);
+    json_object_set_new(packet, "others", others_json(o->others));
     return packet;
 }
 

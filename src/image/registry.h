@@ -14,6 +14,7 @@ struct registry_options {
     const char *path; /* NULL: for login only */
     const char *name; /* the repository's familiar name, for messages */
     const struct registry_auth *auth;
+    const json_t *others; /* further credentials by server, as X-Registry-Config has them; NULL: none */
     bool push;            /* at the registry itself, with the right to write */
     char *const *sources; /* with push: paths that blobs may be mounted from; NULL: none */
 };

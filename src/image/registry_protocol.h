@@ -7,7 +7,9 @@
  *   {"op":"open","domain":"docker.io","path":"library/busybox","name":"busybox",
  *    "insecure":["host:port"|CIDR…],"mirrors":[URL…],"certificates":DIR,"stall_seconds":n,
  *    "push":bool,"sources":[path of a repository that blobs may be mounted from…],
- *    "auth":{"username","password","identity_token","registry_token"}}          no reply
+ *    "auth":{"username","password","identity_token","registry_token"},
+ *    "others":{HOST[:PORT]: the same members…}}          no reply
+ * "others" are for mirrors at those hosts, and for the registry itself ("docker.io" is Docker Hub) where "auth" is empty.
  * It is read with the privileges the worker was started with, so that client keys can be read; then they are
  * dropped.
  *

@@ -109,6 +109,38 @@ check() { # [repair=1]: the result as the API gives it
     [ -e "$DATA/blobs/sha256/$blob" ]
 }
 
+@test "check: with the user's credentials what wants them is fetched again, and they are kept nowhere" {
+    local blob DOCKER_CONFIG=$KEG_ROOT/docker-config file
+    export DOCKER_CONFIG
+    echo secret | keg login -u user --password-stdin "$REGISTRY" >/dev/null
+    keg pull -q "$REGISTRY/auth/basic"
+    keg pull -q "$REGISTRY/auth/token"
+    blob=$(layer_blobs "$REGISTRY/auth/basic" | head -n 1)
+    file=$DATA/blobs/sha256/$blob
+    rm "$file"
+    run env DOCKER_CONFIG=/nowhere keg system check --repair
+    [ "$status" = 1 ]
+    [[ "$output" == *"not repaired"*"no basic auth credentials"* ]]
+    keg system check --repair
+    [ -e "$file" ]
+    rm "$DATA/blobs/sha256/$(layer_blobs "$REGISTRY/auth/token" | head -n 1)"
+    keg system check --repair
+    keg system check -q
+    refute grep -rqa -e 'user:secret' -e dXNlcjpzZWNyZXQ "$DATA" "$KEG_ROOT/run" "$KEG_ROOT/kegd.log"
+    # from a helper as well
+    cat >"$KEG_ROOT/docker-credential-played" <<END
+#!/bin/sh
+[ "\$1" != list ] || echo '{"$REGISTRY": "user"}'
+[ "\$1" != get ] || echo '{"Username": "user", "Secret": "secret"}'
+END
+    chmod +x "$KEG_ROOT/docker-credential-played"
+    echo '{"credsStore":"played"}' >"$DOCKER_CONFIG/config.json"
+    rm "$file"
+    PATH=$KEG_ROOT:$PATH keg system check --repair
+    [ -e "$file" ]
+    keg rmi "$REGISTRY/auth/basic" "$REGISTRY/auth/token" >/dev/null
+}
+
 @test "check: what no registry has is said, and stays found" {
     local blob
     blob=$(layer_blobs busybox)

@@ -4,7 +4,7 @@
 setup_file() {
     load lib
     load registry
-    require root curl jq docker-registry openssl
+    require root curl jq docker-registry openssl python3
     mkdir -p /etc/docker # in the test's own mount namespace, before kegd makes one of its own
     mount -t tmpfs none /etc/docker
     kegd_start
@@ -15,6 +15,8 @@ setup_file() {
     registry_start registry 127.0.0.1:5000 "{certificate: $KEG_ROOT/cert, key: $KEG_ROOT/key}"
     server_start "$KEG_ROOT/proxy" python3 "$BATS_TEST_DIRNAME/header_proxy.py" 5004 https://127.0.0.1:5000
     eventually curl -sf --max-time 5 -H 'X-Word: sesame' 127.0.0.1:5004/api/
+    python3 -c 'import crypt; print("ann:" + crypt.crypt("sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' >"$KEG_ROOT/htpasswd"
+    registry_start closed 127.0.0.1:5007 "" "auth: {htpasswd: {realm: keg, path: $KEG_ROOT/htpasswd}}"
 }
 
 teardown_file() {
@@ -159,4 +161,29 @@ END
     mv /etc/docker/certs.d/_default /etc/docker/certs.d/elsewhere.test_5000_
     keg pull -q elsewhere.test:5000/box:1
     keg rmi elsewhere.test:5000/box:1
+}
+
+@test "hosts: a mirror that wants a password gets the one that the user has for its host, and no other" {
+    export DOCKER_CONFIG=$KEG_ROOT/docker
+    echo sesame | keg login -u ann --password-stdin 127.0.0.1:5007 >/dev/null
+    keg tag busybox 127.0.0.1:5007/only/here:1
+    keg push -q 127.0.0.1:5007/only/here:1
+    keg rmi 127.0.0.1:5007/only/here:1 >/dev/null
+    hosts <<'END'
+server = "https://127.0.0.1:5000"
+ca = "mirror.pem"
+[host."http://127.0.0.1:5007"]
+  capabilities = ["pull", "resolve"]
+END
+    local config
+    pull() { # CONFIG: as a client that sends what it has for all servers
+        config=$(printf %s "$1" | base64 -w0 | tr '+/' '-_')
+        api POST '/images/create?fromImage=registry.test/only/here&tag=1' -H "X-Registry-Config: $config"
+    }
+    pull '{}' | grep -q '"message"'
+    pull '{"127.0.0.1:5000": {"username": "ann", "password": "sesame"}}' | grep -q '"message"'
+    pull '{"http://127.0.0.1:5007/v2/": {"username": "ann", "password": "sesame"}}' | grep -q 'Downloaded newer image\|up to date'
+    keg image inspect registry.test/only/here:1 >/dev/null
+    run api POST '/images/create?fromImage=registry.test/only/here&tag=1' -H 'X-Registry-Config: !' -w '%{http_code}'
+    [[ "$output" == *"invalid X-Registry-Config header"*400 ]]
 }

@@ -29,13 +29,6 @@ struct fetch {
     struct err err;         /* what the body callback found */
 };
 
-static char *non_empty(const json_t *object, const char *key)
-{
-    const char *value = json_str(object, key);
-
-    return str_empty(value) ? NULL : xstrdup(value);
-}
-
 struct client *client_new(const json_t *open, struct err *err)
 {
     const char *domain = json_str(open, "domain"), *path = json_str(open, "path");
@@ -49,12 +42,7 @@ struct client *client_new(const json_t *open, struct err *err)
     c = xcalloc(1, sizeof(*c));
     c->path = xstrdup(path);
     c->name = xstrdup(json_str_or(open, "name", path));
-    c->credentials = (struct credentials){
-        .username = non_empty(auth, "username"),
-        .password = non_empty(auth, "password"),
-        .identity_token = non_empty(auth, "identity_token"),
-        .registry_token = non_empty(auth, "registry_token"),
-    };
+    credentials_read(&c->credentials, auth);
     return hosts_add(c, open, domain, err) < 0 ? NULL : take_ptr(&c);
 }
 
@@ -68,11 +56,9 @@ void client_free(struct client *c)
         buf_finish(&c->certificates[i].ca);
         buf_finish(&c->certificates[i].certificate);
         buf_finish(&c->certificates[i].key);
+        credentials_finish(&c->others[i]);
     }
-    free(c->credentials.username);
-    free(c->credentials.password);
-    free(c->credentials.identity_token);
-    free(c->credentials.registry_token);
+    credentials_finish(&c->credentials);
     free(c->path);
     free(c->name);
     free(c);

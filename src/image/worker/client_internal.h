@@ -9,7 +9,9 @@ enum { ENDPOINTS_MAX = 16 };
 
 struct client {
     char *path, *name;
-    struct credentials credentials;
+    struct credentials credentials; /* for the registry itself */
+    struct credentials
+        others[ENDPOINTS_MAX]; /* for the endpoint of the same number, where the user has some for its host */
     struct http_certificates certificates[ENDPOINTS_MAX]; /* of the endpoint of the same number */
     struct endpoint endpoints[ENDPOINTS_MAX];             /* mirrors, then the registry itself */
     size_t n_endpoints;

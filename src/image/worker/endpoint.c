@@ -60,6 +60,37 @@ bool endpoint_host_insecure(const char *host, char *const *insecure_list)
     return false;
 }
 
+static char *non_empty(const json_t *object, const char *key)
+{
+    const char *value = json_str(object, key);
+
+    return str_empty(value) ? NULL : xstrdup(value);
+}
+
+void credentials_read(struct credentials *c, const json_t *object)
+{
+    *c = (struct credentials){
+        .username = non_empty(object, "username"),
+        .password = non_empty(object, "password"),
+        .identity_token = non_empty(object, "identity_token"),
+        .registry_token = non_empty(object, "registry_token"),
+    };
+}
+
+bool credentials_given(const struct credentials *c)
+{
+    return c->username || c->identity_token || c->registry_token;
+}
+
+void credentials_finish(struct credentials *c)
+{
+    free(c->username);
+    free(c->password);
+    free(c->identity_token);
+    free(c->registry_token);
+    *c = (struct credentials){0};
+}
+
 void endpoint_init(struct endpoint *e, const char *host, const char *scope, char *const *insecure_list)
 {
     *e = (struct endpoint){

@@ -15,6 +15,10 @@
 struct credentials {
     char *username, *password, *identity_token, *registry_token; /* NULL when absent */
 };
+/* From an "open" packet's object with such members. */
+void credentials_read(struct credentials *c, const json_t *object);
+bool credentials_given(const struct credentials *c);
+void credentials_finish(struct credentials *c);
 
 /* What it is asked for. */
 enum endpoint_ability {
@@ -36,7 +40,7 @@ struct endpoint {
     bool loopback;
     atomic_bool answered;                  /* it has, at least once */
     bool probed;                           /* https or http is settled */
-    const struct credentials *credentials; /* NULL for mirrors */
+    const struct credentials *credentials; /* NULL: none */
     const struct http_certificates *certificates;
     unsigned stall_seconds;
     pthread_mutex_t lock;

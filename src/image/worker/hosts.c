@@ -21,6 +21,7 @@ struct hosts {
     struct client *client;
     char *const *insecure;
     const char *scope, *domain;
+    const json_t *others;     /* what credentials the user has, by host */
     const char *certificates; /* the directory of directories; NULL: none */
     char *path;               /* the one of this registry; NULL: it has none */
     int dir;
@@ -152,6 +153,19 @@ static struct endpoint *add_endpoint(struct hosts *h, const char *url, const cha
     return e;
 }
 
+/* What the user has for a host goes to that host alone. False: there is nothing. */
+static bool give_credentials(struct hosts *h, struct endpoint *e, const char *host)
+{
+    const json_t *entry = json_object_get(h->others, host);
+    struct credentials *own = &h->client->others[h->client->n_endpoints - 1];
+
+    if (!json_object_size(entry))
+        return false;
+    credentials_read(own, entry);
+    e->credentials = own;
+    return true;
+}
+
 static int load_named(struct hosts *h, const char *name, struct buf *into)
 {
     int r = file_read(h->dir, name, into);
@@ -192,11 +206,12 @@ static int add_hosts(struct hosts *h)
 {
     for (size_t i = 0; i < h->file.n_hosts; i++) {
         const struct hosts_entry *entry = &h->file.hosts[i];
+        _cleanup_free_ char *host = host_of(entry->url);
 
         if (h->client->n_endpoints == ENDPOINTS_MAX - 1)
             return err_set(h->err, ERR_INVALID, "%s/hosts.toml:%d: more than %d hosts", h->path, entry->line,
                            ENDPOINTS_MAX - 1);
-        add_endpoint(h, entry->url, NULL);
+        give_credentials(h, add_endpoint(h, entry->url, NULL), host);
         if (configure(h, entry) < 0)
             return -1;
     }
@@ -210,7 +225,8 @@ static int add_server(struct hosts *h)
     struct endpoint *e = add_endpoint(h, h->file.server.url, host);
     struct http_certificates *own = &h->client->certificates[h->client->n_endpoints - 1];
 
-    e->credentials = &h->client->credentials;
+    if (credentials_given(&h->client->credentials) || !give_credentials(h, e, h->domain))
+        e->credentials = &h->client->credentials;
     if (h->dir >= 0 && load_directory(h, h->path, h->dir, own) < 0)
         return -1;
     return h->has_file ? configure(h, &h->file.server) : 0;
@@ -257,6 +273,7 @@ static int add_mirrors(struct hosts *h, const json_t *open)
         _cleanup_close_ int dir = h->certificates ? open_directory(h, host, &path) : -EBADF;
 
         e->can = ENDPOINT_RESOLVE | ENDPOINT_PULL;
+        give_credentials(h, e, host);
         e->insecure = e->insecure || endpoint_host_insecure(host, h->insecure);
         if (dir == -1)
             r = -1;
@@ -290,6 +307,7 @@ int hosts_add(struct client *c, const json_t *open, const char *domain, struct e
                       .scope = scope,
                       .domain = domain,
                       .certificates = json_str(open, "certificates"),
+                      .others = json_object_get(open, "others"),
                       .dir = -EBADF,
                       .err = err};
     int r = load_file(&h);
