@@ -216,7 +216,7 @@ void client_update(struct client *c)
     uint32_t events = client_backlogged(c) ? EPOLLOUT : 0;
 
     if (c->hung)
-        return; /* what it left behind is pulled when the program takes input */
+        return; /* what it left behind is pulled as the program takes it: session_settle() */
     if (client_wants_input(c) && session_wants_input(c->session))
         events |= EPOLLIN;
     if (loop_set(c->session->loop, &c->source, events) < 0)

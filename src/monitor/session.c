@@ -362,6 +362,10 @@ void session_settle(struct session *s)
 {
     bool backlog = logger_is_blocked(s->log);
 
+    /* what a client has sent before it went, and that it has gone */
+    for (struct client *c = s->clients; c; c = c->next)
+        if (c->hung)
+            client_pull(c);
     session_sweep(s);
     for (struct client *c = s->clients; c; c = c->next) {
         client_update(c);
