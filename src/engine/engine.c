@@ -19,6 +19,7 @@
 #include "engine/check.h"
 #include "engine/container.h"
 #include "engine/exec.h"
+#include "engine/file_watch.h"
 #include "engine/images.h"
 #include "engine/images_collect.h"
 #include "engine/logs.h"
@@ -276,6 +277,7 @@ static int open_all(struct engine *e, struct err *err)
         return err_errno(err, errno, "make an eventfd");
     e->containers = containers_new();
     e->execs = execs_new();
+    e->file_watches = file_watches_new();
     bool places = find_libexec(e, err) == 0 && check_log_defaults(e, err) == 0 && make_places(e, err) == 0;
     e->events = events_new(places ? e->options.data_root : NULL);
     if (!places || open_stores(e, err) < 0 || open_network(e, err) < 0)
@@ -334,6 +336,7 @@ struct engine *engine_close(struct engine *e)
         engine_images_close(e);
     e->containers = containers_free(e->containers);
     e->execs = execs_free(e->execs);
+    e->file_watches = file_watches_free(e->file_watches);
     e->spawner = spawner_free(e->spawner);
     network_host_free(e->network_host);
     if (e->image_store)

@@ -44,13 +44,14 @@ struct engine {
     struct volume_store *volume_store;
     struct events *events;
 
-    struct containers *containers;    /* containers.c */
-    struct execs *execs;              /* exec.c */
-    struct spawner *spawner;          /* monitors.c: the sealed keg-monitor */
-    struct watcher *watcher;          /* watcher.c: the thread that listens to all monitors */
-    struct engine_images *images;     /* images.c: what it keeps in memory, may stay NULL */
-    struct engine_networks *networks; /* networks.c */
-    struct engine_volumes *volumes;   /* volumes.c */
+    struct containers *containers;     /* containers.c */
+    struct execs *execs;               /* exec.c */
+    struct file_watches *file_watches; /* file_watch.h: those who follow logs */
+    struct spawner *spawner;           /* monitors.c: the sealed keg-monitor */
+    struct watcher *watcher;           /* watcher.c: the thread that listens to all monitors */
+    struct engine_images *images;      /* images.c: what it keeps in memory, may stay NULL */
+    struct engine_networks *networks;  /* networks.c */
+    struct engine_volumes *volumes;    /* volumes.c */
     atomic_int leaving;       /* remove.c: containers of --rm whose record goes before their files do */
     pthread_mutex_t checking; /* check.c: one check at a time */
     bool was_unclean, opened; /* check.c: how the last life ended; this one has begun */

@@ -8,10 +8,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "engine/container.h"
+#include "engine/file_watch.h"
 
 enum { LOOK_AGAIN_MS = 100 };
 
@@ -51,46 +52,49 @@ static int advance(struct log_reader *r)
 
 /* ---- follow ---- */
 
-/* Hears of what happens in the log's directory. False when the host's watches are used up (fs.inotify.max_user_instances):
- * then the files are looked at time and again. */
-static bool watch_directory(const struct log_reader *r, int poller, int notify)
+static struct file_watch *watch_directory(const struct log_reader *r, int poller)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = notify};
     const char *slash = strrchr(r->o->path, '/');
     _cleanup_free_ char *directory = xstrndup(r->o->path, slash ? (size_t)(slash - r->o->path) : 0);
-    return notify >= 0 && inotify_add_watch(notify, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO) >= 0 &&
-           epoll_ctl(poller, EPOLL_CTL_ADD, notify, &event) == 0;
+    struct file_watch *watch = file_watch_add(r->e->file_watches, directory, NULL);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = watch ? file_watch_fd(watch) : -EBADF};
+    if (watch && epoll_ctl(poller, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
+        return file_watch_remove(watch);
+    return watch;
 }
 
-static void drain(int notify)
+/* watch NULL: the host's watches are used up (fs.inotify.max_user_instances), the files are looked at time and again. */
+static int follow_with(struct log_reader *r, int poller, const struct file_watch *watch)
 {
-    char events[4096];
-    while (notify >= 0 && read(notify, events, sizeof(events)) > 0)
-        ;
-}
-
-static int follow(struct log_reader *r)
-{
-    _cleanup_close_ int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
-                        poller = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event end = {.events = EPOLLIN, .data.fd = r->o->end_fd};
-    if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, r->o->end_fd, &end) < 0)
-        return err_errno(r->err, errno, "follow %s", r->o->path);
-    int patience = watch_directory(r, poller, notify) ? -1 : LOOK_AGAIN_MS;
     for (;;) {
         struct epoll_event got[2];
         int n = epoll_wait(poller, got, 2, 0);
         bool ended = false;
+        eventfd_t changes;
         for (int i = 0; i < n; i++)
             ended = ended || got[i].data.fd == r->o->end_fd;
-        drain(notify);
+        if (watch)
+            eventfd_read(file_watch_fd(watch), &changes);
         if (advance(r) < 0)
             return -1;
         if (ended || r->out.over)
             return 0;
-        if (engine_wait_readable(r->e, poller, r->sink->client_fd, patience, r->err) < 0)
+        buf_finish(&r->out.buf); /* followers are many, and mostly wait */
+        if (engine_wait_readable(r->e, poller, r->sink->client_fd, watch ? -1 : LOOK_AGAIN_MS, r->err) < 0)
             return -1;
     }
+}
+
+static int follow(struct log_reader *r)
+{
+    _cleanup_close_ int poller = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event end = {.events = EPOLLIN, .data.fd = r->o->end_fd};
+    if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, r->o->end_fd, &end) < 0)
+        return err_errno(r->err, errno, "follow %s", r->o->path);
+    struct file_watch *watch = watch_directory(r, poller);
+    int result = follow_with(r, poller, watch);
+    file_watch_remove(watch);
+    return result;
 }
 
 /* ---- all ---- */
