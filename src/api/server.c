@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -15,6 +17,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+
+enum { TRIM_EVERY = 128 }; /* requests */
 
 /* ---- a request's life ---- */
 
@@ -167,6 +171,15 @@ static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connectio
     return exchange_answer(x);
 }
 
+/* What a crowd of clients took is scattered over the heap; now and then the pages between go back to the kernel. */
+static void give_back(void)
+{
+    static atomic_uint completed;
+
+    if (atomic_fetch_add(&completed, 1) % TRIM_EVERY == TRIM_EVERY - 1)
+        malloc_trim(0);
+}
+
 static void server_completed(void *arg _unused_, struct MHD_Connection *connection _unused_, void **state,
                              enum MHD_RequestTerminationCode why)
 {
@@ -178,6 +191,7 @@ static void server_completed(void *arg _unused_, struct MHD_Connection *connecti
         x->request.reply.broken = true;
     exchange_free(x);
     *state = NULL;
+    give_back();
 }
 
 static void server_log(void *arg _unused_, const char *format, va_list ap)

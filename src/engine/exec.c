@@ -79,13 +79,15 @@ static struct exec *find_exec(struct execs *x, const char *id)
     return found;
 }
 
-/* All of a container's; or, with container NULL, what ended before that time or is not among the last KEPT_MAX. */
+/* All of a container's; or, with container NULL, what ended before that time, and what doesn't run (perhaps was never started)
+ * and isn't among the last KEPT_MAX of those. */
 static void drop_execs(struct execs *x, const char *container, int64_t ended_before)
 {
-    size_t ended = 0;
+    size_t idle = 0;
     for (struct exec **p = &x->first; *p;) {
         struct exec *ex = *p;
-        bool old = ex->ended_at && (ex->ended_at < ended_before || ++ended > KEPT_MAX);
+        bool old = ((ex->ended_at || !ex->started) && ++idle > KEPT_MAX) ||
+                   (ex->ended_at && ex->ended_at < ended_before);
         bool drop = container ? str_eq(ex->container, container) : old;
         if (!drop) {
             p = &ex->next;
