@@ -291,6 +291,41 @@ EOF
     [ "$status" = 125 ]
 }
 
+@test "events: kegd killed again and again, none lost, none twice" {
+    rounds=${KEG_FULL:+60}
+    for i in 1 2 3; do
+        keg run -d --name "cc$i" --network none --restart always --health-cmd true --health-interval 150ms busybox sh -c "sleep 0.$((i * 13)); exit $i" >/dev/null
+    done
+    for ((i = 0; i < ${rounds:-6}; i++)); do
+        sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+        kegd_kill
+        [ $((i % 3)) = 0 ] || sleep "0.$((RANDOM % 10))"
+        kegd_start
+    done
+    counts=$(keg inspect -f '{{.RestartCount}}' cc1 cc2 cc3)
+    ids=$(keg inspect -f '{{.Id}}' cc1 cc2 cc3)
+    keg stop cc1 cc2 cc3 >/dev/null
+    keg events --since 1h --until "$(date +%s.%N)" --filter type=container --format '{{json .}}' >"$BATS_TEST_TMPDIR/events"
+    # shellcheck disable=SC2086
+    run python3 - "$BATS_TEST_TMPDIR/events" $ids $counts <<'EOF'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+ids, counts = sys.argv[2:5], [int(n) for n in sys.argv[5:8]]
+for id, count in zip(ids, counts):
+    lives = [e for e in rows if e["Actor"]["ID"] == id and e["Action"] in ("start", "die")]
+    assert count > 1, count
+    told = [e["Action"] for e in lives]
+    whole = len(rows) < 1000 # else the ring has forgotten the first
+    assert told == (["start", "die"] * len(told))[:len(told)] or not whole, told
+    assert all(a != b for a, b in zip(told, told[1:])), told
+    assert not whole or told.count("start") >= count, (told.count("start"), count)
+    times = [e["timeNano"] for e in lives]
+    assert times == sorted(set(times)), times
+print("fine")
+EOF
+    [ "$output" = fine ]
+}
+
 @test "events: those of one life, with Docker's attributes" {
     keg volume create evol >/dev/null
     keg create --name aa --network none -l a=b -v evol:/v busybox sh -c 'trap "exit 3" TERM; while :; do sleep 0.02; done' >/dev/null
