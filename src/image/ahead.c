@@ -49,6 +49,50 @@ void ahead_start(struct ahead *a, int blob, const char *digest, int64_t size)
     a->n += l->job != NULL;
 }
 
+bool ahead_follow(struct ahead *a, int blob, int *ret_news)
+{
+    struct ahead_layer *l = &a->layers[a->n];
+    _cleanup_close_ int fd = a->n < AHEAD_MAX ? reopen(blob) : -EBADF, in = -EBADF, out = -EBADF;
+    int ends[2];
+
+    if (fd < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    in = ends[0];
+    out = ends[1];
+    if (fcntl(out, F_SETFL, O_NONBLOCK) < 0) /* a full pipe tells as much as one byte more */
+        return false;
+    l->job = storage_unpack_start(
+        a->store->layers,
+        &(struct storage_unpack_spec){.input = fd, .blob_out = -EBADF, .growing = in, .blob_size = -1}, NULL);
+    l->digest[0] = '\0';
+    if (!l->job)
+        return false;
+    a->n++;
+    *ret_news = take_fd(&out);
+    return true;
+}
+
+static void drop(struct storage_job *job)
+{
+    struct storage_stage *stage = NULL;
+
+    storage_unpack_cancel(job);
+    if (storage_unpack_wait(job, &stage, NULL, NULL) == 0)
+        storage_stage_discard(stage);
+}
+
+void ahead_followed(struct ahead *a, const char *digest)
+{
+    struct ahead_layer *l = &a->layers[a->n - 1];
+
+    if (digest) {
+        snprintf(l->digest, sizeof(l->digest), "%s", digest);
+    } else {
+        drop(take_ptr(&l->job));
+        a->n--;
+    }
+}
+
 static struct storage_job *take_job(struct ahead *a, const char *digest)
 {
     struct storage_job *job = NULL;
@@ -67,7 +111,8 @@ struct storage_stage *ahead_take(struct ahead *a, const char *digest, const char
     struct storage_job *job = a ? take_job(a, digest) : NULL;
     struct storage_unpack_result result;
 
-    if (!job || storage_unpack_wait(job, &stage, &result, NULL) < 0 || !str_eq(result.diff_id, diff_id))
+    if (!job || storage_unpack_wait(job, &stage, &result, NULL) < 0 || !str_eq(result.diff_id, diff_id) ||
+        !str_eq(result.blob_digest, digest))
         return NULL;
     return take_ptr(&stage);
 }
@@ -76,13 +121,9 @@ void ahead_finish(struct ahead *a)
 {
     for (size_t i = 0; i < a->n; i++) {
         struct storage_job *job = take_ptr(&a->layers[i].job);
-        struct storage_stage *stage = NULL;
 
-        if (!job)
-            continue;
-        storage_unpack_cancel(job);
-        if (storage_unpack_wait(job, &stage, NULL, NULL) == 0)
-            storage_stage_discard(stage);
+        if (job)
+            drop(job);
     }
     a->n = 0;
 }

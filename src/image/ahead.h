@@ -14,7 +14,7 @@ struct ahead {
     pthread_mutex_t lock; /* over taking */
     size_t n;
     struct ahead_layer {
-        char digest[DIGEST_SIZE]; /* of the blob */
+        char digest[DIGEST_SIZE]; /* of the blob; "": not known yet */
         struct storage_job *job;  /* NULL: taken */
     } layers[AHEAD_MAX];
 };
@@ -27,6 +27,12 @@ struct ahead {
 /* Begins with the blob `digest`, whose bytes the file `blob` has, if the first are a layer's; blob stays the caller's. What
  * goes wrong is told by whoever unpacks it the usual way. */
 void ahead_start(struct ahead *a, int blob, const char *digest, int64_t size);
+/* The same with a blob that is yet to be written into the file, of which the first bytes will tell. True: *ret_news, the
+ * caller's, is where a byte has to be written each time there is more, without ever waiting; that all of its copies are
+ * closed is the end. */
+bool ahead_follow(struct ahead *a, int blob, int *ret_news);
+/* The last one followed is whole, and that is its digest; NULL: nobody needs it. */
+void ahead_followed(struct ahead *a, const char *digest);
 /* The tree of that blob, should it have been begun and be the one that is wanted; waits for it. NULL otherwise, also for
  * a == NULL. Thread-safe. */
 struct storage_stage *ahead_take(struct ahead *a, const char *digest, const char *diff_id);

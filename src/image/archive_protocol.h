@@ -4,7 +4,8 @@
  * SOCK_SEQPACKET pair as descriptor 3. One JSON object a packet. For each regular file and link in the
  * archive, in order: worker: {"entry":{"name":NAME,"type":"file"|"link","size":n,"target":NAME}} NAME is
  * relative and clean; a link's target is resolved against its folder already kegd, for files only:
- * {"take":true} with the descriptor to write it to, or {"take":false} worker, for taken files:
+ * {"take":true} with the descriptor to write it to, and maybe that of a pipe, into which a byte is written, without
+ * waiting, when there is more in it; or {"take":false}. Worker, for taken files:
  * {"done":{"digest":DIGEST,"size":n}} and at the end {"end":{}} or {"error":{"kind":…,"errno":n,"message":…}}. The
  * worker leaves when either side is done.
  *

@@ -1,6 +1,7 @@
 /* kegd's side of keg-archive. */
 #include "image/unpacked.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,18 @@
 #include "image/store_internal.h"
 #include "image/worker_process.h"
 
-enum { FILES_MAX = 16384, LINKS_MAX = 8 };
+enum { FILES_MAX = 16384, LINKS_MAX = 8, FOLLOW_FROM = 1024 * 1024, KEEPING_MAX = 4 };
+
+/* A large blob on its way to the disk, while the next ones are read. */
+struct keeping {
+    struct image_store *store;
+    int fd; /* -EBADF: none is */
+    char digest[DIGEST_SIZE];
+    int64_t size;
+    pthread_t thread;
+    int result;
+    struct err err;
+};
 
 struct reading {
     struct image_store *store;
@@ -20,6 +32,8 @@ struct reading {
     struct ahead *ahead;
     struct unpacked *to;
     int sock;
+    struct keeping keeping[KEEPING_MAX];
+    size_t next; /* of them, to be used */
 };
 
 void unpacked_finish(struct unpacked *u)
@@ -77,21 +91,94 @@ static json_t *receive(struct reading *r, struct err *err)
     return json;
 }
 
-/* The bytes of one file: into the blob store, under the digest that the worker found. */
-static int take_file(struct reading *r, struct unpacked_file *file, struct err *err)
+/* Whether a file may be a layer that is worth beginning with before all of it is there: not if it is named by a digest, as
+ * most are, and that is here. */
+static bool may_follow(const struct reading *r, const char *name, int64_t size)
+{
+    const char *slash = strrchr(name, '/');
+    _cleanup_free_ char *hex = xstrdup(slash ? slash + 1 : name);
+    char digest[DIGEST_SIZE];
+
+    hex[strcspn(hex, ".")] = '\0';
+    if (size < FOLLOW_FROM || !digest_hex_valid(hex))
+        return size >= FOLLOW_FROM;
+    digest_from_hex(hex, digest);
+    return !blobs_has(r->store->blobs, digest);
+}
+
+/* Tells the worker where the bytes go: the blob, and where to tell of news, should somebody follow. */
+static int send_place(struct reading *r, int fd, int *news, struct err *err)
 {
     static const char yes[] = "{\"take\":true}";
-    _cleanup_close_ int fd = blobs_scratch(r->store->blobs, err);
+    const int fds[] = {fd, *news};
+    int sent = fd_send_message(r->sock, yes, strlen(yes), fds, *news >= 0 ? 2 : 1);
+
+    close_fd(news);
+    return sent < 0 ? err_errno(err, sent, "speak to keg-archive") : 0;
+}
+
+/* What is known of a file when it is whole goes to who unpacks ahead. */
+static void unpack_ahead(struct reading *r, const struct unpacked_file *file, int fd, bool followed)
+{
+    bool fresh = !blobs_has(r->store->blobs, file->digest);
+
+    if (followed)
+        ahead_followed(r->ahead, fresh ? file->digest : NULL);
+    else if (fresh)
+        ahead_start(r->ahead, fd, file->digest, file->size);
+}
+
+/* ---- Keeping ---- */
+
+static void *keep_main(void *arg)
+{
+    struct keeping *k = arg;
+
+    k->result = blobs_adopt(k->store->blobs, k->fd, k->digest, k->size, /* sync= */ true, &k->err);
+    storage_sync_ahead(k->store->layers); /* and what was unpacked so far */
+    return NULL;
+}
+
+/* Until the one before is kept. */
+static int keep_wait(struct keeping *k, struct err *err)
+{
+    if (k->fd < 0)
+        return 0;
+    pthread_join(k->thread, NULL);
+    close_fd(&k->fd);
+    return k->result < 0 ? err_pass(err, &k->err) : 0;
+}
+
+/* Gives the blob its name when it is on the disk; a large one, whose descriptor is taken, before keep_wait() returns. */
+static int keep(struct keeping *k, int *fd, const struct unpacked_file *file, struct err *err)
+{
+    if (file->size < FOLLOW_FROM)
+        return blobs_adopt(k->store->blobs, *fd, file->digest, file->size, /* sync= */ true, err);
+    if (keep_wait(k, err) < 0)
+        return -1;
+    k->size = file->size;
+    memcpy(k->digest, file->digest, DIGEST_SIZE);
+    k->fd = take_fd(fd);
+    if (pthread_create(&k->thread, NULL, keep_main, k) == 0)
+        return 0;
+    *fd = take_fd(&k->fd);
+    return blobs_adopt(k->store->blobs, *fd, file->digest, file->size, /* sync= */ true, err);
+}
+
+/* The bytes of one file: into the blob store, under the digest that the worker found. */
+static int take_file(struct reading *r, struct unpacked_file *file, int64_t size, struct err *err)
+{
+    _cleanup_close_ int fd = blobs_scratch(r->store->blobs, err), news = -EBADF;
     _cleanup_json_ json_t *json = NULL;
     const json_t *done;
     const char *digest, *named = str_after(file->name, "blobs/sha256/");
-    int sent;
+    bool followed;
 
     if (fd < 0)
         return -1;
-    sent = fd_send_message(r->sock, yes, strlen(yes), &fd, 1);
-    if (sent < 0)
-        return err_errno(err, sent, "speak to keg-archive");
+    followed = may_follow(r, file->name, size) && ahead_follow(r->ahead, fd, &news);
+    if (send_place(r, fd, &news, err) < 0)
+        return -1;
     json = receive(r, err);
     if (!json)
         return -1;
@@ -104,9 +191,8 @@ static int take_file(struct reading *r, struct unpacked_file *file, struct err *
     snprintf(file->digest, sizeof(file->digest), "%s", digest);
     file->size = json_int_or(done, "size", -1);
     image_lease_add(r->lease, digest);
-    if (!blobs_has(r->store->blobs, digest)) /* while the disk is waited for */
-        ahead_start(r->ahead, fd, digest, file->size);
-    return blobs_adopt(r->store->blobs, fd, digest, file->size, /* sync= */ true, err);
+    unpack_ahead(r, file, fd, followed);
+    return keep(&r->keeping[r->next++ % KEEPING_MAX], &fd, file, err);
 }
 
 static int refuse_file(struct reading *r, struct err *err)
@@ -131,7 +217,7 @@ static int take_entry(struct reading *r, const json_t *entry, struct err *err)
         u->files = xreallocarray(u->files, u->n + 64, sizeof(*u->files));
     file = &u->files[u->n++];
     *file = (struct unpacked_file){.name = xstrdup(name), .target = xstrdup(target)};
-    return target ? 0 : take_file(r, file, err);
+    return target ? 0 : take_file(r, file, json_int_or(entry, "size", 0), err);
 }
 
 static int read_entries(struct reading *r, struct err *err)
@@ -157,8 +243,13 @@ int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, 
     int result = -1;
 
     *ret = (struct unpacked){0};
+    for (size_t i = 0; i < KEEPING_MAX; i++)
+        r.keeping[i] = (struct keeping){.store = store, .fd = -EBADF};
     if (worker > 0)
         result = read_entries(&r, err);
+    for (size_t i = 0; i < KEEPING_MAX; i++)
+        if (keep_wait(&r.keeping[i], result < 0 ? NULL : err) < 0)
+            result = -1;
     close_fd(&r.sock);
     worker_process_end(worker);
     if (result < 0)

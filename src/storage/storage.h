@@ -104,6 +104,8 @@ struct storage_unpack_spec {
                    * who may close it once start has returned. Read up to its end. */
     int blob_out; /* where the received bytes go as they are, or without a blob_digest that is expected, as a registry
                    * takes them: xz and bzip2 become the plain tar. -EBADF: nowhere. Likewise. Not synced. */
+    int growing; /* input is a file that is still being written, this the end of a pipe for reading, from who does that: a
+                  * byte comes when there is more, its end is the file's. Likewise, and blob_out isn't to be had then. 0: no */
     const char *blob_digest; /* expected, or NULL */
     int64_t blob_size;       /* expected, or -1 */
     const char *diff_id;     /* expected, or NULL */

@@ -145,8 +145,10 @@ struct storage_job *storage_unpack_start(struct storage *s, const struct storage
     worker.limits = spec->limits;
     apply_defaults(&worker.limits);
     worker.input = spec->input;
-    worker.output = spec->blob_out;
-    if (spec->blob_out >= 0)
+    worker.output = spec->growing > 0 ? spec->growing : spec->blob_out;
+    if (spec->growing > 0)
+        worker.store = WORKER_STORE_GROWS;
+    else if (spec->blob_out >= 0)
         worker.store = spec->blob_digest ? WORKER_STORE_AS_IS : WORKER_STORE_USABLE;
     worker.tree = tree;
     worker.pending = pending;

@@ -447,6 +447,37 @@ legacy() { # makes the oldest form: <id>/layer.tar, the second one a symlink to 
     [ "$(member layers | wc -l)" = 2 ]
 }
 
+@test "load: large layers, which unpack while they are read" {
+    local i diffs=() names=() root=$WORK/large/root
+    mkdir -p "$root"
+    cd "$WORK/large"
+    for i in 1 2 3 4 5 6; do # more than are begun with before the archive's end
+        head -c 1500000 /dev/urandom >"$root/file$i"
+        tar -C "$root" -cf "$i.tar" "file$i"
+        diffs+=("\"sha256:$(sha256sum <"$i.tar" | cut -d' ' -f1)\"")
+        names+=("\"$i.tar\"")
+    done
+    gzip -1 2.tar && mv 2.tar.gz 2.tar
+    (IFS=, && echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[${diffs[*]}]}}" >config.json
+        echo "[{\"Config\":\"config.json\",\"RepoTags\":[\"large:1\"],\"Layers\":[${names[*]}]}]" >manifest.json)
+    for i in first again; do
+        run tool load < <(tar -c {1..6}.tar manifest.json config.json)
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        [ "$(layers)" = 6 ] && [ "$(rubbish)" = 0 ]
+    done
+    for i in 1 2 3 4 5 6; do cmp "$root/file$i" "$DATA"/layers/*/diff/"file$i"; done
+    DATA=$WORK/large-cut
+    run tool load < <(tar -c {1..6}.tar manifest.json config.json | head -c 3700000)
+    [ "$status" -eq 1 ]
+    [[ "$output" == *truncated* ]]
+    [ "$(layers)" = 0 ] && [ "$(rubbish)" = 0 ]
+    dd if=/dev/zero of=3.tar bs=1 seek=1000000 count=100 conv=notrunc status=none
+    DATA=$WORK/large-other
+    run tool load < <(tar -c {1..6}.tar manifest.json config.json)
+    [ "$status" -eq 1 ]
+    [ "$(layers)" = 0 ] && [ "$(rubbish)" = 0 ]
+}
+
 @test "load: hostile archives are refused" {
     legacy "$WORK/hostile"
     cd "$WORK/hostile"

@@ -62,20 +62,28 @@ static int send_packet(struct archive *a, json_t *packet, struct err *err)
     return r < 0 ? err_errno(err, r, "speak to kegd") : 0;
 }
 
-/* kegd's word on a file: its descriptor, -EBADF when it isn't wanted, or -1 with err set. */
-static int receive_verdict(struct archive *a, struct err *err)
+/* kegd's word on a file: where its bytes go, or nowhere (-EBADF), and where to tell of them (-EBADF: nobody asks). */
+static int receive_verdict(struct archive *a, int *ret, int *ret_news, struct err *err)
 {
     char data[256];
-    int fd = -EBADF;
+    int fds[2];
     size_t nfds = 0;
-    ssize_t n = fd_receive_message(a->sock, data, sizeof(data), &fd, 1, &nfds);
+    ssize_t n = fd_receive_message(a->sock, data, sizeof(data), fds, 2, &nfds);
 
     if (n <= 0)
         return err_set(err, ERR_CANCELLED, "kegd has gone");
-    return nfds ? fd : -EBADF;
+    *ret = nfds > 0 ? fds[0] : -EBADF;
+    *ret_news = nfds > 1 ? fds[1] : -EBADF;
+    return 0;
 }
 
-static int copy_file(struct archive *a, int fd, struct err *err)
+/* A byte for who reads the file while it grows; one who has gone, or has enough to read, needs none. */
+static void tell_news(int news)
+{
+    ssize_t ignored _unused_ = news < 0 ? 0 : write(news, "", 1);
+}
+
+static int copy_file(struct archive *a, int fd, int news, struct err *err)
 {
     _cleanup_(sha256_free_p) struct sha256 *hash = sha256_new();
     char hex[SHA256_HEX_SIZE];
@@ -94,6 +102,7 @@ static int copy_file(struct archive *a, int fd, struct err *err)
             return err_errno(err, r, "write to the blob store");
         sha256_update(hash, data, (size_t)n);
         size += n;
+        tell_news(news);
     }
     if (n < 0)
         return -1;
@@ -106,14 +115,11 @@ static int pass_file(struct archive *a, const char *name, int64_t size, struct e
 {
     json_t *packet =
         json_pack("{s:{s:s, s:s, s:I}}", "entry", "name", name, "type", "file", "size", (json_int_t)size);
-    _cleanup_close_ int fd = -EBADF;
+    _cleanup_close_ int fd = -EBADF, news = -EBADF;
 
-    if (send_packet(a, packet, err) < 0)
+    if (send_packet(a, packet, err) < 0 || receive_verdict(a, &fd, &news, err) < 0)
         return -1;
-    fd = receive_verdict(a, err);
-    if (fd == -1)
-        return -1;
-    return fd < 0 ? 0 : copy_file(a, fd, err);
+    return fd < 0 ? 0 : copy_file(a, fd, news, err);
 }
 
 static int pass_entry(struct archive *a, const struct tar_entry *entry, struct err *err)

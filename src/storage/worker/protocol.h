@@ -24,9 +24,11 @@ enum worker_fd {
     WORKER_LOWER_MAX = 500,
 };
 
-/* What becomes of the bytes that unpack reads. */
+/* What becomes of the bytes that unpack reads, and what WORKER_FD_OUTPUT is. */
 enum worker_store {
-    WORKER_STORE_NOT,    /* WORKER_FD_OUTPUT is closed */
+    WORKER_STORE_NOT, /* nothing; it is closed */
+    WORKER_STORE_GROWS, /* nothing; the input is a file that is being written, it a pipe from who does that: a byte comes
+                          * when there is more, its end is the file's */
     WORKER_STORE_AS_IS,  /* every byte */
     WORKER_STORE_USABLE, /* the tar, where no media type tells of the compression */
 };

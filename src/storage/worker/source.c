@@ -174,6 +174,22 @@ static int take_chunk(struct source *s, struct block **current, size_t len, stru
     return inflate_chunk(s, current, s->in, len, err);
 }
 
+/* Waits for more of a file that is being written. False: it is whole. */
+static bool await_growth(struct source *s)
+{
+    char news[64];
+    ssize_t n;
+
+    if (s->spec.growing <= 0)
+        return false;
+    do
+        n = read(s->spec.growing, news, sizeof(news));
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        s->spec.growing = 0; /* what came before the end is read yet */
+    return true;
+}
+
 /* Reads what is there, but at first as much as it takes to tell the format. */
 static ssize_t read_chunk(struct source *s, struct err *err)
 {
@@ -186,7 +202,7 @@ static ssize_t read_chunk(struct source *s, struct err *err)
             continue;
         if (n < 0)
             return err_errno(err, errno, "cannot read the archive");
-        if (n == 0)
+        if (n == 0 && !await_growth(s))
             break;
         have += (size_t)n;
     }

@@ -19,7 +19,8 @@ struct source;
 
 struct source_spec {
     int input;
-    int blob_out;      /* -EBADF: the bytes aren't stored */
+    int blob_out; /* -EBADF: the bytes aren't stored */
+    int growing; /* the input is a file that is being written, this a pipe: WORKER_STORE_GROWS. 0: it is whole */
     bool usable;       /* stored, and counted, is the tar where no media type tells of the compression */
     int64_t max_bytes; /* of tar */
     int64_t max_ratio; /* tar to input, judged from SOURCE_RATIO_FROM on */

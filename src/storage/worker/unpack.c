@@ -60,7 +60,9 @@ int worker_unpack(const struct worker_options *o, struct worker_report *ret, str
     const struct sandbox_root root = {.tree = WORKER_FD_TREE, .work = -EBADF};
     const struct source_spec spec = {
         .input = WORKER_FD_INPUT,
-        .blob_out = o->store == WORKER_STORE_NOT ? -EBADF : WORKER_FD_OUTPUT,
+        .blob_out =
+            o->store == WORKER_STORE_NOT || o->store == WORKER_STORE_GROWS ? -EBADF : WORKER_FD_OUTPUT,
+        .growing = o->store == WORKER_STORE_GROWS ? WORKER_FD_OUTPUT : 0,
         .usable = o->store == WORKER_STORE_USABLE,
         .max_bytes = o->max_bytes,
         .max_ratio = o->max_ratio,
