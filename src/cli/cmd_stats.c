@@ -176,16 +176,38 @@ static int sample(struct cli *cli, char *const *names, json_t *rows, struct err 
     return 0;
 }
 
+/* A first look at each, so that there is something to compare with when they are asked for: one second for all of them
+ * together, not for each. */
+static void look_ahead(struct cli *cli, char *const *names)
+{
+    const struct timespec second = {.tv_sec = 1};
+
+    if (!names || !names[0] || !names[1])
+        return; /* one alone waits by itself */
+    for (; *names; names++) {
+        _cleanup_(buf_finish) struct buf url = URL_INIT;
+
+        url_path(&url, "/containers/", *names, "/stats?stream=false&one-shot=true", NULL);
+        json_decref(client_get(cli, &url, NULL));
+    }
+    nanosleep(&second, NULL);
+}
+
 static int stats_run(struct cli *cli, const struct args *args, struct err *err)
 {
     struct format_wish wish = {.format = args_str(args, "format"), .no_trunc = args_bool(args, "no-trunc")};
     const struct timespec second = {.tv_sec = 1};
+    bool first = true;
 
-    for (;;) {
+    for (;; first = false) {
         _cleanup_json_ json_t *rows = json_array();
         _cleanup_strv_ char **names = NULL;
 
-        if (list_containers(cli, args, &names, err) < 0 || sample(cli, names, rows, err) < 0)
+        if (list_containers(cli, args, &names, err) < 0)
+            return -1;
+        if (first)
+            look_ahead(cli, names);
+        if (sample(cli, names, rows, err) < 0)
             return -1;
         if (!args_bool(args, "no-stream") && terminal_is(STDOUT_FILENO))
             fputs("\033[H\033[J", stdout);
@@ -194,8 +216,7 @@ static int stats_run(struct cli *cli, const struct args *args, struct err *err)
         fflush(stdout);
         if (args_bool(args, "no-stream"))
             return 0;
-        if (!names)
-            nanosleep(&second, NULL);
+        nanosleep(&second, NULL);
     }
 }
 

@@ -344,6 +344,24 @@ static json_t *reading(struct container *c)
     return ret;
 }
 
+/* A reading of this moment, nothing beside it; it is there to compare with later, where nothing else is. */
+static json_t *reading_alone(struct container *c)
+{
+    int64_t now;
+    json_t *doc;
+
+    pthread_mutex_lock(&c->reading_lock);
+    now = clock_monotonic();
+    doc = read_now(c);
+    if (!c->reading || now - c->reading_at > LONGEST) {
+        json_decref(c->reading);
+        c->reading = json_incref(doc);
+        c->reading_at = now;
+    }
+    pthread_mutex_unlock(&c->reading_lock);
+    return doc;
+}
+
 /* Until a second begins, and some time has passed. */
 static int await_tick(struct engine *e, int client_fd, struct err *err)
 {
@@ -364,7 +382,7 @@ int engine_container_stats(struct engine *e, const char *ref, const struct engin
     if (!c)
         return -1;
     if (o->one_shot) {
-        *ret = read_now(c);
+        *ret = reading_alone(c);
         return 0;
     }
     doc = reading(c);

@@ -307,6 +307,10 @@ PY
     [ "$(jq -s '.[-1].preread == .[-2].read' stream)" = true ]
     keg stats --no-stream --format '{{.Name}} {{.CPUPerc}} {{.PIDs}}' c1 | grep -qE '^c1 [0-9.]+% [0-9]+$'
     keg stats --no-stream -a | grep -q idle
+    # all of them together take as long as one
+    for i in 1 2 3 4 5 6; do keg run -d --name more$i --network none busybox sleep 1000; done >/dev/null
+    timeout 5 keg stats --no-stream --format '{{.Name}}' >all
+    [ "$(grep -c . all)" = 7 ]
     # a stream ends with its container
     curl -s --max-time 10 --unix-socket "$SOCK" http://keg/containers/c1/stats >/dev/null 3>&- &
     local client=$!
