@@ -24,8 +24,8 @@ static void walk(const char *data, size_t size)
         out = logblock_put_record(copy, &r, 0);
         again.p = copy;
         again.end = out;
-        if (logblock_next(&again, &same) != 1 || again.p != out || same.flags != r.flags || same.time != r.time ||
-            same.len != r.len || memcmp(same.text, r.text, r.len) != 0)
+        if (logblock_next(&again, &same) != 1 || again.p != out || same.flags != r.flags ||
+            same.time != r.time || same.len != r.len || memcmp(same.text, r.text, r.len) != 0)
             abort();
         free(copy);
     }
