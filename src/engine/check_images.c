@@ -86,14 +86,28 @@ static void set_seen(const struct check *x, const char *object, const char *id, 
     json_object_set(x->seen, key, finding ? finding : json_true());
 }
 
+/* The tree that a layer's blob holds, or NULL. */
+static const char *chain_of(const struct checked *c, const char *digest)
+{
+    for (size_t i = 0; i < c->manifest.n_layers; i++)
+        if (str_eq(c->manifest.layers[i].digest, digest))
+            return json_string_value(json_array_get(json_object_get(c->row, "Layers"), i));
+    return NULL;
+}
+
 static void repair_blob(struct check *x, const struct checked *c, json_t *finding, const char *digest,
                         int64_t size)
 {
+    const char *chain = chain_of(c, digest);
     struct err why = {0};
+    int r;
 
     if (!x->o->repair || json_is_true(finding) || json_is_true(json_object_get(finding, "Repaired")))
         return;
-    check_repaired(finding, image_repair_blob(&x->parts, c->names, digest, size, &why), &why);
+    r = image_repair_blob(&x->parts, c->names, digest, size, &why);
+    if (r < 0 && why.kind != ERR_CANCELLED && chain)
+        r = image_remake_blob(&x->parts, chain, digest, NULL);
+    check_repaired(finding, r, &why);
 }
 
 /* size: -1 for documents that a registry calls manifests, else the blob's. document: it is read even by a quick check. */

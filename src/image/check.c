@@ -258,3 +258,13 @@ int image_repair_blob(const struct image_check *o, char *const *names, const cha
     }
     return -1;
 }
+
+int image_remake_blob(const struct image_check *o, const char *chain_id, const char *digest, struct err *err)
+{
+    _cleanup_close_ int fd = blobs_scratch(o->store->blobs, err);
+    struct storage_pack_result packed;
+
+    if (fd < 0 || storage_layer_pack(o->store->layers, chain_id, fd, &packed, err) < 0)
+        return -1;
+    return put(o, fd, digest, err);
+}

@@ -47,4 +47,8 @@ int image_repair_layer(struct image_store *store, const struct image_layer_part 
 int image_repair_blob(const struct image_check *o, char *const *names, const char *digest, int64_t size,
                       struct err *err);
 
+/* Packs the layer's tree once more, which gives the bytes of a blob that was made here of it, and puts them in their place
+ * if they are. ERR_INVALID: they aren't (another program's archive). */
+int image_remake_blob(const struct image_check *o, const char *chain_id, const char *digest, struct err *err);
+
 #endif

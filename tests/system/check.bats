@@ -141,6 +141,21 @@ END
     keg rmi "$REGISTRY/auth/basic" "$REGISTRY/auth/token" >/dev/null
 }
 
+@test "check: a lost blob that was made here of its layer is made again" {
+    local blob
+    keg run --name maker --network none busybox sh -c 'echo made >/etc/made; rm /etc/group; mkdir /d; ln /etc/made /d/x' >/dev/null
+    keg commit maker made >/dev/null
+    keg rm maker >/dev/null
+    blob=$(layer_blobs made | tail -n 1)
+    mv "$DATA/blobs/sha256/$blob" "$KEG_ROOT/good"
+    run keg system check --repair
+    echo "$output"
+    [ "$status" = 0 ]
+    cmp "$KEG_ROOT/good" "$DATA/blobs/sha256/$blob"
+    keg system check -q
+    keg rmi made >/dev/null
+}
+
 @test "check: what no registry has is said, and stays found" {
     local blob
     blob=$(layer_blobs busybox)
