@@ -35,7 +35,7 @@ is() { [ "$(keg inspect -f "$2" "$1")" = "$3" ]; }
 at_least() { [ "$(field "$1" "$2")" -ge "$3" ]; }
 # The container's events since the beginning, without times: "start die start …"
 actions() {
-    keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' "$1")" --format '{{.Action}}' | tr '\n' ' '
+    keg events --since 1h --until "$(date +%s.%N)" --filter type=container --filter "container=$(keg inspect -f '{{.Id}}' "$1")" --format '{{.Action}}' | tr '\n' ' '
 }
 says() { actions "$1" | grep -qE "$2"; }
 
@@ -344,7 +344,7 @@ EOF
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 first = next(i for i, e in enumerate(rows) if e["Actor"]["ID"] == sys.argv[2])
-rows = [e for e in rows[first:] if not e["Action"].startswith("exec_")]
+rows = [e for e in rows[first:] if not e["Action"].startswith("exec_") and e["Type"] != "network"]
 told = [e["Type"][:3] + " " + e["Action"] for e in rows]
 assert told == ["con create", "vol mount", "con start", "con top", "con kill", "vol unmount", "con die", "con stop", "vol mount",
                 "con start", "con restart", "con kill", "vol unmount", "con die", "con stop", "con destroy", "vol destroy",
