@@ -12,6 +12,7 @@ setup_file() {
 
 teardown_file() {
     load lib
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid") # the last test starts another
     kegd_stop
 }
 
