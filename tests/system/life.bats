@@ -9,7 +9,7 @@ setup_file() {
 }
 
 teardown_file() {
-    load lib
+    setup # the kegd that runs now
     kegd_stop
 }
 
