@@ -563,17 +563,26 @@ static const struct {
 
 /* ---- The host ---- */
 
+/* It is nobody's when this returns. */
 static int start_victim(void)
 {
-    int child = fork();
+    int ready[2], child, n;
+    char byte;
 
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return -1;
+    child = fork();
     if (child == 0) {
-        if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+        if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+            write(ready[1], "", 1) != 1)
             _exit(1);
         for (;;)
             pause();
     }
-    return child;
+    close(ready[1]);
+    n = (int)read(ready[0], &byte, 1);
+    close(ready[0]);
+    return n == 1 ? child : -1;
 }
 
 static int listen_locally(struct escape_host *h)
