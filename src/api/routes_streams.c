@@ -1,4 +1,5 @@
 /* Routes of what goes on while a container runs: wait, logs, attach, exec. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -97,6 +98,19 @@ static struct engine_attach_options streams_attach_options(const struct request 
     };
 }
 
+/* From here on the request is about the container that was looked at. Returns as engine_container_attach_check. */
+static int containers_attach_check(struct request *r, const struct engine_attach_options *o, struct err *err)
+{
+    char *id = NULL;
+    int tty = engine_container_attach_check(r->engine, r->wildcard, o, &id, err);
+
+    if (tty < 0)
+        return -1;
+    free(r->wildcard);
+    r->wildcard = id;
+    return tty;
+}
+
 static void containers_attach_stream(struct request *r, const struct engine_stream *stream)
 {
     const struct engine_attach_options o = streams_attach_options(r);
@@ -109,7 +123,7 @@ static void containers_attach_stream(struct request *r, const struct engine_stre
 int route_containers_attach(struct request *r, struct err *err)
 {
     const struct engine_attach_options o = streams_attach_options(r);
-    int tty = engine_container_attach_check(r->engine, r->wildcard, &o, err);
+    int tty = containers_attach_check(r, &o, err);
 
     if (tty < 0)
         return -1;
@@ -150,7 +164,7 @@ int route_containers_attach_websocket(struct request *r, struct err *err)
         return err_set(err, ERR_INVALID, "missing or bad WebSocket Version");
     if (websocket_accept(request_header(r, "Sec-WebSocket-Key"), accept) < 0)
         return err_set(err, ERR_INVALID, "missing or bad WebSocket-Key");
-    if (engine_container_attach_check(r->engine, r->wildcard, &o, err) < 0)
+    if (containers_attach_check(r, &o, err) < 0)
         return -1;
     reply_header(r, "Sec-WebSocket-Accept", accept);
     if (protocol)

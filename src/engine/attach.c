@@ -116,7 +116,7 @@ static bool must_wait(const struct container *c)
 }
 
 int engine_container_attach_check(struct engine *e, const char *ref, const struct engine_attach_options *o,
-                                  struct err *err)
+                                  char **ret_id, struct err *err)
 {
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     if (!c)
@@ -136,6 +136,7 @@ int engine_container_attach_check(struct engine *e, const char *ref, const struc
     if (status == CONTAINER_RESTARTING)
         return err_set(err, ERR_CONFLICT, "container %s is restarting, wait until the container is running",
                        c->id);
+    *ret_id = xstrdup(c->id);
     return c->tty;
 }
 

@@ -168,9 +168,9 @@ struct engine_attach_options {
 };
 /* Everything that can be refused, before the connection is upgraded. Returns 1 when the container has a
  * terminal (application/vnd.docker.raw-stream), 0 when the stream is framed (…multiplexed-stream), -1 on
- * error. */
+ * error. *ret_id: what to attach to, for a name may mean another container by then; the caller frees. */
 int engine_container_attach_check(struct engine *e, const char *ref, const struct engine_attach_options *o,
-                                  struct err *err);
+                                  char **ret_id, struct err *err);
 /* After the upgrade. Returns at once: the monitor owns the stream from here on. */
 int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach_options *o,
                             const struct engine_stream *stream, struct err *err);
