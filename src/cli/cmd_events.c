@@ -56,15 +56,47 @@ static void print_event(const json_t *event)
            json_str_or(actor, "ID", ""), pairs ? " (" : "", joined, pairs ? ")" : "");
 }
 
+struct event_row {
+    struct template_row base;
+    const json_t *event;
+};
+
+/* Some of an event's fields have other names in JSON than in templates. */
+static json_t *event_field(const struct template_row *base, const char *name, const char *argument,
+                           _unused_ struct err *err)
+{
+    static const struct {
+        const char *name, *key;
+    } fields[] = {
+        {"Action", "Action"}, {"Actor", "Actor"}, {"From", "from"},
+        {"ID", "id"},         {"Scope", "scope"}, {"Status", "status"},
+        {"Time", "time"},     {"Type", "Type"},   {"TimeNano", "timeNano"},
+    };
+    json_t *member;
+
+    for (size_t i = 0; !argument && i < ARRAY_SIZE(fields); i++)
+        if (str_eq(name, fields[i].name)) {
+            member = json_object_get(((const struct event_row *)base)->event, fields[i].key);
+            return member ? json_incref(member) : json_string("");
+        }
+    return NULL;
+}
+
+static json_t *event_all(const struct template_row *base)
+{
+    return json_incref((json_t *)((const struct event_row *)base)->event);
+}
+
 static int show_event(const json_t *event, void *arg, struct err *err)
 {
     const struct template *t = arg;
+    struct event_row row = {{"*events.Message", event_field, event_all}, event};
     _cleanup_(buf_finish) struct buf out = BUF_INIT(16 * 1024 * 1024);
 
     if (!t) {
         print_event(event);
     } else {
-        if (template_execute(t, event, &out, err) < 0)
+        if (template_execute_row(t, &row.base, &out, err) < 0)
             return -1;
         puts(buf_str(&out));
     }

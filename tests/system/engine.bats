@@ -387,6 +387,11 @@ restart_kegd() {
     keg run --rm --name aa --network none busybox true
     run keg events --since "$since" --until "$(date +%s.%N)" --filter container=aa --format '{{.Action}}'
     [ "$(echo "$output" | tr '\n' ' ')" = "create attach start die destroy " ]
+    run keg events --since "$since" --until "$(date +%s.%N)" --filter container=aa --filter event=die \
+        --format '{{.Status}} {{.From}} {{.Scope}} {{.Time}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.nope}}'
+    [[ $output =~ ^"die busybox local "[0-9]+" 0 <no value>"$ ]]
+    run -1 keg events --since "$since" --until "$(date +%s.%N)" --format '{{.Nope}}'
+    [[ $output == *"can't evaluate field Nope in type *events.Message"* ]]
 }
 
 # ---- a killed kegd ----

@@ -98,14 +98,36 @@ static json_t *field(struct run *r, const struct node *n, json_t *value, const c
     return json_incref(member);
 }
 
+/* Whether Docker has a map with names of the user's own below this name: what such a map lacks is no mistake. */
+static bool is_users_map(const char *name)
+{
+    static const char *const names[] = {"Annotations", "Attributes", "DriverOpts", "Labels",
+                                        "Networks",    "Options",    "Sysctls"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool lacks(const json_t *map, const char *name)
+{
+    return json_is_null(map) || template_is_nil(map) || (json_is_object(map) && !json_object_get(map, name));
+}
+
 /* The fields names[from…] of value, whose reference is consumed. The argument belongs to the last. */
 static json_t *field_chain(struct run *r, const struct node *n, json_t *value, size_t from,
                            const char *argument)
 {
     for (size_t i = from; value && n->names && n->names[i]; i++) {
         bool last = !n->names[i + 1];
-        json_t *member = field(r, n, value, n->names[i], last ? argument : NULL, last);
+        json_t *member;
 
+        if (i > from && !argument && is_users_map(n->names[i - 1]) && lacks(value, n->names[i])) {
+            json_decref(value);
+            return json_null();
+        }
+        member = field(r, n, value, n->names[i], last ? argument : NULL, last);
         json_decref(value);
         value = member;
     }
