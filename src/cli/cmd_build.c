@@ -27,3 +27,17 @@ const struct command cmd_buildx = {
     .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_HIDDEN,
     .run = not_yet,
 };
+
+static int not_here(_unused_ struct cli *cli, const struct args *args, struct err *err)
+{
+    return err_set(err, ERR_NOT_IMPLEMENTED, "keg %s: not implemented by keg", args->path);
+}
+
+const struct command cmd_elsewhere = {
+    .paths = "checkpoint,config,manifest,node,plugin,secret,service,stack,swarm,trust",
+    .summary = "What Docker has and keg hasn't",
+    .arguments = "COMMAND",
+    .max_arguments = -1,
+    .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_HIDDEN,
+    .run = not_here,
+};

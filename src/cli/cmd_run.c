@@ -38,7 +38,8 @@ static int open_cidfile(const struct args *args, int *ret_fd, struct err *err)
 
 static bool is_missing_image(const struct err *err)
 {
-    return err->kind == ERR_NOT_FOUND && strstr(err->message, "No such image");
+    return err->kind == ERR_NOT_FOUND && (strstr(err->message, "No such image") ||
+                                          strstr(err->message, "does not match the specified platform"));
 }
 
 static int post_create(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,

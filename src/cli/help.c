@@ -201,9 +201,8 @@ static void print_own_help(void)
     print_commands("Management Commands", "", LIST_GROUPS);
     print_commands("Commands", "", LIST_OTHERS);
     print_options(&tables, "Global Options");
-    printf("\nThe daemon's address is taken from -H, else from KEG_HOST, else it is "
-           "unix:///run/keg/keg.sock, where a\n"
-           "daemon is started when none runs.\n"
+    printf("\nThe daemon's address is taken from -H or --context, else from KEG_HOST, DOCKER_HOST or the "
+           "context in\nuse, else it is unix:///run/keg/keg.sock, where a daemon is started when none runs.\n"
            "\nRun 'keg COMMAND --help' for more information on a command.\n");
 }
 

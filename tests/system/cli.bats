@@ -50,6 +50,8 @@ setup() {
     [ "${lines[0]}" = "keg: 'keg stop' requires at least 1 argument" ]
     run -1 keg ps x
     [ "${lines[0]}" = "keg: 'keg ps' accepts no arguments" ]
+    run -1 keg swarm init
+    [ "$output" = "keg swarm: not implemented by keg" ]
 }
 
 @test "no daemon: says where it looked, and starts none where it shouldn't" {

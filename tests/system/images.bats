@@ -210,6 +210,7 @@ child_of() { # PARENT NAME
     same "$(keg pull --platform linux/s390x "$REGISTRY/ok/oci" | tail -n 2 | head -n 1)" "$text"
     run keg run --rm --platform linux/s390x "$REGISTRY/ok/oci" true
     [ "$status" = 125 ]
+    says "Unable to find image '$REGISTRY/ok/oci:latest' locally" # as docker does: it asks the registry for one that fits
     says "image with reference $REGISTRY/ok/oci was found but its platform (linux/amd64) does not match the specified platform (linux/s390x)"
     # of an index there is one that fits, or none
     same "$(keg pull --platform linux/amd64 "$REGISTRY/ok/list" | grep -c WARNING)" 0
