@@ -39,19 +39,8 @@ struct target {
     char **sources; /* texts that `mounts` refers to */
     int *fds;       /* what is no path: parts of volumes, images */
     size_t n_fds;
-    bool mounted; /* volumes may be, for us */
+    char **held; /* volumes that are mounted for us */
 };
-
-/* Volumes with options are mounted while somebody needs them. */
-static void release_volumes(struct target *t)
-{
-    size_t i;
-    json_t *m;
-
-    json_array_foreach (t->s.mounts, i, m)
-        if (str_eq(json_str(m, "Type"), "volume"))
-            engine_volume_unmount_unused(t->c->engine, json_str_or(m, "Name", ""));
-}
 
 static void target_finish(struct target *t)
 {
@@ -61,8 +50,9 @@ static void target_finish(struct target *t)
     free(t->fds);
     strv_free(t->sources);
     free(t->mounts);
-    if (t->mounted)
-        release_volumes(t);
+    for (char **name = t->held; name && *name; name++)
+        engine_volume_let_go(t->c->engine, *name);
+    strv_free(t->held);
     free(t->path);
     free(t->name);
     if (t->c)
@@ -124,12 +114,15 @@ static const char *source_of_fd(struct target *t, int fd)
 static const char *source_of(struct target *t, const json_t *m, struct err *err)
 {
     const json_t *options = json_object_get(m, "Options");
-    const char *subpath = json_str(options, "Subpath"), *source = json_str_or(m, "Source", "");
+    const char *subpath = json_str(options, "Subpath"), *source = json_str_or(m, "Source", ""),
+               *volume = str_eq(json_str(m, "Type"), "volume") ? json_str_or(m, "Name", "") : NULL;
     struct engine *e = t->c->engine;
     int fd;
 
-    if (str_eq(json_str(m, "Type"), "volume") && engine_volume_mount(e, json_str_or(m, "Name", ""), err) < 0)
+    if (volume && engine_volume_hold(e, volume, err) < 0)
         return NULL;
+    if (volume)
+        strv_push(&t->held, volume);
     if (str_eq(json_str(m, "Type"), "image")) {
         _cleanup_(storage_rootfs_finish) struct storage_rootfs r = {};
 
@@ -162,7 +155,6 @@ static int add_mounts(struct target *t, struct err *err)
 
     t->mounts = xcalloc(count + ARRAY_SIZE(own), sizeof(*t->mounts));
     t->fds = xcalloc(2 * count + 1, sizeof(*t->fds));
-    t->mounted = true;
     for (i = 0; i < ARRAY_SIZE(own); i++) {
         char *file = container_data_path(t->c, own[i][1]);
 

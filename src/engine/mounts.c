@@ -54,10 +54,10 @@ static int copy_up_mounted(struct preparation *p, const struct engine_volume *v,
 
 static int copy_up(struct preparation *p, const struct engine_volume *v, const char *destination)
 {
-    if (engine_volume_mount(p->c->engine, v->name, p->err) < 0)
+    if (engine_volume_hold(p->c->engine, v->name, p->err) < 0)
         return -1;
     int r = copy_up_mounted(p, v, destination);
-    engine_volume_unmount_unused(p->c->engine, v->name);
+    engine_volume_let_go(p->c->engine, v->name);
     return r;
 }
 

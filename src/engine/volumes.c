@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -17,6 +18,7 @@ struct engine_volumes {
     pthread_mutex_t lock; /* outside the database's */
     json_t *rows;         /* {name: {"CreatedAt" (ns),"Labels","Options","Removing" while it is}} */
     json_t *uses;         /* {name: {container id: true}} */
+    json_t *holds;        /* {name: how many need its mount who aren't containers that run} */
 };
 
 /* ---- the table ---- */
@@ -58,6 +60,7 @@ int engine_volumes_open(struct engine *e, struct err *err)
     pthread_mutex_init(&v->lock, NULL);
     v->rows = json_object();
     v->uses = json_object();
+    v->holds = json_object();
     e->volumes = v;
     if (db_each(e->db, DB_VOLUMES, volumes_load_row, v->rows, err) < 0)
         return err_wrap(err, "cannot read the volumes");
@@ -71,6 +74,7 @@ void engine_volumes_close(struct engine *e)
         return;
     json_decref(e->volumes->rows);
     json_decref(e->volumes->uses);
+    json_decref(e->volumes->holds);
     pthread_mutex_destroy(&e->volumes->lock);
     free(e->volumes);
     e->volumes = NULL;
@@ -257,15 +261,46 @@ int engine_volume_users(struct engine *e, const char *name)
 
 /* ---- mounting ---- */
 
-int engine_volume_mount(struct engine *e, const char *name, struct err *err)
+/* With the lock held. */
+static void volume_count_hold(struct engine_volumes *v, const char *name, int more)
+{
+    int64_t holds = json_int_or(v->holds, name, 0) + more;
+
+    if (holds > 0)
+        json_set_int(v->holds, name, holds);
+    else
+        json_object_del(v->holds, name);
+}
+
+static int volume_mount(struct engine *e, const char *name, bool hold, struct err *err)
 {
     _cleanup_free_ char *path = volume_path(e, name);
     int r;
 
     pthread_mutex_lock(&e->volumes->lock);
     r = volume_local_mount(json_object_get(json_object_get(e->volumes->rows, name), "Options"), path, err);
+    if (r == 0 && hold)
+        volume_count_hold(e->volumes, name, 1);
     pthread_mutex_unlock(&e->volumes->lock);
     return r < 0 ? err_wrap(err, "error while mounting volume '%s'", path) : 0;
+}
+
+int engine_volume_mount(struct engine *e, const char *name, struct err *err)
+{
+    return volume_mount(e, name, /* hold= */ false, err);
+}
+
+int engine_volume_hold(struct engine *e, const char *name, struct err *err)
+{
+    return volume_mount(e, name, /* hold= */ true, err);
+}
+
+void engine_volume_let_go(struct engine *e, const char *name)
+{
+    pthread_mutex_lock(&e->volumes->lock);
+    volume_count_hold(e->volumes, name, -1);
+    pthread_mutex_unlock(&e->volumes->lock);
+    engine_volume_unmount_unused(e, name);
 }
 
 /* With the lock held, so that nobody who starts just now is overlooked: it says so before it mounts. */
@@ -296,7 +331,8 @@ void engine_volume_unmount_unused(struct engine *e, const char *name)
 
     pthread_mutex_lock(&e->volumes->lock);
     if (json_object_size(json_object_get(json_object_get(e->volumes->rows, name), "Options")) &&
-        !volume_runs(e, name) && volume_local_unmount(path, &err) < 0)
+        !json_object_get(e->volumes->holds, name) && !volume_runs(e, name) &&
+        volume_local_unmount(path, &err) < 0)
         log_warn("volume %s: %s", name, err.message);
     pthread_mutex_unlock(&e->volumes->lock);
 }
@@ -318,6 +354,9 @@ static int volume_drop(struct engine *e, const char *name, struct err *err)
         volume_directory_remove(e->options.data_root, name, err) < 0 ||
         db_delete(e->db, DB_VOLUMES, name, durability, err) < 0) {
         json_object_del(row, "Removing");
+        /* They are told that it failed: what is in it by then no later kegd removes. */
+        if (access(path, F_OK) == 0)
+            (void)db_put(e->db, DB_VOLUMES, name, NULL, row, durability, NULL);
         return err_wrap(err, "remove %s", name);
     }
     json_object_del(e->volumes->rows, name);

@@ -33,10 +33,13 @@ int engine_volume_ensure(struct engine *e, const char *name, const char *driver,
  * at remove, and at start-up for every record. */
 void engine_volume_use(struct engine *e, const char *name, const char *container_id);
 void engine_volume_release(struct engine *e, const char *name, const char *container_id);
-/* For volumes with options: mounts what they say, for a container that is being started or filled. It stays until
- * engine_volume_unmount_unused() finds no container of it that runs. */
+/* For volumes with options: mounts what they say, for a container that is being started. It stays until
+ * engine_volume_unmount_unused() finds no container of it that runs, and nobody who holds it. */
 int engine_volume_mount(struct engine *e, const char *name, struct err *err);
 void engine_volume_unmount_unused(struct engine *e, const char *name);
+/* The same for somebody else (a copy, one that fills it): mounted until as many have let go as held it. */
+int engine_volume_hold(struct engine *e, const char *name, struct err *err);
+void engine_volume_let_go(struct engine *e, const char *name);
 /* How many containers use it. */
 int engine_volume_users(struct engine *e, const char *name);
 /* For `rm -v`: removes the volume if it is anonymous and nobody uses it any more. */

@@ -329,3 +329,18 @@ PY
     keg cp f c1:/tm/f
     refute grep -q " $KEG_ROOT/data/volumes/" /proc/self/mountinfo
 }
+
+@test "cp: copies side by side into a volume that is mounted for them all go where it is mounted" {
+    mkdir dev
+    keg create --name c1 --mount "type=volume,src=beside,dst=/v,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=$WORK/dev" \
+        busybox true
+    local i
+    for i in $(seq 24); do echo "$i" >"f$i"; done
+    seq 24 | xargs -P 6 -I{} keg cp -q f{} c1:/v/f{}
+    [ "$(find dev -name 'f*' | wc -l)" = 24 ]
+    [ -z "$(ls -A "$KEG_ROOT/data/volumes/beside/_data")" ] # nothing below, hidden by the mount
+    refute grep -q " $KEG_ROOT/data/volumes/" /proc/self/mountinfo
+    keg rm c1
+    keg volume rm beside
+    [ "$(find dev -name 'f*' | wc -l)" = 24 ]
+}

@@ -378,3 +378,18 @@ EOF
     [ "$(keg events --since 1h --until "$now" --filter type=volume --filter volume=elder --format '{{.Action}}')" = create ]
     keg volume rm elder >/dev/null
 }
+
+@test "volumes: what a removal that failed has left, and what came since, no later kegd removes" {
+    keg volume create vv >/dev/null
+    data=$KEG_ROOT/data/volumes/vv/_data
+    touch "$data/immutable"
+    chattr +i "$data/immutable" || skip "the filesystem knows no immutable files"
+    refute keg volume rm vv
+    chattr -i "$data/immutable"
+    keg run --rm --network none -v vv:/v busybox sh -c 'echo kept >/v/since'
+    kegd_kill
+    kegd_start
+    [ "$(cat "$data/since")" = kept ]
+    keg volume rm vv
+    [ ! -e "$data" ]
+}
