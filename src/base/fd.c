@@ -46,6 +46,16 @@ int fd_write_full(int fd, const void *data, size_t len)
     return 0;
 }
 
+int fd_append_whole(int fd, const void *data, size_t len)
+{
+    struct stat before;
+    int r = fstat(fd, &before) < 0 ? -errno : fd_write_full(fd, data, len);
+
+    if (r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -EFBIG)
+        (void)!ftruncate(fd, before.st_size);
+    return r;
+}
+
 int fd_read_all(int fd, struct buf *b)
 {
     for (;;) {

@@ -14,6 +14,9 @@
 ssize_t fd_read_full(int fd, void *data, size_t len);
 /* Writes all of it (blocking descriptors). 0 or -errno. */
 int fd_write_full(int fd, const void *data, size_t len);
+/* Appends all of it to a regular file, or nothing: what a full disk took of it goes again. The file has no other writer.
+ * 0 or -errno. */
+int fd_append_whole(int fd, const void *data, size_t len);
 /* Appends everything up to the end; -E2BIG past the buffer's maximum. */
 int fd_read_all(int fd, struct buf *b);
 

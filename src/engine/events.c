@@ -56,8 +56,12 @@ struct events {
 static void file_open(struct events *ev)
 {
     struct stat st;
-    ev->file = open(ev->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, EVENTS_MODE);
+    char last = '\n';
+    ev->file = open(ev->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, EVENTS_MODE);
     ev->file_size = ev->file >= 0 && fstat(ev->file, &st) == 0 ? st.st_size : 0;
+    if (ev->file_size > 0 && pread(ev->file, &last, 1, ev->file_size - 1) == 1 && last != '\n' &&
+        write(ev->file, "\n", 1) == 1) /* what a power cut has cut off stays alone in its line */
+        ev->file_size++;
 }
 
 /* A disk that is full costs the next kegd a line, and nobody else anything. */
@@ -71,7 +75,7 @@ static void file_add(struct events *ev, const char *text)
         file_open(ev);
     }
     _cleanup_free_ char *line = xasprintf("%s\n", text);
-    if (ev->file >= 0 && fd_write_full(ev->file, line, len + 1) == 0)
+    if (ev->file >= 0 && fd_append_whole(ev->file, line, len + 1) == 0)
         ev->file_size += (off_t)len + 1;
 }
 
@@ -107,15 +111,35 @@ static int64_t time_of(const char *text)
     return last ? strtoll(last + strlen(key), NULL, 10) : 0;
 }
 
+/* One object and nothing else, as far as brackets tell: what is torn, or two that were glued together, would end the streams
+ * of those who read them. */
+static bool is_object(const char *p, const char *end)
+{
+    bool text = false;
+    for (int depth = 0; p < end && (unsigned char)*p >= ' '; p++) {
+        if (text) {
+            text = *p != '"';
+            p += *p == '\\';
+            continue;
+        }
+        text = *p == '"';
+        depth += (*p == '{') - (*p == '}');
+        if (depth <= 0)
+            return depth == 0 && p + 1 == end && *p == '}';
+    }
+    return false;
+}
+
 static void file_read_back(struct events *ev, const char *path)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT((size_t)EVENTS_FILE_BYTES + 2 * EVENT_TEXT_MAX);
     if (file_read(AT_FDCWD, path, &text) < 0)
         return;
-    for (char *line = (char *)buf_str(&text), *end; (end = strchr(line, '\n')); line = end + 1) {
+    char *line = (char *)buf_str(&text), *last = line + text.len;
+    for (char *end; (end = memchr(line, '\n', (size_t)(last - line))); line = end + 1) {
         *end = '\0'; /* what has no end was cut off by a power cut */
-        int64_t time = time_of(line);
-        if (time && *line == '{')
+        int64_t time = is_object(line, end) ? time_of(line) : 0;
+        if (time)
             ring_add(ev, xstrdup(line), time);
     }
 }

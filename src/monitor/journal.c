@@ -28,7 +28,7 @@ static void append(const char *text, size_t max)
     _cleanup_free_ char *line = xasprintf("%s\n", text);
     struct stat st;
 
-    if (fd < 0 || fd_write_full(fd, line, strlen(line)) < 0)
+    if (fd < 0 || fd_append_whole(fd, line, strlen(line)) < 0)
         return; /* tmpfs is full: those who listen still hear it */
     if (fstat(fd, &st) == 0 && (size_t)st.st_size > max)
         (void)!rename(MONITOR_EVENTS, MONITOR_EVENTS_OLD);

@@ -393,3 +393,19 @@ EOF
     keg volume rm vv
     [ ! -e "$data" ]
 }
+
+@test "events: what a power cut tore or filled with zeros harms no other event" {
+    keg volume create whole >/dev/null
+    kegd_kill
+    { head -c 100 /dev/zero; printf '\n{"Type":"volume","Action":"torn","Actor":{"ID":"a","timeNano":1'; } >>"$KEG_ROOT/data/events"
+    kegd_start
+    keg volume rm whole >/dev/null
+    kegd_kill
+    kegd_start
+    keg volume create after >/dev/null
+    keg volume rm after >/dev/null
+    api GET "/events?since=1&until=$(date +%s.%N)" >"$BATS_TEST_TMPDIR/events"
+    python3 -c 'import json,sys; print(*[e["Action"] for e in map(json.loads, sys.stdin) if e["Actor"]["ID"] in ("whole", "after")])' \
+        <"$BATS_TEST_TMPDIR/events" | tee /dev/stderr | grep -qx 'create destroy create destroy'
+    refute grep -q torn "$BATS_TEST_TMPDIR/events"
+}
