@@ -61,7 +61,7 @@ struct health {
     int64_t began;
     bool timed_out;
     struct buf output;
-    unsigned groups; /* "keg-probe.N" that were left behind because something lives on in them */
+    unsigned group; /* "keg-probe.N": in those before it something lives on that earlier ones have started */
 };
 
 /* ---- results ---- */
@@ -226,7 +226,15 @@ static void probe_tell(const struct health *h, const char *event, int exit_code)
 
 static void group_name(const struct health *h, char name[32])
 {
-    snprintf(name, 32, "keg-probe.%u", h->groups);
+    snprintf(name, 32, "keg-probe.%u", h->group);
+}
+
+/* The first that nothing lives in: so there are never more of them than something lives in, and one. */
+static void choose_group(struct health *h, const struct cgroup *cg, char name[32])
+{
+    h->group = 0;
+    for (group_name(h, name); cg && cgroup_remove_below(cg, "pids", name) == -EBUSY; group_name(h, name))
+        h->group++;
 }
 
 /* The container's own process with other arguments. */
@@ -254,7 +262,7 @@ static int probe_run(struct health *h, struct err *err)
         .process = process, .stdio = {-EBADF, -EBADF, -EBADF}, .seccomp_cache_dir = m->seccomp_cache};
     int pidfd = -EBADF, master = -EBADF, r;
 
-    group_name(h, name);
+    choose_group(h, cg, name);
     snprintf(spec, sizeof(spec), "pids:%s", name);
     if (!process || session_make_stdio(h->session, /* outputs= */ true, options.stdio, err) < 0)
         return -1;
@@ -274,8 +282,8 @@ static void probe_forget(struct health *h)
     char name[32];
 
     group_name(h, name);
-    if (cg && cgroup_remove_below(cg, "pids", name) < 0)
-        h->groups++;
+    if (cg)
+        (void)cgroup_remove_below(cg, "pids", name);
     h->session = session_free(h->session);
 }
 
@@ -397,7 +405,6 @@ void health_begin(struct monitor *m)
         return;
     m->health->status = HEALTH_STARTING;
     m->health->streak = 0;
-    m->health->groups = 0;
     wait_for_next(m->health);
 }
 

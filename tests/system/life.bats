@@ -409,3 +409,12 @@ EOF
         <"$BATS_TEST_TMPDIR/events" | tee /dev/stderr | grep -qx 'create destroy create destroy'
     refute grep -q torn "$BATS_TEST_TMPDIR/events"
 }
+
+@test "health: probes that leave something behind leave no groups behind" {
+    keg run -d --name aa --network none --health-interval 30ms --health-cmd 'sleep 0.2 & cat /proc/uptime >>/n' busybox sleep 100
+    eventually bash -c "[ \$('$KEG_BUILD/keg' exec aa cat /n | wc -l) -ge 25 ]"
+    groups=$(find /sys/fs/cgroup -type d -path "*$(keg inspect -f '{{.Id}}' aa)*/keg-probe.*" | wc -l)
+    echo "$groups groups"
+    [ "$groups" -le 15 ]
+    [ "$groups" -ge 1 ]
+}
