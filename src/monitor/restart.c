@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "monitor/monitor.h"
@@ -19,7 +20,7 @@
 #define DELAY_MAX   (60 * CLOCK_NS_PER_S)
 #define RAN_WELL    (10 * CLOCK_NS_PER_S) /* after that the delays begin anew */
 
-enum { STATE_MAX = 256 * 1024 };
+enum { STATE_MAX = 256 * 1024, CGROUP_FILE_MAX = 64 * 1024 };
 
 static void restart_ring(struct loop_timer *timer)
 {
@@ -92,6 +93,17 @@ void restart_cancel(struct monitor *m)
 
 /* ---- the configuration, as it has to be by now ---- */
 
+/* Whether the process is the container's still: a monitor that was killed has written nothing since, and its number may be
+ * anybody's. */
+static bool is_process_of(const char *id, int pid)
+{
+    _cleanup_(buf_finish) struct buf cgroups = BUF_INIT(CGROUP_FILE_MAX);
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+    return pid > 0 && file_read(AT_FDCWD, path, &cgroups) == 0 && strstr(buf_str(&cgroups), id);
+}
+
 /* The first process of another container, which may have been restarted itself since. */
 static int pid_of_other(const char *id, const char *what, struct err *err)
 {
@@ -100,7 +112,7 @@ static int pid_of_other(const char *id, const char *what, struct err *err)
     _cleanup_json_ json_t *other = json_load(AT_FDCWD, state, STATE_MAX, NULL);
     int pid = (int)json_int_or(other, "pid", 0);
 
-    if (pid <= 0 || access(ended, F_OK) == 0)
+    if (access(ended, F_OK) == 0 || !is_process_of(id, pid))
         return err_set(err, ERR_CONFLICT, "cannot join %s namespace of a non running container: %s", what,
                        id);
     return pid;

@@ -418,3 +418,19 @@ EOF
     [ "$groups" -le 15 ]
     [ "$groups" -ge 1 ]
 }
+
+@test "restart: another's process is looked at before its namespaces are joined, as its number may be anybody's by now" {
+    keg run -d --name aa busybox sleep 100
+    keg run -d --name bb --network container:aa --restart always busybox sh -c 'while [ ! -e /end ]; do sleep 0.02; done; rm /end; exit 1'
+    dir=$(run_dir aa) other=$(run_dir bb)
+    pid=$(keg inspect -f '{{.State.Pid}}' bb)
+    kegd_kill
+    cp "$dir/state.json" "$BATS_TEST_TMPDIR/state"
+    sed -i "s/\"pid\": *[0-9]*/\"pid\":$$/" "$dir/state.json"
+    grep -q "\"pid\":$$" "$dir/state.json"
+    touch "/proc/$pid/root/end"
+    eventually refute test -d "/proc/$pid"
+    eventually test -e "$other/exit.json"
+    grep -F 'namespace of a non running container' "$other/exit.json"
+    cp "$BATS_TEST_TMPDIR/state" "$dir/state.json"
+}
