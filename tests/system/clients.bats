@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # kegd driven by clients that others wrote: python3-docker, dockerode, testcontainers, docker compose. What isn't installed is
-# skipped; NODE_PATH says where dockerode and testcontainers are.
+# skipped; NODE_PATH says where dockerode and testcontainers are, otherwise they are what clients.prepare has fetched.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,6 +20,7 @@ teardown_file() {
 setup() {
     load lib
     CLIENTS=$BATS_TEST_DIRNAME/../clients
+    export NODE_PATH=${NODE_PATH:-$KEG_BUILD/cache/clients/node_modules}
     export DOCKER_HOST=$KEG_HOST SOCKET=$KEG_ROOT/run/keg.sock TESTCONTAINERS_RYUK_DISABLED=true
 }
 
