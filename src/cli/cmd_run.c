@@ -62,6 +62,18 @@ static void print_warnings(const json_t *created)
         fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
 }
 
+/* The creation's body, or NULL: the options are wrong. */
+static json_t *checked_body(const struct args *args, struct err *err)
+{
+    const char *policy = args_str(args, "pull");
+
+    if (!*policy || str_eq(policy, "always") || str_eq(policy, "missing") || str_eq(policy, "never"))
+        return create_body(args, err);
+    err_set(err, ERR_INVALID,
+            "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", policy);
+    return NULL;
+}
+
 /* Creates the container; its image is pulled before, or when it is missing, as the policy says. */
 static int create_pulling(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,
                           struct err *err)
@@ -69,10 +81,6 @@ static int create_pulling(struct cli *cli, const struct args *args, const json_t
     const char *policy = args_str(args, "pull"), *image = args->rest[0];
     bool always = str_eq(policy, "always"), missing = str_eq(policy, "missing") || !*policy;
 
-    if (!always && !missing && !str_eq(policy, "never"))
-        return err_set(err, ERR_INVALID,
-                       "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"",
-                       policy);
     if (always && pull_for_create(cli, args, image, err) < 0)
         return -1;
     if (post_create(cli, args, body, ret, err) == 0)
@@ -84,13 +92,12 @@ static int create_pulling(struct cli *cli, const struct args *args, const json_t
 }
 
 /* The answer to the creation, or NULL. */
-static json_t *create_container(struct cli *cli, const struct args *args, struct err *err)
+static json_t *create_container(struct cli *cli, const struct args *args, const json_t *body, struct err *err)
 {
-    _cleanup_json_ json_t *body = create_body(args, err);
     _cleanup_close_ int cidfile = -EBADF;
     json_t *created;
 
-    if (!body || open_cidfile(args, &cidfile, err) < 0)
+    if (open_cidfile(args, &cidfile, err) < 0)
         return NULL;
     if (create_pulling(cli, args, body, &created, err) < 0) {
         if (cidfile >= 0)
@@ -105,10 +112,15 @@ static json_t *create_container(struct cli *cli, const struct args *args, struct
 
 static int create_run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_json_ json_t *created = create_container(cli, args, err);
+    _cleanup_json_ json_t *body = checked_body(args, err), *created = NULL;
 
-    if (!created)
+    if (!body)
         return -1;
+    created = create_container(cli, args, body, err);
+    if (!created) { /* unlike docker run's, this failure has a plain text and 1 */
+        fprintf(stderr, "%s\n", err->message);
+        return 1;
+    }
     puts(json_str_or(created, "Id", ""));
     return 0;
 }
@@ -194,7 +206,7 @@ static int run_attached(struct cli *cli, const struct args *args, const char *id
 static int run_run(struct cli *cli, const struct args *args, struct err *err)
 {
     bool detach = args_bool(args, "detach"), interactive = args_bool(args, "interactive");
-    _cleanup_json_ json_t *created = NULL;
+    _cleanup_json_ json_t *body = NULL, *created = NULL;
     const char *id;
 
     if (detach && args_list(args, "attach"))
@@ -203,7 +215,8 @@ static int run_run(struct cli *cli, const struct args *args, struct err *err)
         fputs("the input device is not a TTY\n", stderr);
         return 1;
     }
-    created = create_container(cli, args, err);
+    body = checked_body(args, err);
+    created = body ? create_container(cli, args, body, err) : NULL;
     if (!created)
         return -1;
     id = json_str_or(created, "Id", "");

@@ -92,7 +92,18 @@ static void suffer_signal(int number)
     sigprocmask(SIG_BLOCK, &set, NULL); /* SIGCONT and SIGTSTP come back here */
 }
 
-static void handle_signal(const struct session *s, int signals)
+/* A user who presses ^C for the third time wants out, whatever the container does with it. */
+static void count_termination(struct session *s, int number)
+{
+    if ((number != SIGINT && number != SIGTERM) || ++s->terminations < 3)
+        return;
+    terminal_restore();
+    fflush(stdout);
+    fputs("\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n", stderr);
+    _exit(1);
+}
+
+static void handle_signal(struct session *s, int signals)
 {
     struct signalfd_siginfo info;
 
@@ -100,9 +111,10 @@ static void handle_signal(const struct session *s, int signals)
         return;
     if (info.ssi_signo == SIGWINCH)
         session_resize(s);
-    else if (s->forward_signals && str_eq(s->kind, "containers"))
+    else if (s->forward_signals && str_eq(s->kind, "containers")) {
         forward_signal(s, (int)info.ssi_signo);
-    else
+        count_termination(s, (int)info.ssi_signo);
+    } else
         suffer_signal((int)info.ssi_signo);
 }
 

@@ -13,6 +13,7 @@ struct session {
     bool input;          /* stdin is sent */
     bool output, errors; /* which of ours get what arrives */
     bool forward_signals;
+    unsigned terminations;   /* SIGINT and SIGTERM that came so far */
     const char *kind;        /* "containers" or "exec": whose terminal is resized */
     const char *id;          /* of it */
     const char *detach_keys; /* "" for ctrl-p,ctrl-q */

@@ -145,8 +145,30 @@ setup() {
     [ "$(keg run --rm --env-file <(echo FROM=pipe) busybox sh -c 'echo $FROM')" = pipe ]
     keg create --name cli-cid --cidfile "$KEG_ROOT/cid" busybox >/dev/null
     [ "$(cat "$KEG_ROOT/cid")" = "$(keg inspect -f '{{.Id}}' cli-cid)" ]
-    run -125 keg create --cidfile "$KEG_ROOT/cid" busybox
+    run -1 keg create --cidfile "$KEG_ROOT/cid" busybox # run's failures end with 125, create's only if an option is wrong
+    [ "$output" = "container ID file found, make sure the other container isn't running or delete $KEG_ROOT/cid" ]
+    run -1 keg create --name cli-cid busybox
+    [[ $output == 'Error response from daemon: Conflict.'* ]]
+    run -125 keg create --pull sometimes busybox
     keg rm cli-cid
+}
+
+@test "the third SIGTERM ends a client whose container heeds none" {
+    local pid code
+    keg run --name cli-deaf busybox sh -c 'trap "" TERM; echo up; sleep 100' >"$KEG_ROOT/deaf" 2>&1 3>&- &
+    pid=$!
+    eventually grep -q up "$KEG_ROOT/deaf"
+    for _ in 1 2 3; do
+        kill -0 "$pid"
+        kill -TERM "$pid"
+        sleep 0.2 # two of a kind at once are one
+    done
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" = 1 ]
+    grep -q 'got 3 SIGTERM/SIGINTs, forcefully exiting' "$KEG_ROOT/deaf"
+    [ "$(keg inspect -f '{{.State.Running}}' cli-deaf)" = true ]
+    keg rm -f cli-deaf
 }
 
 @test "login keeps credentials as docker does, logout removes them" {
