@@ -211,11 +211,12 @@ static int remove_entry(int dirfd, const char *name, dev_t device, bool top)
 
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM && errno != EBUSY)
-        return -errno;
+    r = -errno;
+    if (r != -EISDIR && r != -EPERM && r != -EBUSY)
+        return r;
     fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
+        return errno == ENOENT ? 0 : errno == ENOTDIR || errno == ELOOP ? r : -errno;
     if (fstat(fd, &st) < 0)
         return -errno;
     if (!top && (st.st_dev != device || is_mount_point(fd)))
