@@ -48,10 +48,13 @@ int route_system_events(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     struct engine_events_options o = {0};
 
+    /* 0 is the beginning of time; and who says but an end wants what was before it */
     if (system_query_time(r, "since", &o.since, err) < 0 ||
         system_query_time(r, "until", &o.until, err) < 0 ||
         request_query_json(r, "filters", &filters, err) < 0)
         return -1;
+    if (!o.since && (o.until || !str_empty(request_query(r, "since"))))
+        o.since = 1;
     o.filters = filters;
     return engine_events(r->engine, &o, reply_stream(r, "application/json"), err);
 }
