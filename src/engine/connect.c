@@ -81,7 +81,7 @@ static int check_mode(const struct container *c, const struct engine_network *n,
     return 0;
 }
 
-/* ---- the namespace of one that runs ---- */
+/* ---- the namespace of one that runs; between two starts it has it, too, and what is in there the next one finds ---- */
 
 struct joined {
     int netns, inner;
@@ -121,11 +121,6 @@ static int follow(struct container *c, const json_t *before, struct err *err)
         return 0;
     _cleanup_json_ json_t *request = json_pack("{s:s}", "op", "names");
     return monitor_request(c, request, NULL, 0, NULL, err);
-}
-
-static bool runs(const struct container *c)
-{
-    return c->state.status == CONTAINER_RUNNING || c->state.status == CONTAINER_PAUSED;
 }
 
 static void set_network_config(struct container *c, json_t *config)
@@ -171,13 +166,13 @@ static int connect_locked(struct container *c, const struct engine_network *n, j
                        "container is marked for removal and cannot be connected or disconnected");
     if (check_mode(c, n, err) < 0 || engine_network_check_settings(n, settings, err) < 0)
         return -1;
-    if (there && runs(c))
+    if (there && container_status_runs(c->state.status))
         return err_set(err, ERR_FORBIDDEN, "endpoint with name %s already exists in network %s", c->name,
                        n->name);
     json_t *config = json_copy(before);
     json_object_set(config, there ? there : n->name, settings);
     set_network_config(c, config);
-    int r = runs(c) ? join_now(c, n->name, before, err) : 0;
+    int r = container_status_runs(c->state.status) ? join_now(c, n->name, before, err) : 0;
     if (r == 0)
         r = container_keep(c, err);
     if (r < 0)
@@ -240,11 +235,12 @@ static int disconnect_locked(struct container *c, const struct engine_network *n
             "cannot disconnect container from host network - container was created in host network mode");
     if (!key)
         return err_set(err, ERR_SYSTEM, "container %s is not connected to %snetwork %s", c->id,
-                       runs(c) ? "" : "the ", n->name);
+                       container_status_runs(c->state.status) ? "" : "the ", n->name);
     json_t *config = json_copy(before);
     json_object_del(config, key);
     set_network_config(c, config);
-    int r = runs(c) ? leave_now(c, key, before, err) : 0; /* it has left, whatever didn't work on the way */
+    int r = container_status_runs(c->state.status) ? leave_now(c, key, before, err)
+                                                   : 0; /* it has left, whatever didn't work on the way */
     return container_keep(c, r == 0 ? err : NULL) < 0 ? -1 : r;
 }
 

@@ -161,7 +161,7 @@ static int request_network(struct monitor *m, struct request *r, _unused_ json_t
     _cleanup_close_ int socket = -EBADF;
     int result;
 
-    if (m->status != MONITOR_RUNNING || m->netns.fd < 0)
+    if ((m->status != MONITOR_RUNNING && m->status != MONITOR_RESTARTING) || m->netns.fd < 0)
         return err_set(err, ERR_CONFLICT, "container has no network namespace that could be joined");
     socket = netlink_open();
     if (socket < 0)

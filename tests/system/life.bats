@@ -436,3 +436,26 @@ EOF
     grep -F 'namespace of a non running container' "$other/exit.json"
     cp "$BATS_TEST_TMPDIR/state" "$dir/state.json"
 }
+
+@test "restart: networks that come and go between two starts" {
+    local n
+    for n in n1 n2 n3; do keg network create $n >/dev/null; done
+    keg create --name aa --network n1 --restart always busybox sh -c 'ip -o -4 addr | grep -c eth; ip -o -4 addr; echo .; exit 1' >/dev/null
+    keg network connect n2 aa
+    keg start aa
+    eventually is aa '{{.State.Status}} {{.RestartCount}}' 'restarting 3'
+    gone=$(keg inspect -f '{{.NetworkSettings.Networks.n2.IPAddress}}' aa)
+    [ -n "$gone" ]
+    keg network disconnect n2 aa
+    keg network connect n3 aa
+    is aa '{{.State.Status}} {{.RestartCount}}' 'restarting 3' || skip "it was started meanwhile"
+    come=$(keg inspect -f '{{.NetworkSettings.Networks.n3.IPAddress}}' aa)
+    [ -n "$come" ]
+    eventually is aa '{{.State.Status}} {{.RestartCount}}' 'restarting 4'
+    keg logs aa | tac | sed -n '2,/^\.$/p' >"$BATS_TEST_TMPDIR/last"
+    cat "$BATS_TEST_TMPDIR/last"
+    grep -qF "$come" "$BATS_TEST_TMPDIR/last"
+    refute grep -F "$gone" "$BATS_TEST_TMPDIR/last"
+    keg rm -f aa
+    keg network rm n1 n2 n3
+}
