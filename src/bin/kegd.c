@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "engine/engine.h"
 #include "engine/images_collect.h"
+#include "engine/logs.h"
 
 int main(int argc, char **argv)
 {
@@ -14,7 +15,8 @@ int main(int argc, char **argv)
 
     config_init(&config);
     if (config_load(&config, argc, argv, &err) < 0 || images_collect_check(config.image_gc, &err) < 0 ||
-        engine_check_storage_driver(config.storage_driver, &err) < 0) {
+        engine_check_storage_driver(config.storage_driver, &err) < 0 ||
+        log_defaults_check(config.log_driver, config.log_options, &err) < 0) {
         fprintf(stderr, "kegd: %s\n", err.message);
         return 1;
     }

@@ -355,6 +355,16 @@ void log_config_complete(json_t *host_config, const char *driver, const json_t *
                         json_pack("{s:s, s:o}", "Type", *type ? type : driver, "Config", config));
 }
 
+int log_defaults_check(const char *driver, const json_t *defaults, struct err *err)
+{
+    _cleanup_json_ json_t *config =
+        json_pack("{s:s, s:O?}", "Type", driver ? driver : "", "Config", defaults);
+    struct log_settings settings;
+    int r = log_settings_parse(config, &settings, err);
+
+    return r < 0 ? err_wrap(err, "failed to set log opts") : 0;
+}
+
 /* ---- addresses ---- */
 
 void log_address_finish(struct log_address *a)

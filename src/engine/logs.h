@@ -41,6 +41,8 @@ int log_settings_parse(const json_t *log_config, struct log_settings *ret, struc
 /* Gives a HostConfig the LogConfig that kegd has as its default: as a whole, or its options to the same driver; those of
  * the cache to any. */
 void log_config_complete(json_t *host_config, const char *driver, const json_t *options);
+/* Whether these are a default that kegd can have: else every container's creation would fail by it. */
+int log_defaults_check(const char *driver, const json_t *defaults, struct err *err);
 /* The names of the drivers, sorted, without "none". */
 json_t *log_driver_names(void);
 

@@ -124,6 +124,12 @@ expected() { # FROM TO
     grep -q '"local".*"max-size":"1m"' "$WORK/got"
     grep -q '"local".*"max-size":"3m"' "$WORK/got"
     grep '"json-file"' "$WORK/got" | grep -q '"Config":{"cache-max-size":"2m"}'
+    for wrong in "--log-driver nope" "--log-opt max-size=zz" "--log-driver local --log-opt bla=1"; do
+        # shellcheck disable=SC2086
+        run "$KEG_BUILD/kegd" --validate $wrong
+        [ "$status" = 1 ]
+        [[ $output == "kegd: failed to set log opts: "* ]]
+    done
 }
 
 @test "json-file: without options five files of 20 MB, and no more" {
