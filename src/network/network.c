@@ -307,8 +307,8 @@ static int reserve_address(struct network *n, struct network_endpoint *e, struct
             return err_set(err, ERR_INVALID, "invalid IPv4 address: %s", e->ip);
         r = address_take(&n->addresses, &n->subnet, address);
         if (r == -EADDRINUSE)
-            return err_set(err, ERR_FORBIDDEN,
-                           "Address already in use: %s is another container's on network %s", e->ip, n->name);
+            return err_set(err, ERR_FORBIDDEN, "Address already in use: %s is %s on network %s", e->ip,
+                           str_eq(e->ip, n->gateway_text) ? "the gateway" : "another container's", n->name);
         if (r < 0)
             return err_set(err, ERR_INVALID, "no configured subnet contains IP address %s: network %s is %s",
                            e->ip, n->name, n->subnet_text);

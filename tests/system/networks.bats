@@ -296,6 +296,8 @@ post() { # PATH JSON
 }
 
 @test "create: networks by id are shown by name, settings that can't be had are refused" {
+    run keg run --rm --network fixed --ip 10.99.0.254 busybox true
+    [[ $output == *"Address already in use: 10.99.0.254 is the gateway on network fixed"* ]]
     local id
     id=$(keg network inspect -f '{{.Id}}' two)
     create() { post /containers/create "{\"Image\":\"busybox\",\"Cmd\":[\"sleep\",\"1000\"],$1}"; }
