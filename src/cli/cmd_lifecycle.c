@@ -35,6 +35,11 @@ static int post_action(struct cli *cli, const struct args *args, const char *nam
     return client_call(cli, "POST", &url, NULL, NULL, err);
 }
 
+static int complain(const struct args *args _unused_, const struct err *err)
+{
+    return cli_complain(err);
+}
+
 #define ACTION(name)                                                                                         \
     static int name##_one(struct cli *cli, const struct args *args, const char *container, struct err *err)  \
     {                                                                                                        \
@@ -42,7 +47,7 @@ static int post_action(struct cli *cli, const struct args *args, const char *nam
     }                                                                                                        \
     static int name##_run(struct cli *cli, const struct args *args, _unused_ struct err *err)                \
     {                                                                                                        \
-        return cli_for_each(cli, args, name##_one);                                                          \
+        return cli_together(cli, args, name##_one, complain);                                                \
     }
 ACTION(stop)
 ACTION(restart)
@@ -148,23 +153,16 @@ static int rm_one(struct cli *cli, const struct args *args, const char *name, st
     return r;
 }
 
+static int rm_complain(const struct args *args, const struct err *err)
+{
+    int code = cli_complain(err);
+
+    return args_bool(args, "force") && err->kind == ERR_NOT_FOUND ? 0 : code;
+}
+
 static int rm_run(struct cli *cli, const struct args *args, _unused_ struct err *err)
 {
-    int code = 0;
-
-    for (size_t i = 0; i < args->rest_count; i++) {
-        struct err why = {0};
-
-        if (rm_one(cli, args, args->rest[i], &why) == 0) {
-            puts(args->rest[i]);
-        } else {
-            bool forgiven = args_bool(args, "force") && why.kind == ERR_NOT_FOUND;
-
-            cli_complain(&why);
-            code = forgiven ? code : 1;
-        }
-    }
-    return code;
+    return cli_together(cli, args, rm_one, rm_complain);
 }
 
 const struct command cmd_rm = {

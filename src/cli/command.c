@@ -308,8 +308,7 @@ int cli_complain(const struct err *err)
     return 1;
 }
 
-int cli_for_each(struct cli *cli, const struct args *args,
-                 int (*each)(struct cli *cli, const struct args *args, const char *name, struct err *err))
+int cli_for_each(struct cli *cli, const struct args *args, cli_one *each)
 {
     int code = 0;
 

@@ -229,3 +229,25 @@ setup() {
     run -1 keg tag busybox "$(printf 'a%.0s' {1..64})"
     [[ $output == *"cannot specify 64-byte hexadecimal strings" ]]
 }
+
+@test "stop and rm: all of their arguments at once; results in their order" {
+    local i
+    mkdir "$KEG_ROOT/turns"
+    # each ends only once all three have been told to
+    for i in 1 2 3; do
+        keg run -d --name "turn$i" --network none -v "$KEG_ROOT/turns:/turns" busybox sh -c "
+            trap 'touch /turns/told$i; while [ ! -e /turns/told1 ] || [ ! -e /turns/told2 ] || [ ! -e /turns/told3 ]; do sleep 0.05; done; exit 7' TERM
+            touch /turns/ready$i
+            while :; do sleep 0.05; done"
+    done
+    all_ready() { [ -e "$KEG_ROOT/turns/ready1" ] && [ -e "$KEG_ROOT/turns/ready2" ] && [ -e "$KEG_ROOT/turns/ready3" ]; }
+    eventually all_ready
+    run -1 keg stop -t 20 turn1 nobody turn2 turn3
+    [ "$output" = $'turn1\nError response from daemon: No such container: nobody\nturn2\nturn3' ]
+    [ "$(keg inspect -f '{{.State.ExitCode}}' turn1 turn2 turn3 | sort -u)" = 7 ]
+    run -0 keg rm turn3 turn1 turn2
+    [ "$output" = $'turn3\nturn1\nturn2' ]
+    run -1 keg rm turn1 turn2
+    [ "$output" = $'Error response from daemon: No such container: turn1\nError response from daemon: No such container: turn2' ]
+    run -0 keg rm -f turn1 turn2
+}
