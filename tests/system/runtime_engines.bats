@@ -60,7 +60,8 @@ teardown() {
     if has ctr; then
         for ids in $(ctr containers ls -q); do forget "$ids"; done
     fi
-    ! has podman || podman rm -fa -t 0 >/dev/null
+    # its own clean-up of a container that has just ended may be under way
+    ! has podman || podman rm -fa -t 0 >/dev/null || podman rm -fa -t 0 >/dev/null
 }
 
 # ---- the engines ----
