@@ -53,6 +53,7 @@ int route_containers_attach_websocket(struct request *r, struct err *err);
 int route_execs_create(struct request *r, struct err *err);
 int route_execs_start(struct request *r, struct err *err);
 int route_execs_resize(struct request *r, struct err *err);
+int route_execs_end(struct request *r, struct err *err);
 int route_execs_inspect(struct request *r, struct err *err);
 
 /* routes_images.c */

@@ -48,6 +48,7 @@ const struct route routes[] = {
     {"POST",   "/exec/{id}/start",                 0, ROUTE_JSON, route_execs_start},
     {"POST",   "/exec/{id}/resize",                0, 0, route_execs_resize},
     {"GET",    "/exec/{id}/json",                  0, 0, route_execs_inspect},
+    {"POST",   "/keg/exec/{id}/end",               0, 0, route_execs_end}, /* keg's own */
 
     /* images */
     {"GET",    "/images/json",                     0, 0, route_images_list},

@@ -230,6 +230,11 @@ int route_execs_resize(struct request *r, struct err *err)
     return reply_status(r, 200);
 }
 
+int route_execs_end(struct request *r, struct err *err)
+{
+    return engine_exec_end(r->engine, r->wildcard, err) < 0 ? -1 : reply_status(r, 204);
+}
+
 int route_execs_inspect(struct request *r, struct err *err)
 {
     json_t *ret = NULL;

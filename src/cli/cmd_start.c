@@ -166,6 +166,7 @@ const struct command cmd_attach = {
 static const struct option_row exec_options[] = {
     {"detach", 'd', OPTION_BOOL, "Run in the background"},
     {"detach-keys", 0, OPTION_STRING, "Keys that detach from the command"},
+    {"ends-with", 0, OPTION_STRING, "What ends all that the command starts (process|client|none)"},
     {"env", 'e', OPTION_LIST, "Set environment variables"},
     {"env-file", 0, OPTION_LIST, "Read environment variables from a file"},
     {"interactive", 'i', OPTION_BOOL, "Keep STDIN open even if not attached"},
@@ -191,6 +192,8 @@ static json_t *exec_body(const struct args *args, const char *keys, struct err *
                      "AttachStdin", !detach && args_bool(args, "interactive"), "AttachStderr", !detach,
                      "AttachStdout", !detach, "DetachKeys", keys, "Env", create_list(environment, true),
                      "WorkingDir", args_str(args, "workdir"), "Cmd", json_from_strv(args->rest + 1));
+    if (args_given(args, "ends-with"))
+        json_set_str(body, "EndsWith", args_str(args, "ends-with"));
     if (args_bool(args, "tty") && terminal_size(&rows, &columns))
         json_object_set_new(body, "ConsoleSize", json_pack("[i, i]", (int)rows, (int)columns));
     return body;

@@ -162,6 +162,7 @@ static const struct {
     {"link", add_containers, ""},
     {"volume-driver", NULL, "local"},
     {"driver", NULL, "bridge ipvlan local macvlan"},
+    {"ends-with", NULL, "client none process"},
     {"restart", NULL, "always no on-failure unless-stopped"},
     {"pull", NULL, "always missing never"},
     {"log-driver", NULL, "fluentd gelf journald json-file local none syslog"},

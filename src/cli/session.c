@@ -151,17 +151,25 @@ int detach_keys_parse(const char *text, unsigned char *out, size_t size, struct 
     return (int)n;
 }
 
+/* What was seen of the detach sequence. */
+static void take_keys(struct loop *l)
+{
+    memcpy(l->pending + l->end, l->keys, l->keys_seen);
+    l->end += l->keys_seen;
+}
+
 /* Puts typed bytes into pending, holding back what may be the detach sequence. */
 static void filter_input(struct loop *l, const unsigned char *data, size_t len)
 {
     for (size_t i = 0; i < len && !l->detached; i++) {
         if (l->key_count && data[i] == l->keys[l->keys_seen]) {
             l->detached = ++l->keys_seen == l->key_count;
+            if (l->detached) /* the other side is to know that this is no client that vanished */
+                take_keys(l);
             continue;
         }
         if (l->keys_seen) { /* it was none: what was held back goes on its way */
-            memcpy(l->pending + l->end, l->keys, l->keys_seen);
-            l->end += l->keys_seen;
+            take_keys(l);
             l->keys_seen = l->key_count && data[i] == l->keys[0];
             if (l->keys_seen)
                 continue;
@@ -238,10 +246,10 @@ static enum session_end loop_run(struct loop *l, struct err *err)
             handle_signal(l->session, l->signals);
         if (polled[2].revents)
             read_input(l);
-        if (l->detached)
-            return SESSION_DETACHED;
         if (l->end > l->start)
             send_pending(l);
+        if (l->detached)
+            return SESSION_DETACHED;
         if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) || http_pending(l->session->stream))
             r = read_output(l, err);
         if (r <= 0)

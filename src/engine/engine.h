@@ -193,6 +193,9 @@ int engine_exec_start(struct engine *e, const char *exec_id, const struct engine
                       const struct engine_stream *stream, struct err *err);
 int engine_exec_resize(struct engine *e, const char *exec_id, unsigned height, unsigned width,
                        struct err *err);
+/* SIGKILL to all that runs of it and all it has left behind. */
+int engine_exec_end(struct engine *e, const char *exec_id, struct err *err);
+/* Docker's, and "LeftPids": the processes (in the host's numbers) that it has started and that go on after its end. */
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* Execs: a list under one lock, which is never held while a monitor is asked. */
-#include "engine/exec.h"
+#include "engine/exec_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +16,7 @@
 #include "engine/oci.h"
 #include "storage/storage.h"
 
-enum { EXEC_ID_BYTES = 32, KEPT_S = 300, KEPT_MAX = 512, GONE_CODE = 137, LAST_WORDS_S = 2 };
-
-struct exec {
-    char id[2 * EXEC_ID_BYTES + 1];
-    char container[CONTAINER_ID_SIZE];
-    json_t *config; /* Docker's ExecConfig */
-    bool started, running;
-    int pid, exit_code;
-    int64_t ended_at; /* 0: not yet */
-    char detach_keys[64];
-    struct exec *next;
-};
-
-struct execs {
-    pthread_mutex_t lock;
-    pthread_cond_t ended; /* one of them has */
-    struct exec *first;
-};
+enum { KEPT_S = 300, KEPT_MAX = 512 };
 
 struct execs *execs_new(void)
 {
@@ -65,8 +48,7 @@ struct execs *execs_free(struct execs *x)
 
 /* ---- with the lock held ---- */
 
-/* By id or an unambiguous prefix. */
-static struct exec *find_exec(struct execs *x, const char *id)
+struct exec *execs_find(struct execs *x, const char *id)
 {
     struct exec *found = NULL;
     size_t len = strlen(id);
@@ -79,15 +61,15 @@ static struct exec *find_exec(struct execs *x, const char *id)
     return found;
 }
 
-/* All of a container's; or, with container NULL, what ended before that time, and what doesn't run (perhaps was never started)
- * and isn't among the last KEPT_MAX of those. */
+/* All of a container's; or, with container NULL, what ended before that time and has left nothing, and what doesn't run (perhaps
+ * was never started) and isn't among the last KEPT_MAX of those. */
 static void drop_execs(struct execs *x, const char *container, int64_t ended_before)
 {
     size_t idle = 0;
     for (struct exec **p = &x->first; *p;) {
         struct exec *ex = *p;
         bool old = ((ex->ended_at || !ex->started) && ++idle > KEPT_MAX) ||
-                   (ex->ended_at && ex->ended_at < ended_before);
+                   (ex->ended_at && !ex->left && ex->ended_at < ended_before);
         bool drop = container ? str_eq(ex->container, container) : old;
         if (!drop) {
             p = &ex->next;
@@ -98,12 +80,13 @@ static void drop_execs(struct execs *x, const char *container, int64_t ended_bef
     }
 }
 
-static void end_exec(struct execs *x, struct exec *ex, int exit_code)
+void execs_end(struct execs *x, struct exec *ex, int exit_code, bool left)
 {
     if (ex->ended_at)
         return;
     ex->running = false;
     ex->exit_code = exit_code;
+    ex->left = left;
     ex->ended_at = clock_now();
     pthread_cond_broadcast(&x->ended);
 }
@@ -121,14 +104,14 @@ static struct exec *add_exec(struct execs *x, const char *id, const struct conta
 
 /* ---- what happens to them ---- */
 
-void exec_ended(struct container *c, const char *exec_id, int exit_code, int64_t time)
+void exec_ended(struct container *c, const char *exec_id, int exit_code, bool left, int64_t time)
 {
     struct execs *x = c->engine->execs;
     char code[16];
     pthread_mutex_lock(&x->lock);
-    struct exec *ex = find_exec(x, exec_id);
+    struct exec *ex = execs_find(x, exec_id);
     if (ex)
-        end_exec(x, ex, exit_code);
+        execs_end(x, ex, exit_code, left);
     pthread_mutex_unlock(&x->lock);
     snprintf(code, sizeof(code), "%d", exit_code);
     container_event_at(c, time, "exec_die", "execID", exec_id, "exitCode", code, NULL);
@@ -141,14 +124,15 @@ void execs_restore(struct container *c, const json_t *known)
     json_t *state;
     json_object_foreach ((json_t *)known, id, state) {
         pthread_mutex_lock(&x->lock);
-        struct exec *ex = find_exec(x, id);
+        struct exec *ex = execs_find(x, id);
         if (!ex)
             ex = add_exec(x, id, c, json_object());
         ex->started = true;
         ex->pid = (int)json_int_or(state, "pid", 0);
         ex->running = json_bool_or(state, "running", false);
         if (!ex->running)
-            end_exec(x, ex, (int)json_int_or(state, "exit_code", GONE_CODE));
+            execs_end(x, ex, (int)json_int_or(state, "exit_code", EXEC_GONE_CODE),
+                      json_bool_or(state, "left", false));
         pthread_mutex_unlock(&x->lock);
     }
 }
@@ -157,9 +141,13 @@ void execs_container_ended(struct container *c)
 {
     struct execs *x = c->engine->execs;
     pthread_mutex_lock(&x->lock);
-    for (struct exec *ex = x->first; ex; ex = ex->next)
-        if (ex->running && str_eq(ex->container, c->id))
-            end_exec(x, ex, GONE_CODE);
+    for (struct exec *ex = x->first; ex; ex = ex->next) {
+        if (!str_eq(ex->container, c->id))
+            continue;
+        ex->left = false;
+        if (ex->running)
+            execs_end(x, ex, EXEC_GONE_CODE, /* left= */ false);
+    }
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -176,7 +164,7 @@ json_t *execs_ids(struct container *c)
     json_t *ids = json_array();
     pthread_mutex_lock(&x->lock);
     for (struct exec *ex = x->first; ex; ex = ex->next)
-        if (str_eq(ex->container, c->id) && !ex->ended_at)
+        if (str_eq(ex->container, c->id) && (!ex->ended_at || ex->left))
             json_array_append_new(ids, json_string(ex->id));
     pthread_mutex_unlock(&x->lock);
     if (json_array_size(ids) > 0)
@@ -186,6 +174,15 @@ json_t *execs_ids(struct container *c)
 }
 
 /* ---- create ---- */
+
+bool exec_end_is_known(const char *ends_with)
+{
+    static const char *const ends[] = {"", "none", "process", "client"};
+    size_t i = 0;
+    while (i < ARRAY_SIZE(ends) && !str_eq(ends[i], ends_with))
+        i++;
+    return i < ARRAY_SIZE(ends);
+}
 
 static int check_config(const json_t *body, struct err *err)
 {
@@ -207,6 +204,9 @@ static int check_config(const json_t *body, struct err *err)
         if (!json_is_string(row))
             return err_set(err, ERR_INVALID, "invalid JSON: Env must be a list of strings");
     }
+    const char *ends_with = json_str_or(body, "EndsWith", "");
+    if (!exec_end_is_known(ends_with))
+        return err_set(err, ERR_INVALID, "EndsWith \"%.64s\": must be none, process or client", ends_with);
     for (i = 0; i < ARRAY_SIZE(booleans); i++) {
         const json_t *v = json_object_get(body, booleans[i]);
         if (v && !json_is_boolean(v) && !json_is_null(v))
@@ -298,11 +298,10 @@ int engine_exec_create(struct engine *e, const char *ref, const json_t *body, js
 
 /* ---- start ---- */
 
-/* A copy of an exec, taken under the lock; config is a reference. */
-static int get_exec(struct engine *e, const char *id, struct exec *ret, struct err *err)
+int execs_get(struct engine *e, const char *id, struct exec *ret, struct err *err)
 {
     pthread_mutex_lock(&e->execs->lock);
-    const struct exec *ex = find_exec(e->execs, id);
+    const struct exec *ex = execs_find(e->execs, id);
     if (ex) {
         *ret = *ex;
         json_incref(ret->config);
@@ -315,7 +314,7 @@ static int get_exec(struct engine *e, const char *id, struct exec *ret, struct e
 static int claim_exec(struct engine *e, const char *id, struct err *err)
 {
     pthread_mutex_lock(&e->execs->lock);
-    struct exec *ex = find_exec(e->execs, id);
+    struct exec *ex = execs_find(e->execs, id);
     bool taken = ex && ex->started;
     if (ex && !taken) {
         ex->started = true;
@@ -330,16 +329,23 @@ static int claim_exec(struct engine *e, const char *id, struct err *err)
 static void note_exec(struct engine *e, const char *id, int pid, int failed_code)
 {
     pthread_mutex_lock(&e->execs->lock);
-    struct exec *ex = find_exec(e->execs, id);
+    struct exec *ex = execs_find(e->execs, id);
     if (ex && failed_code)
-        end_exec(e->execs, ex, failed_code);
+        execs_end(e->execs, ex, failed_code, /* left= */ false);
     else if (ex)
         ex->pid = pid;
     pthread_mutex_unlock(&e->execs->lock);
 }
 
-static json_t *start_request(const struct exec *ex, const struct engine_exec_start_options *o,
-                             const struct engine_stream *stream)
+/* Said with the exec, or for all of the container's by its label. */
+static const char *ends_with(const struct container *c, const struct exec *ex)
+{
+    const char *own = json_str_or(ex->config, "EndsWith", "");
+    return *own ? own : json_str_or(json_object_get(c->config, "Labels"), EXEC_END_LABEL, "");
+}
+
+static json_t *start_request(const struct container *c, const struct exec *ex,
+                             const struct engine_exec_start_options *o, const struct engine_stream *stream)
 {
     bool tty = json_bool_or(ex->config, "Tty", false);
     bool stdin_too = stream && json_bool_or(ex->config, "AttachStdin", false);
@@ -347,6 +353,7 @@ static json_t *start_request(const struct exec *ex, const struct engine_exec_sta
     json_set_str(request, "op", "exec");
     json_set_str(request, "exec_id", ex->id);
     json_set_bool(request, "tty", tty);
+    json_set_str(request, "ends_with", ends_with(c, ex));
     json_set_bool(request, "open_stdin", stdin_too);
     json_set_bool(request, "privileged", json_bool_or(ex->config, "Privileged", false));
     if (tty && o->height && o->width)
@@ -369,7 +376,7 @@ int engine_exec_start_check(struct engine *e, const char *exec_id, const struct 
 {
     struct exec ex;
     (void)o;
-    if (get_exec(e, exec_id, &ex, err) < 0)
+    if (execs_get(e, exec_id, &ex, err) < 0)
         return -1;
     _cleanup_json_ json_t *config = ex.config;
     int tty = json_bool_or(config, "Tty", false);
@@ -387,7 +394,7 @@ static int run_exec(struct container *c, const struct exec *ex, const struct eng
                     const struct engine_stream *stream, struct err *err)
 {
     _cleanup_json_ json_t *process = compose_process(c, ex->config, err), *ok = NULL;
-    _cleanup_json_ json_t *request = process ? start_request(ex, o, stream) : NULL;
+    _cleanup_json_ json_t *request = process ? start_request(c, ex, o, stream) : NULL;
     _cleanup_close_ int memfd = process ? monitor_memfd(process, err) : -EBADF;
     if (memfd < 0)
         return -1;
@@ -420,7 +427,7 @@ int engine_exec_start(struct engine *e, const char *exec_id, const struct engine
 {
     struct exec ex;
     struct err why = {0};
-    if (get_exec(e, exec_id, &ex, err) < 0)
+    if (execs_get(e, exec_id, &ex, err) < 0)
         return -1;
     _cleanup_json_ json_t *config = ex.config;
     _cleanup_container_ struct container *c = containers_find(e, ex.container, err);
@@ -452,7 +459,7 @@ int engine_exec_resize(struct engine *e, const char *exec_id, unsigned height, u
                        struct err *err)
 {
     struct exec ex;
-    if (get_exec(e, exec_id, &ex, err) < 0)
+    if (execs_get(e, exec_id, &ex, err) < 0)
         return -1;
     json_decref(ex.config);
     _cleanup_container_ struct container *c = containers_find(e, ex.container, err);
@@ -468,82 +475,4 @@ int engine_container_resize(struct engine *e, const char *ref, unsigned height, 
     if (!c || check_running(c, err) < 0)
         return -1;
     return c->tty ? monitor_request(c, request, NULL, 0, NULL, err) : 0;
-}
-
-static json_t *process_config(const struct exec *ex)
-{
-    const json_t *cmd = json_object_get(ex->config, "Cmd");
-    json_t *process = json_object(), *arguments = json_array();
-    json_set_bool(process, "tty", json_bool_or(ex->config, "Tty", false));
-    json_set_str(process, "entrypoint", json_string_value(json_array_get(cmd, 0)));
-    for (size_t i = 1; i < json_array_size(cmd); i++)
-        json_array_append(arguments, json_array_get(cmd, i));
-    json_object_set_new(process, "arguments", arguments);
-    json_set_bool(process, "privileged", json_bool_or(ex->config, "Privileged", false));
-    const char *user = json_str_or(ex->config, "User", "");
-    if (*user)
-        json_set_str(process, "user", user);
-    return process;
-}
-
-/* A monitor that answers no more has said how it ended: the watcher is about to hear it. */
-static void wait_exec(struct execs *x, const char *id)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LAST_WORDS_S;
-    pthread_mutex_lock(&x->lock);
-    for (const struct exec *ex; (ex = find_exec(x, id)) && ex->running;)
-        if (pthread_cond_clockwait(&x->ended, &x->lock, CLOCK_MONOTONIC, &until) != 0)
-            break;
-    pthread_mutex_unlock(&x->lock);
-}
-
-/* The client sees its stream end and asks at once, perhaps before the watcher has heard the event: so what is
- * believed to run is asked about. */
-static void refresh_exec(struct engine *e, struct exec *ex)
-{
-    _cleanup_container_ struct container *c = containers_find(e, ex->container, NULL);
-    _cleanup_json_ json_t *request = json_object(), *state = NULL;
-    json_set_str(request, "op", "state");
-    if (!c || monitor_request(c, request, NULL, 0, &state, NULL) < 0) {
-        wait_exec(e->execs, ex->id);
-        return;
-    }
-    const json_t *own = json_object_get(json_object_get(state, "execs"), ex->id);
-    if (!own || json_bool_or(own, "running", true))
-        return;
-    pthread_mutex_lock(&e->execs->lock);
-    struct exec *known = find_exec(e->execs, ex->id);
-    if (known)
-        end_exec(e->execs, known, (int)json_int_or(own, "exit_code", GONE_CODE));
-    pthread_mutex_unlock(&e->execs->lock);
-}
-
-int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err)
-{
-    struct exec ex;
-    if (get_exec(e, exec_id, &ex, err) < 0)
-        return -1;
-    if (ex.running) {
-        json_decref(ex.config);
-        refresh_exec(e, &ex);
-        if (get_exec(e, exec_id, &ex, err) < 0)
-            return -1;
-    }
-    json_t *info = json_object();
-    json_set_str(info, "ID", ex.id);
-    json_set_bool(info, "Running", ex.running);
-    json_object_set_new(info, "ExitCode", ex.ended_at ? json_integer(ex.exit_code) : json_null());
-    json_object_set_new(info, "ProcessConfig", process_config(&ex));
-    json_set_bool(info, "OpenStdin", json_bool_or(ex.config, "AttachStdin", false));
-    json_set_bool(info, "OpenStderr", json_bool_or(ex.config, "AttachStderr", false));
-    json_set_bool(info, "OpenStdout", json_bool_or(ex.config, "AttachStdout", false));
-    json_set_bool(info, "CanRemove", false);
-    json_set_str(info, "ContainerID", ex.container);
-    json_set_str(info, "DetachKeys", ex.detach_keys);
-    json_set_int(info, "Pid", ex.pid);
-    json_decref(ex.config);
-    *ret = info;
-    return 0;
 }

@@ -118,7 +118,8 @@ static void heard_oom(struct container *c, _unused_ const json_t *packet, int64_
 
 static void heard_exec_exit(struct container *c, const json_t *packet, int64_t time)
 {
-    exec_ended(c, json_str_or(packet, "exec_id", ""), (int)json_int_or(packet, "exit_code", 255), time);
+    exec_ended(c, json_str_or(packet, "exec_id", ""), (int)json_int_or(packet, "exit_code", 255),
+               json_bool_or(packet, "left", false), time);
 }
 
 static const struct {

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/exec.h"
 #include "engine/logs.h"
 #include "engine/monitors.h"
 #include "engine/published.h"
@@ -81,11 +82,22 @@ static int check_health(const struct subject *s, struct err *err)
         if (!json_is_string(word))
             return err_set(err, ERR_INVALID, "invalid JSON: Healthcheck.Test must be a list of strings");
     }
-    const char *action = json_str_or(json_object_get(s->config, "Labels"), HEALTH_ACTION_LABEL, "none");
+    return 0;
+}
+
+/* keg's own. */
+static int check_labels(const struct subject *s, struct err *err)
+{
+    const json_t *labels = json_object_get(s->config, "Labels");
+    const char *action = json_str_or(labels, HEALTH_ACTION_LABEL, "none"),
+               *end = json_str_or(labels, EXEC_END_LABEL, "");
     if (!str_eq(action, "none") && !str_eq(action, "restart") && !str_eq(action, "stop") &&
         !str_eq(action, "kill"))
         return err_set(err, ERR_INVALID, "label %s=%.64s: must be none, restart, stop or kill",
                        HEALTH_ACTION_LABEL, action);
+    if (!exec_end_is_known(end))
+        return err_set(err, ERR_INVALID, "label %s=%.64s: must be none, process or client", EXEC_END_LABEL,
+                       end);
     return 0;
 }
 
@@ -351,11 +363,11 @@ int container_validate(const struct engine_options *options, const json_t *confi
                        json_t *warnings, struct err *err)
 {
     static int (*const checks[])(const struct subject *s, struct err *err) = {
-        check_process,    check_hostname,        check_health,      check_ports,    check_memory,
-        check_cpu,        check_other_resources, validate_realtime, validate_oom,   validate_foreign,
-        validate_storage, check_modes,           check_conflicts,   validate_links, validate_extra_hosts,
-        validate_dns,     validate_mac,          check_restart,     check_log,      validate_annotations,
-        validate_ulimits, validate_security,
+        check_process,        check_hostname,   check_health,          check_labels,      check_ports,
+        check_memory,         check_cpu,        check_other_resources, validate_realtime, validate_oom,
+        validate_foreign,     validate_storage, check_modes,           check_conflicts,   validate_links,
+        validate_extra_hosts, validate_dns,     validate_mac,          check_restart,     check_log,
+        validate_annotations, validate_ulimits, validate_security,
     };
     const struct subject s = {
         .options = options, .config = config, .host = host_config, .warnings = warnings};

@@ -71,6 +71,7 @@ struct client *client_free(struct client *c)
 static void client_hang_up(struct client *c)
 {
     c->hung = true;
+    c->deserts = !c->closing;
     buf_finish(&c->queue);
     c->queue_at = 0;
     loop_remove(c->session->loop, &c->source);
@@ -143,6 +144,7 @@ static void client_feed(struct client *c, const char *data, size_t len)
         session_input(s, passed, len);
     if (detached) {
         c->input_end = c->closing = true;
+        c->deserts = false;
         s->events->detached(s);
     }
 }

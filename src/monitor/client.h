@@ -11,6 +11,7 @@ struct client {
     unsigned streams;
     bool framed;
     bool hung;      /* the peer is gone: output is pointless, input may still be there */
+    bool deserts;   /* … or has ended the input of a terminal: left without detaching */
     bool input_end; /* no more input will come */
     bool closing;   /* to be closed when the queue is empty */
     struct buf queue;

@@ -28,9 +28,20 @@ static void exec_detached(struct session *s)
     monitor_session_event(s->owner, s, "detach");
 }
 
+static void exec_deserted(struct session *s)
+{
+    const struct exec_record *r = monitor_exec_record(s->owner, s->id);
+
+    if (!r || !r->running || r->bond != EXEC_BOUND_TO_CLIENT)
+        return;
+    exec_group_kill(s->owner, r);
+    kill(r->pid, SIGKILL); /* where it has no group */
+}
+
 static const struct session_events exec_events = {
     .attached = exec_attached,
     .detached = exec_detached,
+    .deserted = exec_deserted,
     .ended = exec_session_ended,
 };
 
@@ -45,6 +56,7 @@ static void records_trim(struct monitor *m)
 {
     size_t heard = 0, all = 0;
 
+    exec_group_look(m);
     for (const struct exec_record *r = m->exec_records; r; r = r->next) {
         heard += !r->running && r->heard;
         all++;
@@ -52,7 +64,7 @@ static void records_trim(struct monitor *m)
     for (struct exec_record **link = &m->exec_records; *link;) {
         struct exec_record *r = *link;
 
-        if (!r->running && ((r->heard && heard > HEARD_MAX) || all >= RECORDS_MAX)) {
+        if (!r->running && ((r->heard && !r->left && heard > HEARD_MAX) || all >= RECORDS_MAX)) {
             heard -= r->heard;
             all--;
             *link = r->next;
@@ -79,7 +91,7 @@ static struct exec_record *record_add(struct monitor *m, const char *id)
     return r;
 }
 
-static struct exec_record *record_find(struct monitor *m, const char *id)
+struct exec_record *monitor_exec_record(const struct monitor *m, const char *id)
 {
     struct exec_record *r = m->exec_records;
 
@@ -108,6 +120,8 @@ json_t *monitor_execs_json(const struct monitor *m)
         json_set_bool(entry, "running", r->running);
         json_set_int(entry, "pid", r->pid);
         json_set_int(entry, "exit_code", r->exit_code);
+        if (r->left)
+            json_set_bool(entry, "left", true);
         json_object_set_new(execs, r->id, entry);
     }
     return execs;
@@ -148,11 +162,13 @@ static void exec_session_ended(struct session *s)
 }
 
 /* Starts the program of session s. */
-static int exec_run(struct monitor *m, struct session *s, struct request *r, bool attached, struct err *err)
+static int exec_run(struct monitor *m, struct session *s, struct exec_record *record, struct request *r,
+                    bool attached, struct err *err)
 {
     _cleanup_json_ json_t *process = monitor_read_json(r->nfds ? r->fds[0] : -1, "process", err);
     struct runtime_exec_options options = {.process = process,
                                            .stdio = {-EBADF, -EBADF, -EBADF},
+                                           .group = -EBADF,
                                            .privileged = json_bool_or(r->body, "privileged", false),
                                            .seccomp_cache_dir = m->seccomp_cache};
     int pidfd = -EBADF, master = -EBADF, result;
@@ -162,7 +178,9 @@ static int exec_run(struct monitor *m, struct session *s, struct request *r, boo
     monitor_set_oom_score(m, process);
     if (!s->tty && session_make_stdio(s, /* outputs= */ attached, options.stdio, err) < 0)
         return -1;
+    options.group = exec_group_make(m, record);
     result = runtime_exec(m->container, &options, &s->pid, &pidfd, &master, err);
+    close_fd(&options.group);
     for (int i = 0; i < 3; i++)
         close_fd(&options.stdio[i]);
     close_fd(&pidfd);
@@ -190,6 +208,13 @@ static int exec_attach(struct session *s, struct request *r, const struct sessio
     return 0;
 }
 
+static enum exec_bond exec_bond_parse(const char *name)
+{
+    return str_eq(name, "client")    ? EXEC_BOUND_TO_CLIENT
+           : str_eq(name, "process") ? EXEC_BOUND_TO_PROCESS
+                                     : EXEC_UNBOUND;
+}
+
 static int exec_start(struct monitor *m, struct request *r, struct err *err)
 {
     const char *id = json_str(r->body, "exec_id");
@@ -202,7 +227,7 @@ static int exec_start(struct monitor *m, struct request *r, struct err *err)
 
     if (m->status != MONITOR_RUNNING)
         return err_set(err, ERR_CONFLICT, "container is not running");
-    if (str_empty(id) || record_find(m, id))
+    if (str_empty(id) || monitor_exec_record(m, id))
         return err_set(err, ERR_CONFLICT, "exec id \"%s\" is missing or in use", id ? id : "");
     if (attached && monitor_read_attach(attach, &client, &early, err) < 0)
         return -1;
@@ -213,7 +238,10 @@ static int exec_start(struct monitor *m, struct request *r, struct err *err)
     s->tty = json_bool_or(r->body, "tty", false);
     s->open_stdin = json_bool_or(r->body, "open_stdin", false) && attached;
     s->stdin_once = true;
-    if (exec_run(m, s, r, attached, err) < 0 || (attached && exec_attach(s, r, &client, err) < 0)) {
+    record->bond = exec_bond_parse(json_str_or(r->body, "ends_with", ""));
+    if (exec_run(m, s, record, r, attached, err) < 0 || (attached && exec_attach(s, r, &client, err) < 0)) {
+        exec_group_kill(m, record);
+        exec_group_end(m, record);
         record_remove(m, record);
         return -1;
     }
@@ -248,12 +276,17 @@ void monitor_exec_ended(struct monitor *m, pid_t pid, int exit_code)
         return; /* an orphan that came to us as the next subreaper */
     s->running = false;
     s->exit_code = exit_code;
+    record = monitor_exec_record(m, s->id);
+    if (record && record->bond != EXEC_UNBOUND)
+        exec_group_kill(m, record);
     session_drain(s);
     event = json_pack("{s:s, s:s, s:i}", "event", "exec-exit", "exec_id", s->id, "exit_code", exit_code);
-    record = record_find(m, s->id);
     if (record) {
         record->running = false;
         record->exit_code = exit_code;
+        exec_group_end(m, record);
+        if (record->left)
+            json_set_bool(event, "left", true);
     }
     journal_add(m, event, clock_now());
     if (m->heard && record)
@@ -276,4 +309,5 @@ void monitor_execs_end(struct monitor *m)
             poll(NULL, 0, 1);
         monitor_exec_ended(m, r->pid, info.si_pid ? monitor_exit_code(&info) : 128 + SIGKILL);
     }
+    exec_group_look(m); /* all are gone with the container's cgroup */
 }

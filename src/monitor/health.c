@@ -233,7 +233,7 @@ static void group_name(const struct health *h, char name[32])
 static void choose_group(struct health *h, const struct cgroup *cg, char name[32])
 {
     h->group = 0;
-    for (group_name(h, name); cg && cgroup_remove_below(cg, "pids", name) == -EBUSY; group_name(h, name))
+    for (group_name(h, name); cg && cgroup_group_remove(cg, name) == -EBUSY; group_name(h, name))
         h->group++;
 }
 
@@ -256,21 +256,23 @@ static int probe_run(struct health *h, struct err *err)
 {
     struct monitor *m = h->monitor;
     _cleanup_json_ json_t *process = probe_process(h, err);
-    char name[32], spec[64], *groups[] = {spec, NULL};
+    char name[32];
     struct cgroup *cg = runtime_cgroup(m->container);
-    struct runtime_exec_options options = {
-        .process = process, .stdio = {-EBADF, -EBADF, -EBADF}, .seccomp_cache_dir = m->seccomp_cache};
+    struct runtime_exec_options options = {.process = process,
+                                           .stdio = {-EBADF, -EBADF, -EBADF},
+                                           .group = -EBADF,
+                                           .seccomp_cache_dir = m->seccomp_cache};
     int pidfd = -EBADF, master = -EBADF, r;
 
     choose_group(h, cg, name);
-    snprintf(spec, sizeof(spec), "pids:%s", name);
     if (!process || session_make_stdio(h->session, /* outputs= */ true, options.stdio, err) < 0)
         return -1;
-    if (cg && cgroup_make_below(cg, "pids", name) == 0)
-        options.cgroups = groups;
+    if (cg)
+        options.group = cgroup_group_make(cg, name);
     r = runtime_exec(m->container, &options, &h->session->pid, &pidfd, &master, err);
     for (int i = 0; i < 3; i++)
         close_fd(&options.stdio[i]);
+    close_fd(&options.group);
     close_fd(&pidfd);
     close_fd(&master);
     return r;
@@ -283,7 +285,7 @@ static void probe_forget(struct health *h)
 
     group_name(h, name);
     if (cg)
-        (void)cgroup_remove_below(cg, "pids", name);
+        (void)cgroup_group_remove(cg, name);
     h->session = session_free(h->session);
 }
 
@@ -333,7 +335,7 @@ static void probe_kill(const struct health *h)
 
     group_name(h, name);
     if (cg)
-        cgroup_kill_below(cg, "pids", name);
+        cgroup_group_kill(cg, name);
     kill(h->session->pid, SIGKILL);
 }
 

@@ -24,6 +24,13 @@ enum monitor_status {
     MONITOR_STOPPED,    /* leaving as soon as the last client has everything */
 };
 
+/* With what an exec ends, besides its first process: all that it has started, too. */
+enum exec_bond {
+    EXEC_UNBOUND,
+    EXEC_BOUND_TO_PROCESS, /* with that process */
+    EXEC_BOUND_TO_CLIENT,  /* … and all of it when its client hangs up */
+};
+
 /* What is remembered of an exec: while it runs, and until somebody has heard of its end. */
 struct exec_record {
     struct exec_record *next;
@@ -32,6 +39,9 @@ struct exec_record {
     bool heard; /* its end went to a watcher */
     pid_t pid;
     int exit_code;
+    enum exec_bond bond;
+    unsigned group; /* of exec_group.c; 0: none, or gone */
+    bool left;      /* it has ended, and what it started goes on */
 };
 
 /* What the next start needs, and whether there will be one. */
@@ -72,6 +82,7 @@ struct monitor {
     struct session *old_mains; /* of ends that a restart followed, until their clients have everything */
     struct session *execs;
     struct exec_record *exec_records; /* oldest first */
+    unsigned exec_groups;             /* how many there have been */
     pid_t pid;
     int64_t started_at, finished_at; /* ns */
     int exit_code;
@@ -161,8 +172,22 @@ void monitor_exec_ended(struct monitor *m, pid_t pid, int exit_code);
 /* The container has ended: so do its execs. */
 void monitor_execs_end(struct monitor *m);
 struct session *monitor_find_exec(struct monitor *m, const char *id);
+struct exec_record *monitor_exec_record(const struct monitor *m, const char *id);
 json_t *monitor_execs_json(const struct monitor *m);
 void monitor_execs_free(struct monitor *m);
+
+/* exec_group.c: what an exec has started, found by a cgroup of its own below the container's */
+
+/* Makes the group: its directory, which the caller closes, or -EBADF where there can't be one. */
+int exec_group_make(struct monitor *m, struct exec_record *r);
+/* Its processes in the host's numbers, "pids" of the reply to "exec-left". */
+json_t *exec_group_pids(struct monitor *m, const struct exec_record *r);
+/* SIGKILL to all of them. */
+void exec_group_kill(struct monitor *m, const struct exec_record *r);
+/* Its first process has ended (or never ran): removes the group, or finds that something is left. */
+void exec_group_end(struct monitor *m, struct exec_record *r);
+/* Looks again at those in which something was left. */
+void exec_group_look(struct monitor *m);
 
 /* requests.c */
 void monitor_request(void *arg, struct request *r);

@@ -40,8 +40,12 @@
  *            Allowed before start. From the reply on the stream is the monitor's alone: it closes it at the end of
  *            output, or on detach. After an error it hasn't touched it. How streams flow: monitor/session.h.
  *   exec     {"op":"exec","exec_id":ID,"tty":b,"open_stdin":b,"privileged":b,"console_size":[h,w],
+ *             "ends_with":"process"|"client" or absent,   what it has started ends with its first process; all of it, when
+ *                                                     its client hangs up, too
  *             "attach":{as in attach} or null}        fd 0: memfd with the OCI process, fd 1: the client's stream
  *            ok: {"pid":N}. After an error the stream is untouched: keep a copy until the reply.
+ *   exec-left {"op":"exec-left","exec_id":ID,"end":b}   ok: {"pids":[…]}, what runs of it, or goes on after its end. end:
+ *            SIGKILL to all of it first
  *   signal   {"op":"signal","signal":N,"all":b,"manual":b}      manual: no policy brings it back after this
  *   stop     {"op":"stop","signal":N,"timeout":ns}   negative: for ever. Replies at once; SIGKILL follows when the time is over,
  *            or at once when the first process wouldn't take notice of the signal. No policy brings it back.
@@ -49,7 +53,8 @@
  *   resize   {"op":"resize","exec_id":ID or absent,"height":n,"width":n}
  *   state    ok: {"status":"created"|"running"|"restarting"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
  *                 "finished_at":ns,"restart_count":n,"stopped":b (by hand),"health":{"status":…,"failing_streak":n},
- *                 "error":{as in replies: why a policy couldn't start it again},"execs":{ID:{"running":b,"pid":n,"exit_code":n}}}
+ *                 "error":{as in replies: why a policy couldn't start it again},"execs":{ID:{"running":b,"pid":n,"exit_code":n,
+ *                 "left":true: it has ended, and something it started goes on}}}
  *            execs has what runs, what ended while nobody listened, and some of what ended before.
  *   network  an event "network" on this connection, with the same descriptors as at the start, then the reply: the
  *            networks of a running container change
@@ -65,7 +70,7 @@
  *   {"event":"kill","signal":n}                             sent by "signal", "stop" or a health check's action
  *   {"event":"oom"}
  *   {"event":"health","status":"healthy"|"unhealthy","failing_streak":n}
- *   {"event":"exec-exit","exec_id":ID,"exit_code":n}        sent before the exec's streams are closed
+ *   {"event":"exec-exit","exec_id":ID,"exit_code":n,"left":as in state}   sent before the exec's streams are closed
  *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns,"stopped":b,"again":b,"restart":b,
  *    "error":…}
  *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed. again: "restarting"

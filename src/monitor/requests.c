@@ -140,6 +140,23 @@ static int request_resize(struct monitor *m, struct request *r, _unused_ json_t 
     return session_resize(s, (unsigned)height, (unsigned)width, err);
 }
 
+static int request_exec_left(struct monitor *m, struct request *r, json_t **ret_result, struct err *err)
+{
+    const char *id = json_str_or(r->body, "exec_id", "");
+    struct exec_record *record = monitor_exec_record(m, id);
+
+    if (!record)
+        return err_set(err, ERR_NOT_FOUND, "No such exec instance: %s", id);
+    if (json_bool_or(r->body, "end", false)) {
+        exec_group_kill(m, record);
+        if (record->running)
+            kill(record->pid, SIGKILL); /* where it has no group */
+    }
+    exec_group_look(m);
+    *ret_result = json_pack("{s:o}", "pids", exec_group_pids(m, record));
+    return 0;
+}
+
 static int request_state(struct monitor *m, _unused_ struct request *r, json_t **ret_result,
                          _unused_ struct err *err)
 {
@@ -184,12 +201,13 @@ static const struct {
     int (*answer)(struct monitor *m, struct request *r, json_t **ret_result, struct err *err);
     void (*handle)(struct monitor *m, struct request *r); /* replies by itself */
 } requests[] = {
-    {"start", .handle = monitor_start},   {"network-ready", .handle = monitor_network_ready},
-    {"attach", .answer = request_attach}, {"exec", .handle = monitor_exec},
-    {"signal", .answer = request_signal}, {"resize", .answer = request_resize},
-    {"state", .answer = request_state},   {"watch", .answer = request_watch},
-    {"names", .answer = request_names},   {"network", .answer = request_network},
-    {"stop", .answer = request_stop},     {"update", .answer = request_update},
+    {"start", .handle = monitor_start},         {"network-ready", .handle = monitor_network_ready},
+    {"attach", .answer = request_attach},       {"exec", .handle = monitor_exec},
+    {"signal", .answer = request_signal},       {"resize", .answer = request_resize},
+    {"state", .answer = request_state},         {"watch", .answer = request_watch},
+    {"names", .answer = request_names},         {"network", .answer = request_network},
+    {"stop", .answer = request_stop},           {"update", .answer = request_update},
+    {"exec-left", .answer = request_exec_left},
 };
 
 void monitor_request(void *arg, struct request *r)

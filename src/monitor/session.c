@@ -190,10 +190,11 @@ void session_input(struct session *s, const char *data, size_t len)
 
 void session_input_ended(struct session *s, struct client *c)
 {
-    if (s->stdin_once && !s->tty)
+    if (s->stdin_once && !s->tty) {
         s->input.finishing = true;
-    else
-        c->closing = true;
+    } else {
+        c->closing = c->deserts = true;
+    }
 }
 
 /* The program takes input again. */
@@ -342,6 +343,22 @@ void session_close(struct session *s)
 
 /* --- the balance --- */
 
+static void notice_desertion(struct session *s)
+{
+    bool any = false;
+
+    if (!s->events->deserted || !s->running || s->deserted)
+        return;
+    for (const struct client *c = s->clients; c; c = c->next) {
+        any = any || c->deserts;
+        if (!c->deserts && !c->closing)
+            return;
+    }
+    s->deserted = any;
+    if (any)
+        s->events->deserted(s);
+}
+
 static void session_sweep(struct session *s)
 {
     struct client **link = &s->clients;
@@ -366,6 +383,7 @@ void session_settle(struct session *s)
     for (struct client *c = s->clients; c; c = c->next)
         if (c->hung)
             client_pull(c);
+    notice_desertion(s);
     session_sweep(s);
     for (struct client *c = s->clients; c; c = c->next) {
         client_update(c);

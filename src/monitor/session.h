@@ -32,6 +32,7 @@ enum session_stream { SESSION_STDIN = 1 << 0, SESSION_STDOUT = 1 << 1, SESSION_S
 struct session_events {
     void (*attached)(struct session *s);
     void (*detached)(struct session *s); /* by its detach keys */
+    void (*deserted)(struct session *s); /* its last client hung up, not by detach keys. NULL: nothing depends on it */
     void (*ended)(struct session *s);    /* closed, and the last client has gone. May free the session */
     void (*output)(struct session *s, const char *data, size_t len); /* NULL: log and clients suffice */
 };
@@ -57,7 +58,7 @@ struct session {
     void *owner;
     char *id; /* of the exec; NULL for the container's own program */
     bool tty, open_stdin, stdin_once;
-    bool begun, closed;
+    bool begun, closed, deserted;
     bool running;
     pid_t pid;
     int exit_code;

@@ -102,6 +102,9 @@ static int join(struct exec *x, struct err *err)
     log_affinity();
     if (x->cgroup && cgroup_attach(x->cgroup, 0, x->born_in_cgroup ? CGROUP_BORN_UNIFIED : 0, err) < 0)
         return -1;
+    result = x->options->group > 0 && !x->born_in_cgroup ? cgroup_group_join(x->options->group) : 0;
+    if (result < 0)
+        return err_errno(err, result, "join the group of the exec");
     result = flags ? namespace_join(c->pidfd, flags) : 0;
     if (result < 0)
         return err_errno(err, result, "join the container's namespaces");
@@ -216,6 +219,11 @@ static pid_t clone_near_init(struct exec *x, int *ret_pidfd)
     pid_t pid;
 
     x->born_in_cgroup = unified >= 0;
+    if (unified >= 0 && x->options->group > 0) {
+        pid = process_clone(0, x->options->group, ret_pidfd);
+        if (pid != -EBUSY && pid != -EOPNOTSUPP)
+            return pid;
+    }
     pid = process_clone(0, unified, ret_pidfd);
     if (pid == -EBUSY && !x->options->cgroups) {
         _cleanup_close_ int of_init = cgroup_unified_fd_of(x->cgroup, c->pid);

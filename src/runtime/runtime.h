@@ -94,6 +94,8 @@ struct runtime_exec_options {
     int stdio[3];
     char *const
         *cgroups; /* groups below the container's own, as cgroup_open_below() has them; NULL: its own */
+    int group;    /* cgroup_group_make(): it is found in there, besides; 0 or -EBADF: none. Where that can't be (on v2, in
+                     threaded groups) it is left out of it */
     unsigned preserve_fds;
     bool plain_lines; /* its terminal leaves line feeds as they are: pty_leave_line_ends() */
     bool privileged;  /* under no seccomp filter; the capabilities are the process's own */

@@ -109,12 +109,19 @@ int cgroup_unified_fd_of(const struct cgroup *cg, pid_t pid);
  * none is about a hierarchy (or specs is NULL) it is cg. Later ones outrank earlier ones. ERR_INVALID for ".." and unknown
  * controllers, ERR_NOT_FOUND. */
 struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, struct err *err);
-/* A group `name` below cg in the hierarchy of one controller, to find again what is put into it: made (0 also if it is
- * there), its processes killed until none is left or some never go, removed (-EBUSY while any is in it). 0 or -errno; -ENODEV
- * when cg has no such hierarchy. */
-int cgroup_make_below(const struct cgroup *cg, const char *controller, const char *name);
-void cgroup_kill_below(const struct cgroup *cg, const char *controller, const char *name);
-int cgroup_remove_below(const struct cgroup *cg, const char *controller, const char *name);
+/* A group `name` below cg, to find again what is put into it. It limits nothing, and is in one hierarchy only: v2, where a
+ * process can be born in it (CLONE_INTO_CGROUP) and the rest of the container may stay where it is, as long as no controller
+ * is given on; without v2 in that of pids, else the first. All return -errno on failure; -EBADF when cg is nowhere.
+ *     make    its directory, which the caller closes; that of the group that is there, if there is one
+ *     join    on v1: the calling process, single-threaded
+ *     kill    its processes, and those below, until none is left or some don't go for a tenth of a second
+ *     remove  0 also if it isn't there, -EBUSY while any process is in it
+ *     pids    its processes, and those below; the caller frees *ret_pids */
+int cgroup_group_make(const struct cgroup *cg, const char *name);
+int cgroup_group_join(int group);
+void cgroup_group_kill(const struct cgroup *cg, const char *name);
+int cgroup_group_remove(const struct cgroup *cg, const char *name);
+int cgroup_group_pids(const struct cgroup *cg, const char *name, pid_t **ret_pids, size_t *ret_count);
 /* Gives the v2 directory to uid:gid, with the files that cgroup-v2.rst, "Delegation", names: its owner may then make
  * groups in it, but not change its limits. */
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *err);

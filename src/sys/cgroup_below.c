@@ -88,57 +88,69 @@ struct cgroup *cgroup_open_below(const struct cgroup *cg, char *const *specs, st
     return take_ptr(&to);
 }
 
-/* The directory of cg in the hierarchy that has the controller, borrowed. */
-static int directory_of(const struct cgroup *cg, const char *controller)
+/* The directory of cg in the hierarchy that its groups are in, borrowed: v2, which a process can be born in; else one that is
+ * cheap to join. -EBADF without any. */
+static int directory_of_groups(const struct cgroup *cg)
 {
-    const struct cgroup_layout *l = cgroup_layout();
-    unsigned bit = cgroup_controller_from_name(controller, strlen(controller));
+    int i = cgroup_tree_v2(cg);
 
-    for (size_t i = 0; i < l->count; i++)
-        if (cg->fd[i] >= 0 && (l->trees[i].controllers & bit))
-            return cg->fd[i];
-    return -ENODEV;
+    if (i < 0)
+        i = cgroup_tree_of(cg, CTL_PIDS);
+    for (int k = 0; i < 0 && k < CGROUP_TREES_MAX; k++)
+        if (cg->fd[k] >= 0)
+            i = k;
+    return i < 0 ? -EBADF : cg->fd[i];
 }
 
-int cgroup_make_below(const struct cgroup *cg, const char *controller, const char *name)
+int cgroup_group_make(const struct cgroup *cg, const char *name)
 {
-    int dir = directory_of(cg, controller);
+    int dir = directory_of_groups(cg), fd;
 
     if (dir < 0)
         return dir;
-    return mkdirat(dir, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(dir, name, DIRECTORY_FLAGS);
+    return fd < 0 ? -errno : fd;
 }
 
-int cgroup_remove_below(const struct cgroup *cg, const char *controller, const char *name)
+int cgroup_group_join(int group)
 {
-    int dir = directory_of(cg, controller);
+    return file_write_at(group, "tasks", "0");
+}
+
+int cgroup_group_remove(const struct cgroup *cg, const char *name)
+{
+    int dir = directory_of_groups(cg);
 
     if (dir < 0)
         return dir;
     return unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-void cgroup_kill_below(const struct cgroup *cg, const char *controller, const char *name)
+int cgroup_group_pids(const struct cgroup *cg, const char *name, pid_t **ret_pids, size_t *ret_count)
+{
+    int dir = directory_of_groups(cg);
+
+    return dir < 0 ? dir : cgroup_pids_below(dir, name, ret_pids, ret_count);
+}
+
+void cgroup_group_kill(const struct cgroup *cg, const char *name)
 {
     enum { ROUNDS = 100 };
-    int dir = directory_of(cg, controller);
-    _cleanup_free_ char *path = xasprintf("%s/cgroup.procs", name);
-    bool any = dir >= 0;
+    int dir = directory_of_groups(cg);
+    _cleanup_free_ char *file = xasprintf("%s/cgroup.kill", name);
 
-    for (int round = 0; any && round < ROUNDS; round++) {
-        _cleanup_(buf_finish) struct buf text = BUF_INIT(1024 * 1024);
+    for (int round = 0; round < ROUNDS; round++) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
 
-        any = file_read(dir, path, &text) == 0 && text.len > 0;
-        for (char *p = any ? (char *)buf_str(&text) : NULL, *end; p && *p; p = end) {
-            long pid = strtol(p, &end, 10);
-
-            if (end == p)
-                break;
-            if (pid > 0)
-                kill((pid_t)pid, SIGKILL);
-        }
-        if (any)
-            poll(NULL, 0, 1);
+        if (dir < 0 || cgroup_pids_below(dir, name, &pids, &count) < 0 || count == 0)
+            return;
+        if (file_write_at(dir, file, "1") < 0)
+            for (size_t i = 0; i < count; i++)
+                kill(pids[i], SIGKILL);
+        poll(NULL, 0, 1);
     }
 }
 

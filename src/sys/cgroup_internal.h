@@ -83,6 +83,8 @@ int cgroup_tree_of(const struct cgroup *cg, unsigned controller);
 /* The index of the v2 tree, if cg is in it, or -1. */
 int cgroup_tree_v2(const struct cgroup *cg);
 
+/* The processes of the directory dir/name and those below it; none when it isn't there. 0 or -errno; the caller frees. */
+int cgroup_pids_below(int dir, const char *name, pid_t **ret_pids, size_t *ret_count);
 /* v1: thaws the groups in which the processes of cg are, which may be others than its own: in a frozen one not even SIGKILL
  * ends them. */
 void cgroup_v1_thaw_all(struct cgroup *cg);

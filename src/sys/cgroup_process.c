@@ -75,6 +75,19 @@ static int cgroup_membership_fd(const struct cgroup *cg)
     return -EBADF;
 }
 
+int cgroup_pids_below(int dir, const char *name, pid_t **ret_pids, size_t *ret_count)
+{
+    struct pid_list list = {.recursive = true};
+    int r = pid_list_walk(&list, dir, name);
+    if (r < 0) {
+        free(list.pids);
+        return r;
+    }
+    *ret_pids = list.pids;
+    *ret_count = list.count;
+    return 0;
+}
+
 int cgroup_pids(struct cgroup *cg, bool recursive, pid_t **ret_pids, size_t *ret_count, struct err *err)
 {
     struct pid_list list = {.recursive = recursive};

@@ -24,6 +24,7 @@ check() {
 @test "the network namespace comes first, with a socket in it" { check network; }
 @test "a network that can't be furnished ends the start" { check network_refused; }
 @test "exec sessions" { check exec; }
+@test "what execs leave behind" { check exec_groups; }
 @test "kegd is killed: terminals go on, a new kegd hears the end" { check kegd_killed; }
 @test "the OOM killer's work is told" { check oom; }
 @test "keg-init as PID 1" { check init; }

@@ -208,6 +208,49 @@ def check_exec():
     assert not cgroups_left(), cgroups_left()
 
 
+def check_exec_groups():
+    """What an exec leaves behind is found, ended on demand, with its process or its client; controllers given on are no obstacle."""
+    with Monitor(PROGRAM) as m:
+        m.start(sh("sleep 600", namespaces=("pid", "ipc", "uts", "mount", "cgroup"),
+                   mounts=[{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]}]))
+        leaves = ["/bin/sh", "-c", "(setsid sleep 601 & setsid sleep 602 &) </dev/null >/dev/null 2>&1; exit 4"]
+
+        def leave(exec_id, left, **members):
+            m.exec(exec_id, leaves, **members)
+            event, _ = m.event("exec-exit")
+            assert event["exit_code"] == 4 and event.get("left", False) == left, event
+            pids = m.request("exec-left", exec_id=exec_id)["pids"]
+            assert len(pids) == (2 if left else 0), pids
+            return pids
+
+        for pid in leave("e1", True):
+            end = time.monotonic() + PATIENCE
+            while not (line := open(f"/proc/{pid}/cmdline").read()).startswith("sleep\0" + "60"):
+                assert time.monotonic() < end, line
+        assert m.request("state")["execs"]["e1"]["left"]
+        assert m.request("exec-left", exec_id="e1", end=True)["pids"] == []
+        assert "left" not in m.request("state")["execs"]["e1"]
+        leave("e2", False, ends_with="process")
+        if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):  # v2: the container gives its controllers on
+            client = m.exec("e3", ["/bin/sh", "-c", "cd /sys/fs/cgroup && mkdir leaf && for p in $(cat cgroup.procs); do echo $p >leaf/cgroup.procs; done;"
+                            "echo $$ >leaf/cgroup.procs; echo +pids >cgroup.subtree_control && cat cgroup.subtree_control"], attach=ALL)
+            assert b"pids" in read_all(client)
+            assert m.event("exec-exit")[0]["exit_code"] == 0
+            m.request("exec-left", exec_id="e3")
+        for pid in leave("e4", True):
+            os.kill(pid, signal.SIGKILL)
+        client = m.exec("e5", ["/bin/sh", "-c", "setsid sleep 603 & echo on; sleep 604"], attach=ALL, ends_with="client")
+        read_all(client, b"on\n")
+        client.close()
+        event, _ = m.event("exec-exit")
+        assert event["exec_id"] == "e5" and event["exit_code"] == 137 and "left" not in event, event
+        expect_error("not found", lambda: m.request("exec-left", exec_id="nobody"))
+        m.request("signal", signal=int(signal.SIGKILL))
+        m.event("exit")
+        assert m.left()
+    assert not cgroups_left(), cgroups_left()
+
+
 def check_kegd_killed():
     """SIGKILL for kegd with a terminal attached and an exec open: both go on; a new kegd hears the end."""
     client, theirs = socket.socketpair()

@@ -76,13 +76,13 @@ class Connection:
         theirs.close()
         return ours
 
-    def exec(self, exec_id, args, attach=None, tty=False, cwd="/"):
+    def exec(self, exec_id, args, attach=None, tty=False, cwd="/", **members):
         ours, theirs = socket.socketpair()
         process = {"args": args, "cwd": cwd, "env": ["PATH=/bin:/sbin:/usr/bin"], "terminal": tty,
                    "user": {"uid": 0, "gid": 0}}
         fds = [memfd(process)] + ([os.dup(theirs.fileno())] if attach else [])
         self.request("exec", fds=fds, exec_id=exec_id, tty=tty, open_stdin=bool(attach and attach.get("stdin")),
-                     attach=attach)
+                     attach=attach, **members)
         theirs.close()
         return ours
 
