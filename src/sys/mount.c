@@ -131,6 +131,13 @@ static int attributes(int fd, uint64_t set, uint64_t clear, unsigned long propag
                : 0;
 }
 
+bool mount_takes_options_singly(const char *type)
+{
+    _cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
+
+    return fs >= 0 && fsconfig(fs, FSCONFIG_SET_FLAG, "no-such-option", NULL, 0) < 0;
+}
+
 int mount_tree_map(int tree, int userns, bool recursive)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};

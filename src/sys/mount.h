@@ -14,6 +14,10 @@
 /* Whether the descriptor calls are there (Linux 5.12). Asked once. */
 bool mount_api_available(void);
 
+/* Whether a filesystem is told its options one by one and refuses what it doesn't know at once. Where not (overlay before
+ * Linux 6.5), an option is wrong only when all of them are. Needs what mounting it needs. */
+bool mount_takes_options_singly(const char *type);
+
 /* What to bind: with the descriptor calls a detached copy of the tree at dirfd/path ("" for dirfd itself),
  * else an O_PATH descriptor of it. */
 int mount_tree_open(int dirfd, const char *path, bool recursive);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What a container may use and may do, measured from inside and outside: memory, CPU, processes, devices, privileges, and
 # a disk that is full.
+# vm: yes
 
 bats_require_minimum_version 1.5.0
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/rootfs/rootfs.h"
@@ -109,34 +110,36 @@ static void push_common_options(char ***options, const struct runtime_overlay *o
         strv_push(options, "userxattr");
 }
 
-/* The layers as one colon-separated option: for mount(2), which has one page for all options, so paths are
- * made relative to the directory they have in common. */
+/* The layers as one colon-separated option, for mount(2), which has one page for all options: as descriptors, named
+ * from /proc/self/fd, hundreds fit. They stay open until exec. */
+static char *layers_as_descriptors(const char *const *layers, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf b = BUF_INIT(4096);
+
+    for (const char *const *layer = layers; *layer; layer++) {
+        int fd = open(*layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+            return err_errno(err, errno, "open the layer %s", *layer), NULL;
+        buf_printf(&b, "%s%d", layer == layers ? "lowerdir=" : ":", fd);
+    }
+    if (buf_failed(&b))
+        return err_set(err, ERR_INVALID, "more layers than this kernel can mount"), NULL;
+    return xstrdup(buf_str(&b));
+}
+
 static int overlay_by_older_call(const struct rootfs *r, int target, struct err *err)
 {
     const struct runtime_overlay *overlay = r->options->overlay;
-    const char *top = overlay->lower[0], *slash = strrchr(top, '/');
-    size_t common = slash && slash != top ? (size_t)(slash - top) + 1 : 1;
-    _cleanup_free_ char *directory = NULL, *lower = xstrdup("lowerdir=");
+    char *lower = layers_as_descriptors(overlay->lower, err);
     _cleanup_strv_ char **options = NULL;
     int fd;
 
-    for (const char *const *layer = overlay->lower; *layer; layer++)
-        while (common > 1 && strncmp(*layer, top, common) != 0)
-            for (common--; common > 1 && top[common - 1] != '/'; common--)
-                ;
-    directory = xstrndup(top, common);
-    if (chdir(directory) < 0)
-        return err_errno(err, errno, "open %s", directory);
-    for (const char *const *layer = overlay->lower; *layer; layer++) {
-        char *longer = xasprintf("%s%s%s", lower, layer == overlay->lower ? "" : ":", *layer + common);
-
-        free(lower);
-        lower = longer;
-    }
-    if (strpbrk(lower, ",\\"))
-        return err_set(err, ERR_INVALID,
-                       "a layer's path has a comma or backslash, which mount(2) can't take");
-    strv_push(&options, lower);
+    if (!lower)
+        return -1;
+    strv_push_take(&options, lower);
+    if (chdir("/proc/self/fd") < 0)
+        return err_errno(err, errno, "open /proc/self/fd");
     if (overlay->upper) {
         push_path(&options, "upperdir", overlay->upper);
         push_path(&options, "workdir", overlay->work);
@@ -147,11 +150,11 @@ static int overlay_by_older_call(const struct rootfs *r, int target, struct err 
                                              .options = options,
                                              .target = target,
                                              .root = -EBADF,
-                                             .path = top,
+                                             .path = overlay->lower[0],
                                              .older_call = true});
-    return fd < 0
-               ? err_errno(err, fd, "mount the overlay of %s (this kernel limits how many layers fit)", top)
-               : fd;
+    return fd < 0 ? err_errno(err, fd, "mount the overlay of %s (this kernel limits how many layers fit)",
+                              overlay->lower[0])
+                  : fd;
 }
 
 /* A detached overlay mount: Linux 6.7 takes the layers one by one. -1 with ERR_NOT_IMPLEMENTED before. */
@@ -162,6 +165,8 @@ static int overlay_detached(const struct rootfs *r, struct err *err)
     char log[MOUNT_LOG_SIZE] = "";
     int fd;
 
+    if (!mount_takes_options_singly("overlay"))
+        return err_set(err, ERR_NOT_IMPLEMENTED, "overlay: this kernel has it by mount(2) alone");
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): called with an overlay only */
     for (const char *const *layer = overlay->lower; *layer; layer++)
         push_path(&options, "lowerdir+", *layer);
