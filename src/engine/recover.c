@@ -3,6 +3,7 @@
  *     its record says "removing", or it removes itself and has ended     the removal is finished
  *     its monitor answers                                               it is watched again, its network restored
  *     its monitor left a result                                         it ended meanwhile
+ *     its RUN directory is there, and no monitor                        that was killed: what still runs is, too; 137
  *     its record says it ran, and nothing else is known                 the host went down: exit code 255
  *
  * Directories of DATA/containers and RUN/containers without a record are of creations that were cut short. */
@@ -30,7 +31,7 @@
 #include "network/network.h"
 #include "storage/storage.h"
 
-enum { UNKNOWN_CODE = 255, RESULT_MAX = 1024 * 1024 };
+enum { UNKNOWN_CODE = 255, LOST_CODE = 137, RESULT_MAX = 1024 * 1024 };
 
 /* ---- records ---- */
 
@@ -78,11 +79,11 @@ static json_t *read_result(struct container *c)
 }
 
 /* Gives back what it held, and notes how it ended. */
-static void note_ended(struct container *c, const json_t *result)
+static void note_ended(struct container *c, const json_t *result, bool lost)
 {
     struct container_state *s = &c->state;
     _cleanup_free_ char *run = container_run_path(c, NULL);
-    struct exit_report report = {.exit_code = UNKNOWN_CODE, .finished_at = clock_now()};
+    struct exit_report report = {.exit_code = lost ? LOST_CODE : UNKNOWN_CODE, .finished_at = clock_now()};
     bool told = container_catch_up(c);
     if (result)
         exit_report_read(&report, result);
@@ -157,7 +158,7 @@ static void recover_container(struct container *c)
     if (ran || there) {
         _cleanup_json_ json_t *result = read_result(c);
         if (ran || result)
-            note_ended(c, result);
+            note_ended(c, result, there);
         else { /* a start that was cut short */
             container_clean_cgroups(c);
             endpoints_detach(c);

@@ -145,6 +145,7 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
                                              .stdio = {-EBADF, -EBADF, -EBADF},
                                              .host_mounts = host_mounts,
                                              .own_network = m->netns.fd >= 0,
+                                             .bound = true,
                                              .seccomp_cache_dir = m->seccomp_cache};
     int master, r = 0;
 

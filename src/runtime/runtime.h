@@ -57,6 +57,8 @@ struct runtime_create_options {
     enum runtime_cgroups cgroups;
     bool rootless; /* the caller isn't root, or only in a user namespace: cgroups are had where they are
                          allowed, and device rules passed over */
+    bool bound;    /* init's program is killed when the caller ends, as long as it stays the user it is started as (prctl(2),
+                         PR_SET_PDEATHSIG). For a caller that stays */
     bool detached; /* the caller goes away: another process starts it (runtime_open). Else init dies
                       with the handle if it was never started. Needs state_dir */
 };

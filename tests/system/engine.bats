@@ -465,6 +465,25 @@ restart_kegd() {
     eventually is_clean
 }
 
+@test "kegd killed, and a monitor: its container ends with it, or with the next kegd; once, with nothing left" {
+    keg run -d --name aa -p 127.0.0.1::80 busybox sh -c 'sleep 901171 & exec sleep 901172' >/dev/null
+    keg run -d --name bb -p 127.0.0.1::80 --restart always busybox su -s /bin/sh web -c 'exec sleep 901173' >/dev/null
+    eventually sh -c 'tr "\0" " " </proc/$0/cmdline | grep "^sleep 901173"' "$(field bb .State.Pid)"
+    a=$(field aa .State.Pid) b=$(field bb .State.Pid)
+    kegd_kill
+    kill -KILL "$(awk '{print $4}' "/proc/$a/stat")" "$(awk '{print $4}' "/proc/$b/stat")"
+    eventually refute kill -0 "$a"
+    kill -0 "$b" # it has changed its user: nobody but kegd can end it
+    kegd_start
+    eventually refute kill -0 "$b" # reaped by whom it was left to
+    [ "$(field aa '.State | "\(.Status) \(.ExitCode)"')" = "exited 137" ]
+    eventually sh -c '[ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://keg/containers/bb/json | jq -r .State.Running)" = true ]'
+    [ "$(keg top bb | grep -c 'sleep 901173')" = 1 ]
+    [ "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -o 'sleep 90117[123]' | wc -l)" = 1 ]
+    keg rm -f aa bb >/dev/null
+    eventually is_clean
+}
+
 @test "kegd killed at any moment: nothing acknowledged is lost, nothing is left over" {
     for i in $(seq 15); do
         (for j in 1 2 3 4; do

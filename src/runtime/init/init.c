@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -305,7 +306,12 @@ static int execute(struct init *in, struct err *err)
 
     if (!in->spec->has_process)
         return err_set(err, ERR_INVALID, "invalid configuration: process: missing, and needed to start");
-    if (process_make_env(p, &env, err) < 0 || sync_announce(in->sync, err) < 0)
+    if (process_make_env(p, &env, err) < 0)
+        return -1;
+    /* before the announcement, which fails where the caller is gone already */
+    if (in->options->bound && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(err, errno, "ask for a signal at the caller's end");
+    if (sync_announce(in->sync, err) < 0)
         return -1;
     if (process_close_descriptors(in->options->preserve_fds, &sync, 1, err) < 0 ||
         process_confine(p, in->filter, in->sync, err) < 0)
