@@ -1,6 +1,8 @@
 /* kegd's side of keg-tls serve. */
 #include "api/front.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -89,7 +91,7 @@ static int front_start(struct front *f, struct err *err)
     if (str_eq(words, "ready"))
         return 0;
     front_end(f);
-    return err_set(err, ERR_INVALID, "%s", *words ? words : "keg-tls ended before it served");
+    return err_set(err, ERR_INVALID, "%s", *words ? words : "keg-tls ended before it said anything");
 }
 
 static void front_restart(struct front *f)
@@ -123,7 +125,7 @@ static void *front_work(void *arg)
     return NULL;
 }
 
-static char **front_arguments(const struct front_tls *tls, struct err *err)
+static char **front_arguments(const char *verb, const struct front_tls *tls, struct err *err)
 {
     char *program = path_beside("keg-tls"), **argv = NULL;
 
@@ -132,7 +134,7 @@ static char **front_arguments(const struct front_tls *tls, struct err *err)
         return NULL;
     }
     strv_push_take(&argv, program);
-    strv_push(&argv, "serve");
+    strv_push(&argv, verb);
     if (tls->verify && tls->ca)
         strv_push_take(&argv, xasprintf("--ca=%s", tls->ca));
     strv_push_take(&argv, xasprintf("--cert=%s", tls->cert));
@@ -140,6 +142,19 @@ static char **front_arguments(const struct front_tls *tls, struct err *err)
     if (tls->verify)
         strv_push(&argv, "--verify");
     return argv;
+}
+
+int front_check(const struct front_tls *tls, struct err *err)
+{
+    struct front f = {.listening = open("/dev/null", O_RDONLY | O_CLOEXEC), .control = -EBADF};
+    int r;
+
+    f.argv = front_arguments("check", tls, err);
+    r = f.argv ? front_start(&f, err) : -1;
+    front_end(&f);
+    close_fd(&f.listening);
+    strv_free(f.argv);
+    return r;
 }
 
 struct front *front_new(int fd, const struct front_tls *tls, void (*client)(void *arg, int fd), void *arg,
@@ -153,7 +168,7 @@ struct front *front_new(int fd, const struct front_tls *tls, void (*client)(void
     f->control = -EBADF;
     f->client = client;
     f->arg = arg;
-    f->argv = front_arguments(tls, err);
+    f->argv = front_arguments("serve", tls, err);
     if (!f->argv || front_start(f, err) < 0)
         return front_free(f);
     pthread_attr_init(&attr);

@@ -14,6 +14,9 @@ struct front_tls {
     bool verify;                 /* only clients with a certificate of `ca` */
 };
 
+/* Whether the files can be used, by a keg-tls that only looks at them. ERR_INVALID says what is wrong. */
+int front_check(const struct front_tls *tls, struct err *err);
+
 /* Serves `fd`, which becomes the front's; `client` is called, in the front's thread, with each descriptor, which is its
  * callee's. ERR_INVALID says what is wrong with the files. */
 struct front *front_new(int fd, const struct front_tls *tls, void (*client)(void *arg, int fd), void *arg,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -44,13 +45,15 @@ static bool listen_group_in_file(const char *name, gid_t *ret)
     return found;
 }
 
-static int listen_group(const char *wanted, gid_t *ret, struct err *err)
+int listen_group(const char *wanted, gid_t *ret, struct err *err)
 {
     const char *name = wanted ? wanted : "keg";
     const struct group *group;
     uint32_t number;
 
     *ret = 0;
+    if (!*name)
+        return 0;
     if (str_to_u32(name, &number) == 0)
         *ret = number;
     else if (!listen_group_in_file(name, ret) && wanted) {
@@ -63,14 +66,26 @@ static int listen_group(const char *wanted, gid_t *ret, struct err *err)
     return 0;
 }
 
+/* Of a path where a socket is to be. */
+static int listen_check_path(const char *path, struct err *err)
+{
+    struct sockaddr_un address;
+
+    if (path[0] != '/')
+        return err_set(err, ERR_INVALID,
+                       "invalid socket path \"%s\": it must be absolute, as unix:///run/keg/keg.sock", path);
+    if (strlen(path) >= sizeof(address.sun_path))
+        return err_set(err, ERR_INVALID, "invalid socket path \"%s\": longer than %zu bytes", path,
+                       sizeof(address.sun_path) - 1);
+    return 0;
+}
+
 static int listen_unix(const char *path, const struct listen_options *options, struct err *err)
 {
     _cleanup_close_ int fd = -EBADF, other = -EBADF;
     gid_t gid;
 
-    if (path[0] != '/')
-        return err_set(err, ERR_INVALID, "invalid socket path \"%s\": it must be absolute", path);
-    if (listen_group(options->group, &gid, err) < 0)
+    if (listen_check_path(path, err) < 0 || listen_group(options->group, &gid, err) < 0)
         return -1;
     other = unix_connect(path, SOCK_STREAM);
     if (other >= 0)
@@ -87,26 +102,51 @@ static int listen_unix(const char *path, const struct listen_options *options, s
 
 /* ---- TCP ---- */
 
-static int listen_tcp(const char *address, struct err *err)
+/* "ADDRESS[:PORT]", numbers or "localhost". The caller frees with freeaddrinfo(). */
+static struct addrinfo *listen_tcp_parse(const char *address, bool tls, struct err *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
     _cleanup_free_ char *host = xstrdup(address);
-    _cleanup_close_ int fd = -EBADF;
-    char *colon = strrchr(host, ':'), *name = host;
+    const char *bracket = strchr(host, ']'), *port = tls ? "2376" : "2375";
+    char *colon = strrchr(bracket ? bracket : host, ':'), *name = host;
     struct addrinfo *found = NULL;
-    int r, one = 1;
+    uint32_t number;
 
-    if (!colon)
-        return err_set(err, ERR_INVALID, "invalid address tcp://%s: say tcp://ADDRESS:PORT", address);
-    *colon = '\0';
+    if (strchr(address, '/')) {
+        err_set(err, ERR_INVALID, "invalid bind address (tcp://%s): should not contain a path element",
+                address);
+        return NULL;
+    }
+    if (colon) {
+        *colon = '\0';
+        port = colon + 1;
+    }
     if (name[0] == '[' && str_ends(name, "]")) {
         name[strlen(name) - 1] = '\0';
         name++;
     }
-    r = getaddrinfo(str_eq(name, "localhost") ? "127.0.0.1" : *name ? name : NULL, colon + 1, &hints, &found);
-    if (r != 0)
-        return err_set(err, ERR_INVALID, "invalid address tcp://%s: %s", address, gai_strerror(r));
+    if (str_to_u32(port, &number) < 0 || number > 65535)
+        err_set(err, ERR_INVALID, "invalid bind address (tcp://%s): \"%s\" is no port: 1 to 65535", address,
+                port);
+    else if (getaddrinfo(str_eq(name, "localhost") ? "127.0.0.1"
+                         : *name                   ? name
+                                                   : NULL,
+                         port, &hints, &found) != 0)
+        err_set(err, ERR_INVALID,
+                "invalid bind address (tcp://%s): \"%s\" is no address: say tcp://ADDRESS:PORT, in numbers",
+                address, name);
+    return found;
+}
+
+static int listen_tcp(const char *address, bool tls, struct err *err)
+{
+    struct addrinfo *found = listen_tcp_parse(address, tls, err);
+    _cleanup_close_ int fd = -EBADF;
+    int r, one = 1;
+
+    if (!found)
+        return -1;
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     r = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
                 setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) < 0 ||
@@ -159,6 +199,37 @@ static int listen_inherited(const char *which, int *fds, size_t max, struct err 
 
 /* ---- */
 
+static int listen_refuse(const char *host, struct err *err)
+{
+    const char *end = strstr(host, "://");
+
+    if (end)
+        return err_set(err, ERR_INVALID,
+                       "invalid bind address (%s): unsupported proto '%.*s': say unix://PATH, "
+                       "tcp://ADDRESS:PORT or fd://",
+                       host, (int)(end - host), host);
+    return err_set(err, ERR_INVALID,
+                   "invalid bind address (%s): say unix://PATH, tcp://ADDRESS:PORT or fd://", host);
+}
+
+int listen_check(const char *host, struct err *err)
+{
+    const char *rest;
+    struct addrinfo *found;
+
+    if ((rest = listen_unix_path(host)))
+        return listen_check_path(rest, err);
+    if (str_starts(host, "fd://"))
+        return 0;
+    rest = str_after(host, "tcp://");
+    if (!rest)
+        return listen_refuse(host, err);
+    found = listen_tcp_parse(rest, /* tls= */ false, err);
+    if (found)
+        freeaddrinfo(found);
+    return found ? 0 : -1;
+}
+
 int listen_open(const char *host, const struct listen_options *options, int *fds, size_t max, struct err *err)
 {
     const char *rest;
@@ -168,12 +239,11 @@ int listen_open(const char *host, const struct listen_options *options, int *fds
     if ((rest = listen_unix_path(host)))
         fds[0] = listen_unix(rest, options, err);
     else if ((rest = str_after(host, "tcp://")))
-        fds[0] = listen_tcp(rest, err);
+        fds[0] = listen_tcp(rest, options->tls, err);
     else if ((rest = str_after(host, "fd://")))
         return listen_inherited(rest, fds, max, err);
     else
-        return err_set(err, ERR_INVALID, "invalid host \"%s\": say unix://PATH, tcp://ADDRESS:PORT or fd://",
-                       host);
+        return listen_refuse(host, err);
     return fds[0] < 0 ? -1 : 1;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -11,8 +12,14 @@ enum { LISTEN_MAX = 64 };
 
 struct listen_options {
     const char
-        *group; /* who may use a unix socket beside root: a name or number; NULL: "keg", if there is one */
+        *group; /* who may use a unix socket beside root: a name or number; NULL: "keg", if there is one; "": nobody */
+    bool tls;   /* tcp:// without a port means 2376 instead of 2375 */
 };
+
+/* Whether listen_open() understands a host, without opening anything. ERR_INVALID. */
+int listen_check(const char *host, struct err *err);
+/* The group of the unix sockets, 0 for none; `wanted` as in struct listen_options. ERR_INVALID: there is no such group. */
+int listen_group(const char *wanted, gid_t *ret, struct err *err);
 
 /* Opens the sockets of one -H value, at most `max` of them, into fds:
  *     unix:///run/keg/keg.sock, or a path       mode 0660, group as asked for

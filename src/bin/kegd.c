@@ -4,9 +4,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
-#include "engine/engine.h"
-#include "engine/images_collect.h"
-#include "engine/logs.h"
 
 int main(int argc, char **argv)
 {
@@ -14,9 +11,8 @@ int main(int argc, char **argv)
     struct err err = {0};
 
     config_init(&config);
-    if (config_load(&config, argc, argv, &err) < 0 || images_collect_check(config.image_gc, &err) < 0 ||
-        engine_check_storage_driver(config.storage_driver, &err) < 0 ||
-        log_defaults_check(config.log_driver, config.log_options, &err) < 0) {
+    if (config_load(&config, argc, argv, &err) < 0 ||
+        (!config.help && !config.version && daemon_check(&config, &err) < 0)) {
         fprintf(stderr, "kegd: %s\n", err.message);
         return 1;
     }

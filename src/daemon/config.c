@@ -1,11 +1,8 @@
 /* kegd's command line, its defaults and its help. */
 #include "daemon/config.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -91,8 +88,12 @@ static int config_parse_arguments(struct config *c, int argc, char *const *argv,
             return err_set(err, ERR_INVALID, "\"kegd\" accepts no arguments: \"%s\". See 'kegd --help'.",
                            argv[i]);
         row = config_find_option(argv[i], &value);
+        if (!row && argv[i][1] != '-' && argv[i][1])
+            return err_set(err, ERR_INVALID, "unknown shorthand flag: '%c' in %s. See 'kegd --help'.",
+                           argv[i][1], argv[i]);
         if (!row)
-            return err_set(err, ERR_INVALID, "unknown flag: %s. See 'kegd --help'.", argv[i]);
+            return err_set(err, ERR_INVALID, "unknown flag: %.*s. See 'kegd --help'.",
+                           (int)strcspn(argv[i], "="), argv[i]);
         if (!value && (row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH ||
                        (row->kind == OPTION_FIXED && str_eq(row->value, "false"))))
             value = "true";
@@ -111,38 +112,81 @@ static int config_parse_arguments(struct config *c, int argc, char *const *argv,
 static int config_check_words(const struct config *c, struct err *err)
 {
     const struct {
-        const char *option, *value, *words[2];
+        const char *value, *words[2], *format; /* dockerd's words, with a place for the value */
     } rows[] = {
-        {"log-format", c->log_format, {"text", "json"}},
-        {"default-ipc-mode", c->default_ipc_mode, {"private", "shareable"}},
-        {"default-cgroupns-mode", c->default_cgroupns_mode, {"private", "host"}},
+        {c->log_format, {"text", "json"}, "invalid log format: %s: use \"text\" or \"json\""},
+        {c->default_ipc_mode,
+         {"private", "shareable"},
+         "default IPC mode setting (%s) is invalid; use \"shareable\" or \"private\""},
+        {c->default_cgroupns_mode,
+         {"private", "host"},
+         "invalid default cgroup namespace (%s): use \"host\" or \"private\""},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (rows[i].value && !str_eq(rows[i].value, rows[i].words[0]) &&
             !str_eq(rows[i].value, rows[i].words[1]))
-            return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\": say %s or %s",
-                           rows[i].value, rows[i].option, rows[i].words[0], rows[i].words[1]);
+            return err_set(err, ERR_INVALID, rows[i].format, rows[i].value);
     return 0;
 }
 
-static int config_check_dns(char *const *addresses, struct err *err)
+/* The same key twice with different values. */
+static int config_check_labels(char *const *labels, struct err *err)
 {
-    struct in6_addr any;
+    for (; labels && *labels; labels++) {
+        size_t key = strcspn(*labels, "=") + 1;
 
-    for (; addresses && *addresses; addresses++)
-        if (inet_pton(AF_INET, *addresses, &any) != 1 && inet_pton(AF_INET6, *addresses, &any) != 1)
-            return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--dns\": %s is not an ip address",
-                           *addresses, *addresses);
+        for (char *const *other = labels + 1; *other; other++)
+            if (strncmp(*labels, *other, key) == 0 && !str_eq(*labels, *other))
+                return err_set(err, ERR_INVALID, "conflict labels for %s and %s", *other, *labels);
+    }
     return 0;
 }
 
-/* A profile that can't be read would be found out by the first container. */
-static int config_check_seccomp(const char *profile, struct err *err)
+static int config_check_numbers(const struct config *c, struct err *err)
 {
-    if (!profile || str_eq(profile, "builtin") || str_eq(profile, "unconfined") || access(profile, R_OK) == 0)
-        return 0;
-    return err_errno(err, errno, "--seccomp-profile: cannot read %s", profile);
+    const struct {
+        const char *what;
+        int64_t value, most;
+    } rows[] = {
+        {"max concurrent downloads", c->max_concurrent_downloads, 64},
+        {"max concurrent uploads", c->max_concurrent_uploads, 16},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value < 0 || rows[i].value > rows[i].most)
+            return err_set(err, ERR_INVALID, "invalid %s: %lld (1 to %lld, or 0: the default)", rows[i].what,
+                           (long long)rows[i].value, (long long)rows[i].most);
+    return 0;
+}
+
+/* Registries are named without a scheme. */
+static void config_trim_registries(char **hosts)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (; hosts && *hosts; hosts++)
+        for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+            if (str_starts(*hosts, schemes[i])) {
+                log_warn("insecure registry %s should not contain '%s' and '%s' has been removed from the "
+                         "insecure registry config",
+                         *hosts, schemes[i], schemes[i]);
+                memmove(*hosts, *hosts + strlen(schemes[i]), strlen(*hosts) - strlen(schemes[i]) + 1);
+                break;
+            }
+}
+
+/* An empty value is the default, as with dockerd; an empty group is none. */
+static void config_drop_empty(struct config *c)
+{
+    for (size_t i = 0; i < option_rows_count; i++) {
+        char **member = (char **)((char *)c + option_rows[i].offset);
+
+        if (option_rows[i].kind != OPTION_STRING || member == &c->group || !*member || **member)
+            continue;
+        free(*member);
+        *member = NULL;
+    }
 }
 
 /* What no single row can tell. */
@@ -151,11 +195,13 @@ static int config_check(const struct config *c, struct err *err)
     enum log_level level;
 
     if (c->data_root[0] != '/' || c->exec_root[0] != '/')
-        return err_set(err, ERR_INVALID, "--data-root and --exec-root must be absolute paths");
+        return err_set(err, ERR_INVALID, "--data-root %s, --exec-root %s: both must be absolute paths",
+                       c->data_root, c->exec_root);
     if (log_level_from_name(c->log_level, &level) < 0)
-        return err_set(err, ERR_INVALID, "invalid logging level: %s", c->log_level);
-    if (config_check_words(c, err) < 0 || config_check_dns(c->dns, err) < 0 ||
-        config_check_seccomp(c->seccomp_profile, err) < 0)
+        return err_set(err, ERR_INVALID, "invalid logging level: %s: use debug, info, warn, error or fatal",
+                       c->log_level);
+    if (config_check_words(c, err) < 0 || config_check_labels(c->labels, err) < 0 ||
+        config_check_numbers(c, err) < 0)
         return -1;
     if (!c->live_restore)
         return err_set(err, ERR_NOT_IMPLEMENTED,
@@ -166,14 +212,11 @@ static int config_check(const struct config *c, struct err *err)
     if (c->bridge && c->bip)
         return err_set(err, ERR_INVALID,
                        "You specified -b & --bip, mutually exclusive options. Please specify only one.");
-    if (c->max_concurrent_downloads < 0 || c->max_concurrent_downloads > 64)
-        return err_set(err, ERR_INVALID, "invalid max concurrent downloads: %lld (1 to 64)",
-                       (long long)c->max_concurrent_downloads);
-    if (c->max_concurrent_uploads < 0 || c->max_concurrent_uploads > 16)
-        return err_set(err, ERR_INVALID, "invalid max concurrent uploads: %lld (1 to 16)",
-                       (long long)c->max_concurrent_uploads);
-    if (c->mtu < 0 || c->mtu > 65535)
-        return err_set(err, ERR_INVALID, "invalid MTU: %lld", (long long)c->mtu);
+    if (!c->iptables && !c->icc)
+        return err_set(
+            err, ERR_INVALID,
+            "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. "
+            "Please set --icc or --iptables to true.");
     return 0;
 }
 
@@ -191,6 +234,8 @@ int config_load(struct config *c, int argc, char *const *argv, struct err *err)
         c->config_file = xstrdup(CONFIG_FILE_DEFAULT);
     if (config_read_file(c, c->config_file, given, named, err) < 0)
         return -1;
+    config_drop_empty(c);
+    config_trim_registries(c->insecure_registries);
     return config_check(c, err);
 }
 

@@ -2,7 +2,8 @@
  *
  * To add an option:
  *   1. a member of struct config here, with its default in config_init();
- *   2. a row in options.c; --help, the file's key and the check for conflicts follow from it;
+ *   2. a row in options.c, with a check of its values (option_checks.h); --help, the file's key and the check for conflicts
+ *      follow from it;
  *   3. hand it on in daemon.c;
  *   4. a line in docs/kegd.md. tests/unit/test_config.c checks that the rows are sane. */
 #ifndef KEG_DAEMON_CONFIG_H

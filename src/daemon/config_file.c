@@ -26,6 +26,19 @@ static int config_check_keys(const json_t *file, struct err *err)
                    all);
 }
 
+/* A value as Go prints it, as far as it is a string or a list of them. The caller frees. */
+static char *config_value_text(const json_t *value)
+{
+    _cleanup_json_ json_t *holder = json_pack("{s:O}", "v", value);
+    _cleanup_strv_ char **list = json_strv(holder, "v");
+    _cleanup_free_ char *joined =
+        list && strv_len(list) == json_array_size(value) ? strv_join(list, " ") : NULL;
+
+    if (json_is_string(value))
+        return xstrdup(json_string_value(value));
+    return joined ? xasprintf("[%s]", joined) : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
 static int config_check_conflicts(const struct config *c, const json_t *file, const bool *given,
                                   struct err *err)
 {
@@ -41,7 +54,7 @@ static int config_check_conflicts(const struct config *c, const json_t *file, co
         if (!given[row - option_rows])
             continue;
         from_flag = option_text(c, row);
-        from_file = json_is_string(value) ? xstrdup(json_string_value(value)) : json_text(value);
+        from_file = config_value_text(value);
         strv_push_take(&conflicts,
                        xasprintf("%s: (from flag: %s, from file: %s)", key, from_flag, from_file));
     }

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -29,6 +30,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/images_collect.h"
+#include "engine/logs.h"
 #include "engine/reload.h"
 
 /* ---- the process ---- */
@@ -188,25 +191,57 @@ static char *daemon_certificate(const char *named, const char *name)
                                 : path_join(directory, name);
 }
 
+static bool daemon_has_tls(const struct config *c)
+{
+    return c->tls == SWITCH_ON || c->tls_verify == SWITCH_ON;
+}
+
+/* The files of TLS; `paths` owns their names. */
+static struct front_tls daemon_tls(const struct config *c, char *paths[3])
+{
+    paths[0] = daemon_certificate(c->tls_ca, "ca.pem");
+    paths[1] = daemon_certificate(c->tls_cert, "cert.pem");
+    paths[2] = daemon_certificate(c->tls_key, "key.pem");
+    return (struct front_tls){
+        .ca = paths[0], .cert = paths[1], .key = paths[2], .verify = c->tls_verify == SWITCH_ON};
+}
+
+static void daemon_tls_finish(char *paths[3])
+{
+    for (int i = 0; i < 3; i++)
+        free(paths[i]);
+}
+
+static int daemon_check_tls(const struct config *c, struct err *err)
+{
+    char *paths[3];
+    const struct front_tls tls = daemon_tls(c, paths);
+    int r = front_check(&tls, err);
+
+    daemon_tls_finish(paths);
+    return r < 0 ? err_wrap(err, "invalid TLS configuration (--tlscacert, --tlscert, --tlskey)") : 0;
+}
+
 static int daemon_serve_tls(const struct config *c, int fd, struct server *server, struct err *err)
 {
-    _cleanup_free_ char *ca = daemon_certificate(c->tls_ca, "ca.pem"),
-                        *cert = daemon_certificate(c->tls_cert, "cert.pem"),
-                        *key = daemon_certificate(c->tls_key, "key.pem");
-    const struct front_tls tls = {.ca = ca, .cert = cert, .key = key, .verify = c->tls_verify == SWITCH_ON};
+    char *paths[3];
+    const struct front_tls tls = daemon_tls(c, paths);
+    int r;
 
     if (!tls.verify)
         log_warn(
             "Binding to IP address without --tlsverify is insecure and gives root access on this machine to "
             "everyone who has access to your network.");
-    return server_listen_tls(server, fd, &tls, err);
+    r = server_listen_tls(server, fd, &tls, err);
+    daemon_tls_finish(paths);
+    return r;
 }
 
 /* Plain TCP: whoever reaches it is root here. That has to be meant, unless only this host reaches it. */
 static int daemon_check_plain(const struct config *c, const char *host, struct err *err)
 {
-    bool local = str_starts(host, "tcp://127.") || str_starts(host, "tcp://localhost:") ||
-                 str_starts(host, "tcp://[::1]:");
+    bool local = str_starts(host, "tcp://127.") || str_starts(host, "tcp://localhost") ||
+                 str_starts(host, "tcp://[::1]");
 
     if (!local && c->tls != SWITCH_OFF && c->tls_verify != SWITCH_OFF)
         return err_set(
@@ -215,18 +250,31 @@ static int daemon_check_plain(const struct config *c, const char *host, struct e
             "with --tlscacert, --tlscert and --tlskey, or ssh:// on the clients' side; --tls=false if it is "
             "meant",
             host);
-    log_warn("API on %s is open to everybody who reaches it: whoever does is root on this host", host);
     return 0;
+}
+
+int daemon_check(const struct config *c, struct err *err)
+{
+    gid_t gid;
+
+    if (images_collect_check(c->image_gc, err) < 0 ||
+        engine_check_storage_driver(c->storage_driver, err) < 0 ||
+        log_defaults_check(c->log_driver, c->log_options, err) < 0 || listen_group(c->group, &gid, err) < 0)
+        return -1;
+    for (char **host = c->hosts; host && *host; host++)
+        if (str_starts(*host, "tcp://") && !daemon_has_tls(c) && daemon_check_plain(c, *host, err) < 0)
+            return -1;
+    return daemon_has_tls(c) ? daemon_check_tls(c, err) : 0;
 }
 
 static int daemon_serve_host(const struct config *c, const char *host, struct server *server, struct err *err)
 {
-    const struct listen_options options = {.group = c->group};
-    bool tcp = str_starts(host, "tcp://"), tls = c->tls == SWITCH_ON || c->tls_verify == SWITCH_ON;
+    const bool tcp = str_starts(host, "tcp://"), tls = daemon_has_tls(c);
+    const struct listen_options options = {.group = c->group, .tls = tls};
     int fds[LISTEN_MAX], n, r = 0;
 
-    if (tcp && !tls && daemon_check_plain(c, host, err) < 0)
-        return -1;
+    if (tcp && !tls)
+        log_warn("API on %s is open to everybody who reaches it: whoever does is root on this host", host);
     n = listen_open(host, &options, fds, LISTEN_MAX, err);
     if (n < 0)
         return err_wrap(err, "failed to load listeners");
@@ -271,7 +319,7 @@ static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int 
     struct err err = {0};
 
     config_init(&c);
-    if (config_load(&c, argc, argv, &err) < 0) {
+    if (config_load(&c, argc, argv, &err) < 0 || daemon_check(&c, &err) < 0) {
         log_error("configuration not reloaded: %s", err.message);
         return;
     }

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
+#include "daemon/option_checks.h"
+#include "daemon/option_values.h"
 
 #define AT(member) offsetof(struct config, member)
 
@@ -15,7 +19,7 @@ const struct option_row option_rows[] = {
     {"config-file", 0, NULL, OPTION_STRING, AT(config_file), "FILE", "Configuration file (default /etc/keg/daemon.json)"},
     {"data-root", 0, "data-root", OPTION_STRING, AT(data_root), "DIR", "Root directory of persistent state (default /var/lib/keg)"},
     {"exec-root", 0, "exec-root", OPTION_STRING, AT(exec_root), "DIR", "Root directory for execution state (default /run/keg)"},
-    {"host", 'H', "hosts", OPTION_LIST, AT(hosts), "HOST", "Where to listen: unix://PATH, tcp://ADDRESS:PORT, fd:// (default unix://EXEC-ROOT/keg.sock)"},
+    {"host", 'H', "hosts", OPTION_LIST, AT(hosts), "HOST", "Where to listen: unix://PATH, tcp://ADDRESS:PORT, fd:// (default unix://EXEC-ROOT/keg.sock)", check_host},
     {"group", 'G', "group", OPTION_STRING, AT(group), "GROUP", "Group for the unix socket (default keg, if it exists)"},
     {"tls", 0, "tls", OPTION_SWITCH, AT(tls), NULL, "Use TLS on tcp:// hosts; implied by --tlsverify"},
     {"tlsverify", 0, "tlsverify", OPTION_SWITCH, AT(tls_verify), NULL, "Use TLS, and serve only clients with a certificate of the CA"},
@@ -31,19 +35,19 @@ const struct option_row option_rows[] = {
     {"help", 'h', NULL, OPTION_BOOL, AT(help), NULL, "Print this help and quit"},
 
     {"storage-driver", 's', "storage-driver", OPTION_STRING, AT(storage_driver), "NAME", "Storage driver: overlay2, erofs, btrfs, vfs"},
-    {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network"},
-    {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub"},
+    {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network", check_insecure},
+    {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub", check_mirror},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},
     {"max-concurrent-uploads", 0, "max-concurrent-uploads", OPTION_INT, AT(max_concurrent_uploads), "N", "Layers that a push uploads at once (default 5)"},
     {"image-gc", 0, "image-gc", OPTION_MAP, AT(image_gc), "KEY=VALUE", "Remove images unused the longest when the disk fills: high=85 [low=80] [min-age=24h] [keep=NAME,…]"},
 
     {"bridge", 'b', "bridge", OPTION_STRING, AT(bridge), "NAME", "Default bridge: \"none\" for no networks but host and none"},
-    {"bip", 0, "bip", OPTION_STRING, AT(bip), "ADDRESS", "IPv4 address of the default bridge, with its prefix length"},
+    {"bip", 0, "bip", OPTION_STRING, AT(bip), "ADDRESS", "IPv4 address of the default bridge, with its prefix length", check_bip},
     {"default-address-pool", 0, "default-address-pools", OPTION_POOLS, AT(default_address_pools), "POOL", "Pool for new networks: base=10.10.0.0/16,size=24"},
-    {"dns", 0, "dns", OPTION_LIST, AT(dns), "ADDRESS", "DNS server of containers"},
-    {"dns-search", 0, "dns-search", OPTION_LIST, AT(dns_search), "DOMAIN", "DNS search domain of containers"},
-    {"dns-opt", 0, "dns-opts", OPTION_LIST, AT(dns_options), "OPTION", "DNS option of containers"},
-    {"mtu", 0, "mtu", OPTION_INT, AT(mtu), "N", "MTU of networks (default: the default route's)"},
+    {"dns", 0, "dns", OPTION_LIST, AT(dns), "ADDRESS", "DNS server of containers", check_dns},
+    {"dns-search", 0, "dns-search", OPTION_LIST, AT(dns_search), "DOMAIN", "DNS search domain of containers", check_dns_search},
+    {"dns-opt", 0, "dns-opts", OPTION_LIST, AT(dns_options), "OPTION", "DNS option of containers", check_not_empty},
+    {"mtu", 0, "mtu", OPTION_INT, AT(mtu), "N", "MTU of networks (default: the default route's)", check_mtu},
     {"iptables", 0, "iptables", OPTION_BOOL, AT(iptables), NULL, "Write firewall rules (default true)"},
     {"ip-forward", 0, "ip-forward", OPTION_BOOL, AT(ip_forward), NULL, "Enable net.ipv4.ip_forward (default true)"},
     {"ip-masq", 0, "ip-masq", OPTION_BOOL, AT(ip_masq), NULL, "Enable IP masquerading (default true)"},
@@ -53,38 +57,58 @@ const struct option_row option_rows[] = {
     {"log-opt", 0, "log-opts", OPTION_MAP, AT(log_options), "KEY=VALUE", "Default log driver options of containers"},
     {"default-ulimit", 0, "default-ulimits", OPTION_LIMITS, AT(default_ulimits), "NAME=SOFT[:HARD]", "Default ulimit of containers (default nofile=1024:524288)"},
     {"default-shm-size", 0, "default-shm-size", OPTION_SIZE, AT(default_shm_size), "BYTES", "Default size of /dev/shm (default 64M)"},
-    {"cgroup-parent", 0, "cgroup-parent", OPTION_STRING, AT(cgroup_parent), "PATH", "Parent cgroup of all containers"},
-    {"seccomp-profile", 0, "seccomp-profile", OPTION_STRING, AT(seccomp_profile), "PROFILE", "builtin, unconfined, or a file (default builtin)"},
+    {"cgroup-parent", 0, "cgroup-parent", OPTION_STRING, AT(cgroup_parent), "PATH", "Parent cgroup of all containers", check_cgroup_parent},
+    {"seccomp-profile", 0, "seccomp-profile", OPTION_STRING, AT(seccomp_profile), "PROFILE", "builtin, unconfined, or a file (default builtin)", check_seccomp},
     {"default-ipc-mode", 0, "default-ipc-mode", OPTION_STRING, AT(default_ipc_mode), "MODE", "shareable or private (default private)"},
     {"default-cgroupns-mode", 0, "default-cgroupns-mode", OPTION_STRING, AT(default_cgroupns_mode), "MODE", "host or private (default private)"},
-    {"cdi-spec-dir", 0, "cdi-spec-dirs", OPTION_LIST, AT(cdi_spec_dirs), "DIR", "Folder with CDI descriptions of devices, in JSON (default /etc/cdi and /var/run/cdi)"},
-    {"label", 0, "labels", OPTION_LIST, AT(labels), "KEY=VALUE", "Label of the daemon"},
+    {"cdi-spec-dir", 0, "cdi-spec-dirs", OPTION_LIST, AT(cdi_spec_dirs), "DIR", "Folder with CDI descriptions of devices, in JSON (default /etc/cdi and /var/run/cdi)", check_not_empty},
+    {"label", 0, "labels", OPTION_LIST, AT(labels), "KEY=VALUE", "Label of the daemon", check_label},
     {"init", 0, "init", OPTION_BOOL, AT(init), NULL, "Run an init in each container that forwards signals and reaps processes"},
     {"no-new-privileges", 0, "no-new-privileges", OPTION_BOOL, AT(no_new_privileges), NULL, "Set no-new-privileges for new containers"},
     {"live-restore", 0, "live-restore", OPTION_BOOL, AT(live_restore), NULL, "Keep containers running without the daemon (always true)"},
     {"shutdown-timeout", 0, "shutdown-timeout", OPTION_INT, AT(shutdown_timeout), "SECONDS", "How long requests under way may keep the daemon from ending (default 15)"},
 
     {"add-runtime", 0, "runtimes", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"allow-direct-routing", 0, "allow-direct-routing", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"authorization-plugin", 0, "authorization-plugins", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"bip6", 0, "bip6", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"bridge-accept-fwmark", 0, "bridge-accept-fwmark", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"builder", 0, "builder", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"containerd", 0, "containerd", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"data-path-addr", 0, NULL, OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"containerd-namespace", 0, "containerd-namespace", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"containerd-plugins-namespace", 0, "containerd-plugins-namespace", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"cpu-rt-period", 0, "cpu-rt-period", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"cpu-rt-runtime", 0, "cpu-rt-runtime", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"cri-containerd", 0, NULL, OPTION_FIXED, 0, "false", NULL},
     {"default-gateway", 0, "default-gateway", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"default-gateway-v6", 0, "default-gateway-v6", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-network-opt", 0, "default-network-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-runtime", 0, "default-runtime", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"exec-opt", 0, "exec-opts", OPTION_FIXED, 0, "native.cgroupdriver=cgroupfs", NULL},
     {"experimental", 0, "experimental", OPTION_FIXED, 0, "false", NULL},
     {"feature", 0, "features", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"fixed-cidr", 0, "fixed-cidr", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"fixed-cidr-v6", 0, "fixed-cidr-v6", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"host-gateway-ip", 0, "host-gateway-ips", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"http-proxy", 0, "proxies", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"https-proxy", 0, NULL, OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"init-path", 0, "init-path", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"ip", 0, "ip", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"ip-forward-no-drop", 0, "ip-forward-no-drop", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"ip6tables", 0, "ip6tables", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"ipv6", 0, "ipv6", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"max-download-attempts", 0, "max-download-attempts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"metrics-addr", 0, "metrics-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"network-control-plane-mtu", 0, "network-control-plane-mtu", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"no-proxy", 0, NULL, OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"node-generic-resource", 0, "node-generic-resources", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"raw-logs", 0, "raw-logs", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"rootless", 0, NULL, OPTION_FIXED, 0, "false", NULL},
     {"selinux-enabled", 0, "selinux-enabled", OPTION_FIXED, 0, "false", NULL},
     {"storage-opt", 0, "storage-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
+    {"swarm-default-advertise-addr", 0, "swarm-default-advertise-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"userland-proxy", 0, "userland-proxy", OPTION_FIXED, 0, "false", NULL},
+    {"userland-proxy-path", 0, "userland-proxy-path", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"userns-remap", 0, "userns-remap", OPTION_UNSUPPORTED, 0, NULL, NULL},
 };
 /* clang-format on */
@@ -116,84 +140,65 @@ const struct option_row *option_by_key(const char *key)
 
 /* ---- from text ---- */
 
-static int option_invalid(const struct option_row *row, const char *text, struct err *err)
+static int option_invalid(const struct option_row *row, const char *text, const struct err *why,
+                          struct err *err)
 {
-    return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\": see 'kegd --help'", text,
-                   row->name);
+    char letter[8] = "";
+
+    if (row->letter)
+        snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+    return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"%s--%s\" flag: %s. See 'kegd --help'.",
+                   text, letter, row->name, why->message);
 }
 
-static int option_add_pool(char ***list, const char *base, int64_t size)
+static int option_invalid_json(const struct option_row *row, const json_t *value, const struct err *why,
+                               struct err *err)
 {
-    uint32_t prefix;
-    const char *slash = strchr(base, '/');
+    _cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
-    if (!slash || str_to_u32(slash + 1, &prefix) < 0 || prefix > 32 || size < prefix || size > 30)
-        return -EINVAL;
-    strv_push_take(list, xasprintf("%s,%" PRId64, base, size));
-    return 0;
+    return err_set(err, ERR_INVALID, "invalid value %.512s for \"%s\": %s", text ? text : "", row->key,
+                   why->message);
 }
 
-/* "base=10.10.0.0/16,size=24", in either order */
-static int option_parse_pool(char ***list, const char *text)
+/* An empty string stands for the default. */
+static int option_check(const struct option_row *row, const char *text, struct err *why)
 {
-    _cleanup_strv_ char **parts = strv_split(text, ',');
-    const char *base = NULL, *value;
-    int64_t size = -1;
+    return row->check && (*text || row->kind != OPTION_STRING) ? row->check(text, why) : 0;
+}
 
-    for (char **part = parts; *part; part++) {
-        if ((value = str_after(*part, "base=")))
-            base = value;
-        else if (!(value = str_after(*part, "size=")) || str_to_i64(value, &size) < 0)
-            return -EINVAL;
+/* A text of the kinds that have no parts. */
+static int option_parse(void *member, const struct option_row *row, const char *text, struct err *why)
+{
+    bool on = false;
+
+    switch (row->kind) {
+    case OPTION_BOOL:
+    case OPTION_SWITCH:
+        if (str_to_bool(text, &on) < 0)
+            return err_set(why, ERR_INVALID, "parsing \"%s\": invalid syntax: say true or false", text);
+        if (row->kind == OPTION_BOOL)
+            *(bool *)member = on;
+        else
+            *(enum config_switch *)member = on ? SWITCH_ON : SWITCH_OFF;
+        return 0;
+    case OPTION_INT:
+        if (str_to_i64(text, member) < 0)
+            return err_set(why, ERR_INVALID, "parsing \"%s\": invalid syntax: say a number", text);
+        return 0;
+    case OPTION_SIZE:
+        if (str_to_bytes(text, member) < 0 || *(int64_t *)member < 0)
+            return err_set(why, ERR_INVALID, "invalid size: '%s': say a number with b, k, m or g", text);
+        return 0;
+    case OPTION_STRING:
+        if (!*text && *(char **)member)
+            return 0; /* as dockerd has it: the default */
+        free(*(char **)member);
+        *(char **)member = xstrdup(text);
+        return 0;
+    default:
+        strv_push(member, text);
+        return 0;
     }
-    return base ? option_add_pool(list, base, size) : -EINVAL;
-}
-
-static int option_parse_pair(json_t **map, const char *text)
-{
-    const char *equals = strchr(text, '=');
-    _cleanup_free_ char *key = NULL;
-
-    if (!equals || equals == text)
-        return -EINVAL;
-    key = xstrndup(text, (size_t)(equals - text));
-    if (!*map)
-        *map = json_object();
-    json_set_str(*map, key, equals + 1);
-    return 0;
-}
-
-static void option_add_limit(json_t **list, const char *name, int64_t soft, int64_t hard)
-{
-    json_t *limit = json_object();
-
-    if (!*list)
-        *list = json_array();
-    json_set_str(limit, "Name", name);
-    json_set_int(limit, "Hard", hard);
-    json_set_int(limit, "Soft", soft);
-    json_array_append_new(*list, limit);
-}
-
-/* "nofile=1024:2048", "core=-1" */
-static int option_parse_limit(json_t **list, const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    char *soft = strchr(copy, '='), *hard;
-    int64_t low, high;
-
-    if (!soft || soft == copy)
-        return -EINVAL;
-    *soft++ = '\0';
-    hard = strchr(soft, ':');
-    if (hard)
-        *hard++ = '\0';
-    if (str_to_i64(soft, &low) < 0 || str_to_i64(hard ? hard : soft, &high) < 0)
-        return -EINVAL;
-    if (low < -1 || high < -1 || (high != -1 && (low == -1 || low > high)))
-        return -EINVAL;
-    option_add_limit(list, copy, low, high);
-    return 0;
 }
 
 static bool option_is_fixed(const struct option_row *row, const char *text)
@@ -205,111 +210,58 @@ static bool option_is_fixed(const struct option_row *row, const char *text)
 
 static int option_refuse(const struct option_row *row, const char *text, struct err *err)
 {
-    return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not supported by keg: only %s, which is how it is anyway",
-                   row->name, text, row->value);
+    return err_set(err, ERR_NOT_IMPLEMENTED,
+                   "%s %s is not supported by keg: only %s, which is how it is anyway", row->name, text,
+                   row->value);
 }
 
 int option_set_text(struct config *c, const struct option_row *row, const char *text, struct err *err)
 {
     void *member = (char *)c + row->offset;
-    bool on = false;
-    int r = 0;
+    struct err why = {0};
+    int r;
 
     switch (row->kind) {
-    case OPTION_BOOL:
-        r = str_to_bool(text, member);
-        break;
-    case OPTION_SWITCH:
-        r = str_to_bool(text, &on);
-        *(enum config_switch *)member = on ? SWITCH_ON : SWITCH_OFF;
-        break;
-    case OPTION_INT:
-        r = str_to_i64(text, member);
-        break;
-    case OPTION_SIZE:
-        r = str_to_bytes(text, member);
-        break;
-    case OPTION_STRING:
-        free(*(char **)member);
-        *(char **)member = xstrdup(text);
-        break;
-    case OPTION_LIST:
-        strv_push(member, text);
-        break;
     case OPTION_POOLS:
-        r = option_parse_pool(member, text);
+        r = value_add_pool(member, text, &why);
         break;
     case OPTION_MAP:
-        r = option_parse_pair(member, text);
+        r = value_add_pair(member, text, &why);
         break;
     case OPTION_LIMITS:
-        r = option_parse_limit(member, text);
+        r = value_add_limit(member, text, &why);
         break;
     case OPTION_FIXED:
         return option_is_fixed(row, text) ? 0 : option_refuse(row, text, err);
     case OPTION_UNSUPPORTED:
         return err_set(err, ERR_NOT_IMPLEMENTED, "--%s is not supported by keg yet", row->name);
+    default:
+        r = option_check(row, text, &why);
+        if (r == 0)
+            r = option_parse(member, row, text, &why);
+        break;
     }
-    return r < 0 ? option_invalid(row, text, err) : 0;
+    return r < 0 ? option_invalid(row, text, &why, err) : 0;
 }
 
 /* ---- from the file ---- */
 
-static int option_list_from_json(char ***list, const json_t *value)
+/* The rows' own checks, of each string. */
+static int option_list_from_json(char ***list, const struct option_row *row, const json_t *value,
+                                 struct err *why)
 {
     json_t *item;
     size_t i;
 
     if (!json_is_array(value))
-        return -EINVAL;
+        return err_set(why, ERR_INVALID, "it must be an array of strings, not %s", value_type_name(value));
     json_array_foreach (value, i, item) {
         if (!json_is_string(item))
-            return -EINVAL;
+            return err_set(why, ERR_INVALID, "it must be an array of strings, not of %s",
+                           value_type_name(item) + 2);
+        if (row->check && row->check(json_string_value(item), why) < 0)
+            return -1;
         strv_push(list, json_string_value(item));
-    }
-    return 0;
-}
-
-static int option_pools_from_json(char ***list, const json_t *value)
-{
-    json_t *item;
-    size_t i;
-
-    if (!json_is_array(value))
-        return -EINVAL;
-    json_array_foreach (value, i, item)
-        if (option_add_pool(list, json_str_or(item, "base", ""), json_int_or(item, "size", -1)) < 0)
-            return -EINVAL;
-    return 0;
-}
-
-static int option_map_from_json(json_t **map, const json_t *value)
-{
-    const char *key;
-    json_t *item;
-
-    if (!json_is_object(value))
-        return -EINVAL;
-    json_object_foreach ((json_t *)value, key, item)
-        if (!json_is_string(item))
-            return -EINVAL;
-    *map = json_deep_copy(value);
-    return 0;
-}
-
-static int option_limits_from_json(json_t **list, const json_t *value)
-{
-    const char *key;
-    json_t *item;
-
-    if (!json_is_object(value))
-        return -EINVAL;
-    json_object_foreach ((json_t *)value, key, item) {
-        if (!json_is_integer(json_object_get(item, "Hard")) ||
-            !json_is_integer(json_object_get(item, "Soft")))
-            return -EINVAL;
-        option_add_limit(list, json_str_or(item, "Name", key), json_int_or(item, "Soft", 0),
-                         json_int_or(item, "Hard", 0));
     }
     return 0;
 }
@@ -329,55 +281,71 @@ static int option_fixed_from_json(const struct option_row *row, const json_t *va
     return 0;
 }
 
+/* Of the kinds that have no parts: the text that stands for the value on the command line, or NULL with the reason. The
+ * caller frees. */
+static char *option_json_text(const struct option_row *row, const json_t *value, struct err *why)
+{
+    static const struct {
+        enum option_kind kind;
+        const char *wanted;
+    } rows[] = {
+        {OPTION_BOOL, "true or false"}, {OPTION_SWITCH, "true or false"},
+        {OPTION_INT, "a whole number"}, {OPTION_SIZE, "a string such as \"64m\""},
+        {OPTION_STRING, "a string"},
+    };
+    bool boolean = row->kind == OPTION_BOOL || row->kind == OPTION_SWITCH;
+
+    if (boolean ? json_is_boolean(value)
+                : json_is_integer(value) && (row->kind == OPTION_INT || row->kind == OPTION_SIZE))
+        return json_dumps(value, JSON_ENCODE_ANY);
+    if (json_is_string(value) && (row->kind == OPTION_STRING || row->kind == OPTION_SIZE))
+        return xstrdup(json_string_value(value));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].kind == row->kind)
+            err_set(why, ERR_INVALID, "it must be %s, not %s", rows[i].wanted, value_type_name(value));
+    return NULL;
+}
+
+static int option_simple_from_json(void *member, const struct option_row *row, const json_t *value,
+                                   struct err *why)
+{
+    _cleanup_free_ char *text = option_json_text(row, value, why);
+
+    if (!text || option_check(row, text, why) < 0)
+        return -1;
+    return option_parse(member, row, text, why);
+}
+
 int option_set_json(struct config *c, const struct option_row *row, const json_t *value, struct err *err)
 {
     void *member = (char *)c + row->offset;
-    int r = -EINVAL;
+    struct err why = {0};
+    int r;
 
+    if (json_is_null(value) && row->kind != OPTION_UNSUPPORTED)
+        return 0; /* as if it weren't there */
     switch (row->kind) {
-    case OPTION_BOOL:
-        if (json_is_boolean(value)) {
-            *(bool *)member = json_is_true(value);
-            r = 0;
-        }
-        break;
-    case OPTION_SWITCH:
-        if (json_is_boolean(value)) {
-            *(enum config_switch *)member = json_is_true(value) ? SWITCH_ON : SWITCH_OFF;
-            r = 0;
-        }
-        break;
-    case OPTION_INT:
-    case OPTION_SIZE:
-        if (json_is_integer(value)) {
-            *(int64_t *)member = json_integer_value(value);
-            r = 0;
-        } else if (row->kind == OPTION_SIZE && json_is_string(value)) {
-            r = str_to_bytes(json_string_value(value), member);
-        }
-        break;
-    case OPTION_STRING:
-        if (json_is_string(value))
-            return option_set_text(c, row, json_string_value(value), err);
-        break;
     case OPTION_LIST:
-        r = option_list_from_json(member, value);
+        r = option_list_from_json(member, row, value, &why);
         break;
     case OPTION_POOLS:
-        r = option_pools_from_json(member, value);
+        r = value_add_pools_json(member, value, &why);
         break;
     case OPTION_MAP:
-        r = option_map_from_json(member, value);
+        r = value_take_map_json(member, value, &why);
         break;
     case OPTION_LIMITS:
-        r = option_limits_from_json(member, value);
+        r = value_add_limits_json(member, value, &why);
         break;
     case OPTION_FIXED:
         return option_fixed_from_json(row, value, err);
     case OPTION_UNSUPPORTED:
         return err_set(err, ERR_NOT_IMPLEMENTED, "%s is not supported by keg yet", row->key);
+    default:
+        r = option_simple_from_json(member, row, value, &why);
+        break;
     }
-    return r < 0 ? err_set(err, ERR_INVALID, "invalid value for \"%s\"", row->key) : 0;
+    return r < 0 ? option_invalid_json(row, value, &why, err) : 0;
 }
 
 /* ---- */

@@ -14,7 +14,7 @@ enum option_kind {
     OPTION_POOLS,  /* base=10.0.0.0/8,size=24; [{"base","size"}] */
     OPTION_MAP,    /* key=value; an object */
     OPTION_LIMITS, /* nofile=1024:2048; {"nofile":{"Name","Soft","Hard"}} */
-    OPTION_FIXED, /* dockerd's, with only one value that is true of keg: `value` */
+    OPTION_FIXED,  /* dockerd's, with only one value that is true of keg: `value` */
     OPTION_UNSUPPORTED,
 };
 
@@ -26,6 +26,9 @@ struct option_row {
     size_t offset;     /* of the member in struct config */
     const char *value; /* what the help calls the value; NULL for booleans */
     const char *help;
+    int (*check)(
+        const char *text,
+        struct err *why); /* of each value of a string, list or number; NULL: any. See option_checks.h */
 };
 
 extern const struct option_row option_rows[];

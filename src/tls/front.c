@@ -90,6 +90,21 @@ static SSL_CTX *prepare(const struct tls_options *o, struct relay_loop *loop, st
     return NULL;
 }
 
+static int tell(bool ready, const struct err *err)
+{
+    const char *words = ready ? "ready" : err->message;
+
+    return fd_send_message(CONTROL, words, strlen(words), NULL, 0);
+}
+
+int front_check_run(const struct tls_options *o)
+{
+    struct err err = {0};
+    SSL_CTX *context = tls_context_new(o, /* server= */ true, &err);
+
+    return tell(context, &err) < 0 || !context;
+}
+
 int front_run(const struct tls_options *o)
 {
     struct relay_loop loop;
@@ -98,9 +113,7 @@ int front_run(const struct tls_options *o)
     int r = 0;
 
     prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0); /* without kegd it serves nobody */
-    if (fd_send_message(CONTROL, context ? "ready" : err.message, strlen(context ? "ready" : err.message),
-                        NULL, 0) < 0 ||
-        !context)
+    if (tell(context, &err) < 0 || !context)
         return 1;
     while (r >= 0) {
         r = relay_turn(&loop, LISTENING);

@@ -11,10 +11,10 @@
 
 static int usage(void)
 {
-    fputs(
-        "usage: keg-tls dial|serve [--ca=FILE] [--cert=FILE] [--key=FILE] [--verify] [--plain] [HOST PORT]\n"
-        "keg and kegd call it; it isn't meant for people.\n",
-        stderr);
+    fputs("usage: keg-tls dial|serve|check [--ca=FILE] [--cert=FILE] [--key=FILE] [--verify] [--plain] [HOST "
+          "PORT]\n"
+          "keg and kegd call it; it isn't meant for people.\n",
+          stderr);
     return 2;
 }
 
@@ -52,5 +52,7 @@ int tls_main(int argc, char **argv)
         return dial_run(&options, argv[i], argv[i + 1]);
     if (argc > 1 && argc == i && str_eq(argv[1], "serve"))
         return front_run(&options);
+    if (argc > 1 && argc == i && str_eq(argv[1], "check"))
+        return front_check_run(&options);
     return usage();
 }

@@ -125,9 +125,29 @@ END
     [[ $output == *"tcp://0.0.0.0:23977 without --tlsverify gives root on this machine to everyone who reaches it"* ]]
     run -1 kegd --data-root "$KEG_ROOT/d2" --exec-root "$KEG_ROOT/r2" -H tcp://0.0.0.0:23977 --tlsverify \
         --tlscacert "$KEG_ROOT/ca.pem" --tlscert "$KEG_ROOT/server.pem" --tlskey "$KEG_ROOT/key.pem"
-    [[ $output == *"key \\\"$KEG_ROOT/key.pem\\\" cannot be used: key values mismatch"* || $output == *"don't belong together"* ]]
+    [[ $output == *"key \"$KEG_ROOT/key.pem\" cannot be used: key values mismatch"* || $output == *"don't belong together"* ]]
     run -1 kegd --data-root "$KEG_ROOT/d2" --exec-root "$KEG_ROOT/r2" -H tcp://127.0.0.1:23977 --tls --tlscert "$KEG_ROOT/none" --tlskey "$KEG_ROOT/key.pem"
     [[ $output == *"could not read certificate"*"no such file"* ]]
+}
+
+@test "--validate tells what the start would refuse: files of TLS, groups, drivers, open addresses" {
+    local validate=("$KEG_BUILD/kegd" --validate --config-file "$KEG_ROOT/empty.json")
+    echo '{}' >"$KEG_ROOT/empty.json"
+    run -0 "${validate[@]}" --tlsverify --tlscacert "$KEG_ROOT/ca.pem" --tlscert "$KEG_ROOT/server.pem" --tlskey "$KEG_ROOT/server-key.pem" -H tcp://0.0.0.0
+    [ "$output" = "configuration OK" ]
+    run -1 "${validate[@]}" --tlsverify --tlscacert "$KEG_ROOT/ca.pem" --tlscert "$KEG_ROOT/server.pem" --tlskey "$KEG_ROOT/key.pem"
+    [[ $output == "kegd: invalid TLS configuration (--tlscacert, --tlscert, --tlskey): "* ]]
+    run -1 "${validate[@]}" --tlsverify
+    [[ $output == *"could not read CA certificate \"$HOME/.docker/ca.pem\": no such file or directory" ]]
+    run -1 "${validate[@]}" -H tcp://0.0.0.0:2375
+    [[ $output == *"tcp://0.0.0.0:2375 without --tlsverify gives root"* ]]
+    run -1 "${validate[@]}" --group no-such-group
+    [[ $output == *"group no-such-group not found: create it with groupadd"* ]]
+    run -1 "${validate[@]}" --log-opt nonsense=1
+    [[ $output == *"unknown log opt 'nonsense' for json-file log driver"* ]]
+    run -1 kegd --data-root "$KEG_ROOT/d5" --exec-root "$KEG_ROOT/r5" --bip 1.2.3
+    [[ $output == *'invalid argument "1.2.3" for "--bip" flag: invalid CIDR address: 1.2.3'* ]]
+    [ ! -e "$KEG_ROOT/d5" ]
 }
 
 @test "contexts: docker's own store; in use by name, by variable, by option, with their certificates" {
