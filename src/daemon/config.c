@@ -43,6 +43,7 @@ void config_finish(struct config *c)
             break;
         case OPTION_MAP:
         case OPTION_LIMITS:
+        case OPTION_RUNTIMES:
             json_decref(*(json_t **)member);
             break;
         case OPTION_BOOL:

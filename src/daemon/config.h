@@ -43,6 +43,8 @@ struct config {
     json_t *log_options;     /* {"max-size":"10m",…} or NULL */
     json_t *default_ulimits; /* [{"Name","Soft","Hard"},…] or NULL */
     int64_t default_shm_size;
+    json_t *runtimes; /* {name: {"path",…}} or NULL */
+    char *default_runtime;
     char *cgroup_parent, *seccomp_profile, *default_ipc_mode, *default_cgroupns_mode;
     char **labels, **cdi_spec_dirs;
     bool init, no_new_privileges;

@@ -51,7 +51,7 @@ static int config_check_conflicts(const struct config *c, const json_t *file, co
         const struct option_row *row = option_by_key(key);
         _cleanup_free_ char *from_flag = NULL, *from_file = NULL;
 
-        if (!given[row - option_rows])
+        if (!given[row - option_rows] || row->kind == OPTION_RUNTIMES)
             continue;
         from_flag = option_text(c, row);
         from_file = config_value_text(value);

@@ -33,6 +33,7 @@
 #include "engine/images_collect.h"
 #include "engine/logs.h"
 #include "engine/reload.h"
+#include "engine/runtimes.h"
 
 /* ---- the process ---- */
 
@@ -147,6 +148,8 @@ static struct engine *daemon_open_engine(const struct config *c, int host_mounts
         .log_options = c->log_options,
         .image_gc = c->image_gc,
         .default_ulimits = c->default_ulimits,
+        .runtimes = c->runtimes,
+        .default_runtime = c->default_runtime,
         .cgroup_parent = c->cgroup_parent,
         .seccomp_profile = c->seccomp_profile,
         .ipc_mode = c->default_ipc_mode,
@@ -259,6 +262,7 @@ int daemon_check(const struct config *c, struct err *err)
 
     if (images_collect_check(c->image_gc, err) < 0 ||
         engine_check_storage_driver(c->storage_driver, err) < 0 ||
+        runtimes_check(c->runtimes, c->default_runtime, err) < 0 ||
         log_defaults_check(c->log_driver, c->log_options, err) < 0 || listen_group(c->group, &gid, err) < 0)
         return -1;
     for (char **host = c->hosts; host && *host; host++)
@@ -310,7 +314,7 @@ static char **daemon_hosts(const struct config *c)
 
 /* ---- signals ---- */
 
-/* What changes: log level, labels, registries, how much is moved at once, the time for ending. */
+/* What changes: log level, labels, registries, runtimes, how much is moved at once, the time for ending. */
 static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int argc, char *const *argv)
 {
     _cleanup_config_ struct config c;
@@ -333,6 +337,8 @@ static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int 
                       .labels = (const char *const *)c.labels,
                       .insecure_registries = (const char *const *)c.insecure_registries,
                       .registry_mirrors = (const char *const *)c.registry_mirrors,
+                      .runtimes = c.runtimes,
+                      .default_runtime = c.default_runtime,
                       .max_concurrent_downloads = (int)c.max_concurrent_downloads,
                       .max_concurrent_uploads = (int)c.max_concurrent_uploads,
                   },

@@ -182,3 +182,41 @@ int value_take_map_json(json_t **map, const json_t *value, struct err *why)
     *map = json_deep_copy(value);
     return 0;
 }
+
+/* ---- runtimes ---- */
+
+static int add_runtime(json_t **runtimes, const char *name, json_t *runtime_take, struct err *why)
+{
+    if (!*runtimes)
+        *runtimes = json_object();
+    if (!json_object_get(*runtimes, name)) {
+        json_object_set_new(*runtimes, name, runtime_take);
+        return 0;
+    }
+    json_decref(runtime_take);
+    return err_set(why, ERR_INVALID, "runtime '%s' was already defined", name);
+}
+
+int value_add_runtime(json_t **runtimes, const char *text, struct err *why)
+{
+    const char *equals = strchr(text, '=');
+    _cleanup_free_ char *name = equals ? xstrndup(text, (size_t)(equals - text)) : NULL;
+
+    if (str_empty(name) || !equals[1])
+        return err_set(why, ERR_INVALID, "invalid runtime argument: %s", text);
+    return add_runtime(runtimes, name, json_pack("{s:s}", "path", equals + 1), why);
+}
+
+int value_add_runtimes_json(json_t **runtimes, const json_t *value, struct err *why)
+{
+    const char *name;
+    json_t *runtime;
+
+    if (!json_is_object(value))
+        return err_set(why, ERR_INVALID, "it must be an object of objects, not %s", value_type_name(value));
+    json_object_foreach ((json_t *)value, name, runtime) {
+        if (add_runtime(runtimes, name, json_deep_copy(runtime), why) < 0)
+            return -1;
+    }
+    return 0;
+}

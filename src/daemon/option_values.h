@@ -22,4 +22,8 @@ int value_take_map_json(json_t **map, const json_t *value, struct err *why);
 /* "a string", "a number", … */
 const char *value_type_name(const json_t *value);
 
+/* "crun=/usr/bin/crun", or {"crun": {"path": …}}: added to what is there. What each must be the engine knows. */
+int value_add_runtime(json_t **runtimes, const char *text, struct err *why);
+int value_add_runtimes_json(json_t **runtimes, const json_t *value, struct err *why);
+
 #endif

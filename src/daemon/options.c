@@ -57,6 +57,8 @@ const struct option_row option_rows[] = {
     {"log-opt", 0, "log-opts", OPTION_MAP, AT(log_options), "KEY=VALUE", "Default log driver options of containers"},
     {"default-ulimit", 0, "default-ulimits", OPTION_LIMITS, AT(default_ulimits), "NAME=SOFT[:HARD]", "Default ulimit of containers (default nofile=1024:524288)"},
     {"default-shm-size", 0, "default-shm-size", OPTION_SIZE, AT(default_shm_size), "BYTES", "Default size of /dev/shm (default 64M)"},
+    {"add-runtime", 0, "runtimes", OPTION_RUNTIMES, AT(runtimes), "NAME=PATH", "Another OCI runtime, for --runtime NAME of containers: a program with runc's command line"},
+    {"default-runtime", 0, "default-runtime", OPTION_STRING, AT(default_runtime), "NAME", "Runtime of containers that name none (default keg's own)"},
     {"cgroup-parent", 0, "cgroup-parent", OPTION_STRING, AT(cgroup_parent), "PATH", "Parent cgroup of all containers", check_cgroup_parent},
     {"seccomp-profile", 0, "seccomp-profile", OPTION_STRING, AT(seccomp_profile), "PROFILE", "builtin, unconfined, or a file (default builtin)", check_seccomp},
     {"default-ipc-mode", 0, "default-ipc-mode", OPTION_STRING, AT(default_ipc_mode), "MODE", "shareable or private (default private)"},
@@ -68,7 +70,6 @@ const struct option_row option_rows[] = {
     {"live-restore", 0, "live-restore", OPTION_BOOL, AT(live_restore), NULL, "Keep containers running without the daemon (always true)"},
     {"shutdown-timeout", 0, "shutdown-timeout", OPTION_INT, AT(shutdown_timeout), "SECONDS", "How long requests under way may keep the daemon from ending (default 15)"},
 
-    {"add-runtime", 0, "runtimes", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"allow-direct-routing", 0, "allow-direct-routing", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"authorization-plugin", 0, "authorization-plugins", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"bip6", 0, "bip6", OPTION_UNSUPPORTED, 0, NULL, NULL},
@@ -83,7 +84,6 @@ const struct option_row option_rows[] = {
     {"default-gateway", 0, "default-gateway", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-gateway-v6", 0, "default-gateway-v6", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"default-network-opt", 0, "default-network-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
-    {"default-runtime", 0, "default-runtime", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"exec-opt", 0, "exec-opts", OPTION_FIXED, 0, "native.cgroupdriver=cgroupfs", NULL},
     {"experimental", 0, "experimental", OPTION_FIXED, 0, "false", NULL},
     {"feature", 0, "features", OPTION_UNSUPPORTED, 0, NULL, NULL},
@@ -231,6 +231,9 @@ int option_set_text(struct config *c, const struct option_row *row, const char *
     case OPTION_LIMITS:
         r = value_add_limit(member, text, &why);
         break;
+    case OPTION_RUNTIMES:
+        r = value_add_runtime(member, text, &why);
+        break;
     case OPTION_FIXED:
         return option_is_fixed(row, text) ? 0 : option_refuse(row, text, err);
     case OPTION_UNSUPPORTED:
@@ -337,6 +340,9 @@ int option_set_json(struct config *c, const struct option_row *row, const json_t
     case OPTION_LIMITS:
         r = value_add_limits_json(member, value, &why);
         break;
+    case OPTION_RUNTIMES:
+        r = value_add_runtimes_json(member, value, &why);
+        break;
     case OPTION_FIXED:
         return option_fixed_from_json(row, value, err);
     case OPTION_UNSUPPORTED:
@@ -371,6 +377,7 @@ char *option_text(const struct config *c, const struct option_row *row)
         return xasprintf("[%s]", joined);
     case OPTION_MAP:
     case OPTION_LIMITS:
+    case OPTION_RUNTIMES:
         return *(json_t *const *)member ? json_text(*(json_t *const *)member) : xstrdup("");
     case OPTION_FIXED:
         return xstrdup(row->value);

@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_POOLS,  /* base=10.0.0.0/8,size=24; [{"base","size"}] */
     OPTION_MAP,    /* key=value; an object */
     OPTION_LIMITS, /* nofile=1024:2048; {"nofile":{"Name","Soft","Hard"}} */
+    OPTION_RUNTIMES, /* name=path; {name:{"path",…}}. In both places at once, as long as the names differ */
     OPTION_FIXED,  /* dockerd's, with only one value that is true of keg: `value` */
     OPTION_UNSUPPORTED,
 };

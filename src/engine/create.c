@@ -23,6 +23,7 @@
 #include "engine/merge_config.h"
 #include "engine/mounts.h"
 #include "engine/oci.h"
+#include "engine/runtimes.h"
 #include "engine/validate.h"
 #include "engine/validate_parts.h"
 #include "storage/storage.h"
@@ -152,6 +153,7 @@ static void fill_defaults(struct creation *cr)
         json_set_int(host, "ShmSize", o->shm_size);
     fill_memory_defaults(host);
     fill_label_option(host);
+    runtimes_fill_default(cr->e, host);
 }
 
 static int read_request(struct creation *cr, const json_t *body)
@@ -257,6 +259,7 @@ static int find_image_and_claim(struct creation *cr, const json_t *body)
     engine_images_lock(cr->e);
     if (engine_image_find(cr->e, ref, cr->platform, &cr->image, cr->err) == 0 && merge_image(cr) == 0 &&
         container_validate(&cr->e->options, cr->config, cr->host_config, cr->warnings, cr->err) == 0 &&
+        runtimes_check_name(cr->e, json_str(cr->host_config, "Runtime"), cr->err) == 0 &&
         links_settle(cr->e, cr->host_config, cr->err) == 0 && check_others(cr) == 0 &&
         creation_container(cr, body))
         r = claim_name(cr);

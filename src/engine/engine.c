@@ -73,6 +73,8 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->log_options = from->log_options ? json_deep_copy(from->log_options) : NULL;
     to->image_gc = from->image_gc ? json_deep_copy(from->image_gc) : NULL;
     to->default_ulimits = from->default_ulimits ? json_deep_copy(from->default_ulimits) : NULL;
+    to->runtimes = from->runtimes ? json_deep_copy(from->runtimes) : NULL;
+    to->default_runtime = xstrdup(from->default_runtime);
     to->cgroup_parent = copy_or(from->cgroup_parent, tag);
     to->seccomp_profile = xstrdup(from->seccomp_profile);
     to->ipc_mode = copy_or(from->ipc_mode, "private");
@@ -97,7 +99,7 @@ static void options_finish(struct engine_options *o)
                                         o->cdi_dirs};
     const char *const texts[] = {o->data_root,     o->exec_root,     o->storage_driver,  o->bip,
                                  o->log_driver,    o->cgroup_parent, o->seccomp_profile, o->ipc_mode,
-                                 o->cgroupns_mode, o->host_mounts};
+                                 o->cgroupns_mode, o->host_mounts,   o->default_runtime};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_free((char **)lists[i]);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -105,6 +107,7 @@ static void options_finish(struct engine_options *o)
     json_decref((json_t *)o->log_options);
     json_decref((json_t *)o->image_gc);
     json_decref((json_t *)o->default_ulimits);
+    json_decref((json_t *)o->runtimes);
 }
 
 /* ---- places ---- */

@@ -41,6 +41,8 @@ struct engine_options {
     const json_t *log_options;     /* {"max-size":"10m",…} */
     const json_t *image_gc;        /* see images_collect.h; NULL: off */
     const json_t *default_ulimits; /* [{"Name","Soft","Hard"}]; NULL: nofile 1024:524288 */
+    const json_t *runtimes;        /* see runtimes.h; NULL: keg's own alone */
+    const char *default_runtime;   /* NULL: keg's own */
     const char *cgroup_parent;     /* NULL: the instance's tag */
     const char *seccomp_profile;   /* NULL or "builtin", "unconfined", or a file */
     const char *ipc_mode;          /* NULL: "private" */

@@ -394,6 +394,9 @@ static int run_exec(struct container *c, const struct exec *ex, const struct eng
                     const struct engine_stream *stream, struct err *err)
 {
     _cleanup_json_ json_t *process = compose_process(c, ex->config, err), *ok = NULL;
+    if (process && o->height && o->width) /* before the program looks, however long its start takes */
+        json_object_set_new(process, "consoleSize",
+                            json_pack("{s:i, s:i}", "height", (int)o->height, "width", (int)o->width));
     _cleanup_json_ json_t *request = process ? start_request(c, ex, o, stream) : NULL;
     _cleanup_close_ int memfd = process ? monitor_memfd(process, err) : -EBADF;
     if (memfd < 0)

@@ -138,7 +138,7 @@ json_t *oci_compose(const struct oci_input *in, struct err *err)
     if (!mounts)
         return NULL;
     json_t *oci = json_object(), *root = json_object();
-    json_set_str(oci, "ociVersion", "1.2.0");
+    json_set_str(oci, "ociVersion", in->portable ? "1.0.2" : "1.2.0"); /* older runtimes know no later one */
     json_object_set(oci, "process", process);
     json_set_str(root, "path", "/");
     if (json_bool_or(in->host_config, "ReadonlyRootfs", false))

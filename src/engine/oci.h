@@ -39,6 +39,7 @@ struct oci_input {
     const char *shm_dir;                                  /* bound at /dev/shm; NULL: a tmpfs of its own */
     const char *init_program;                             /* NULL: without */
     const json_t *link_environment;                       /* rows; NULL: none */
+    bool portable; /* for any runtime: nothing of keg's own in it */
     struct oci_namespace_choice namespaces[OCI_NS_COUNT];
 };
 

@@ -120,7 +120,7 @@ json_t *oci_seccomp(const struct oci_input *in, uint64_t capabilities, bool *ret
         profile = json_parse(s.profile, strlen(s.profile), "Decoding seccomp profile failed", err);
     else if (engine_file)
         profile = json_load(AT_FDCWD, engine_wide, PROFILE_MAX, err);
-    json_t *result = !s.profile && !engine_file ? default_profile()
+    json_t *result = !s.profile && !engine_file ? in->portable ? seccomp_default_profile(capabilities) : default_profile()
                      : profile                  ? seccomp_profile_resolve(profile, capabilities, err)
                                                 : NULL;
     *ret_failed = result == NULL;

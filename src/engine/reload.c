@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/internal.h"
+#include "engine/runtimes.h"
 #include "image/store.h"
 
 static void replace_list(const char *const **list, const char *const *wanted)
@@ -38,6 +39,7 @@ static void report(struct engine *e, const json_t *more)
 {
     const struct engine_options *o = &e->options;
     _cleanup_json_ json_t *attributes = json_object();
+    _cleanup_free_ char *runtimes = runtimes_text(e);
     char name[256] = "";
 
     gethostname(name, sizeof(name) - 1);
@@ -50,7 +52,8 @@ static void report(struct engine *e, const json_t *more)
     add_number(attributes, "default-shm-size", o->shm_size);
     json_set_str(attributes, "default-ipc-mode", o->ipc_mode);
     json_set_str(attributes, "default-cgroupns-mode", o->cgroupns_mode);
-    json_set_str(attributes, "default-runtime", "keg-runtime");
+    json_set_str(attributes, "default-runtime", o->default_runtime ? o->default_runtime : "keg-runtime");
+    json_set_str(attributes, "runtimes", runtimes);
     json_set_str(attributes, "live-restore", "true");
     json_object_update(attributes, (json_t *)more);
     events_add(e->events, "daemon", "reload", e->id, attributes);
@@ -64,6 +67,7 @@ void engine_reload(struct engine *e, const struct engine_options *wanted, const 
     replace_list(&o->labels, wanted->labels);
     replace_list(&o->insecure_registries, wanted->insecure_registries);
     replace_list(&o->registry_mirrors, wanted->registry_mirrors);
+    runtimes_replace(e, wanted->runtimes, wanted->default_runtime);
     if (wanted->max_concurrent_downloads > 0)
         o->max_concurrent_downloads = wanted->max_concurrent_downloads;
     if (wanted->max_concurrent_uploads > 0)

@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 
-/* Takes over what can be: labels, insecure registries, mirrors, how many layers are moved at once; copied. What is under way
+/* Takes over what can be: labels, insecure registries, mirrors, how many layers are moved at once, runtimes; copied. What is under way
  * goes on as it began. `attributes` (borrowed) are the daemon's "reload" event's, to which the engine adds its own. */
 void engine_reload(struct engine *e, const struct engine_options *options, const json_t *attributes);
 

@@ -34,6 +34,7 @@
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
 #include "engine/netfiles.h"
+#include "engine/runtimes.h"
 #include "engine/zones.h"
 #include "storage/storage.h"
 
@@ -47,6 +48,7 @@ struct start {
     char *cgroup, *init;
     json_t *link_environment;
     struct mount_sources sources;
+    char **runtime; /* another one's program; NULL: ours */
     struct monitor *monitor;
     bool asked;    /* the monitor, to start it */
     bool attached; /* to networks */
@@ -63,6 +65,7 @@ static void start_finish(struct start *s)
     free(s->init);
     json_decref(s->link_environment);
     mount_sources_finish(&s->sources);
+    strv_free(s->runtime);
     monitor_free(s->monitor);
 }
 
@@ -104,6 +107,7 @@ static json_t *compose(struct start *s)
         .shm_dir = s->names.shm_dir,
         .init_program = s->init,
         .link_environment = s->link_environment,
+        .portable = s->runtime != NULL,
     };
     memcpy(s->input.namespaces, s->names.choices, sizeof(s->input.namespaces));
     json_t *config = oci_compose(&s->input, s->err);
@@ -144,6 +148,8 @@ static json_t *start_request(struct start *s)
     if (overlay)
         json_object_set_new(request, "overlay", overlay);
     json_set_str(request, "seccomp_cache", cache);
+    if (s->runtime)
+        json_object_set_new(request, "runtime", json_from_strv(s->runtime));
     if (c->engine->options.host_mounts)
         json_set_str(request, "host_mounts", c->engine->options.host_mounts);
     if (c->tty && json_array_size(size) == 2)
@@ -290,6 +296,8 @@ static int start_run(struct start *s)
 {
     struct container *c = s->c;
     _cleanup_json_ json_t *ok = NULL;
+    if (runtimes_command(c->engine, c, &s->runtime, s->err) < 0)
+        return -1;
     if (find_links(s) < 0 || mounts_check_sources(c->mounts, s->err) < 0 || make_run_directory(c, s->err) < 0)
         return -1;
     s->monitor = monitor_spawn(c, s->err);

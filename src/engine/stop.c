@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/monitors.h"
+#include "engine/runtimes.h"
 #include "engine/signals.h"
 #include "sys/cgroup.h"
 
@@ -194,7 +195,7 @@ int container_kill_and_wait(struct container *c, struct err *err)
 
 /* ---- pause ---- */
 
-static int freeze(struct container *c, bool on, struct err *err)
+static int freeze_cgroup(struct container *c, bool on, struct err *err)
 {
     _cleanup_free_ char *path = container_cgroup_path(c);
     struct cgroup *cg = cgroup_open_path(path, err);
@@ -202,6 +203,21 @@ static int freeze(struct container *c, bool on, struct err *err)
         return -1;
     int r = cgroup_freeze(cg, on, err);
     cgroup_free(cg);
+    return r;
+}
+
+/* Another runtime's container may be more than a cgroup. */
+static int freeze_by_runtime(struct container *c, bool on, struct err *err)
+{
+    _cleanup_json_ json_t *request = json_object();
+    json_set_str(request, "op", "freeze");
+    json_set_bool(request, "on", on);
+    return monitor_request(c, request, NULL, 0, NULL, err);
+}
+
+static int freeze(struct container *c, bool on, struct err *err)
+{
+    int r = runtimes_is_foreign(c) ? freeze_by_runtime(c, on, err) : freeze_cgroup(c, on, err);
     if (r == 0) {
         pthread_mutex_lock(&c->lock);
         if (container_status_runs(c->state.status))

@@ -16,6 +16,7 @@
 #include "engine/images.h"
 #include "engine/internal.h"
 #include "engine/logs.h"
+#include "engine/runtimes.h"
 #include "image/platform.h"
 #include "image/pull.h"
 #include "storage/storage.h"
@@ -229,8 +230,6 @@ static json_t *system_registries(const struct engine *e)
 
 static void system_add_parts(struct engine *e, json_t *info)
 {
-    _cleanup_free_ char *runtime = xasprintf("%s/keg-runtime", e->libexec ? e->libexec : "");
-
     json_object_set_new(info, "Plugins",
                         json_pack("{s:[s], s:[s, s, s], s:n, s:o}", "Volume", "local", "Network", "bridge",
                                   "host", "null", "Authorization", "Log", log_driver_names()));
@@ -242,8 +241,7 @@ static void system_add_parts(struct engine *e, json_t *info)
     json_set_str(info, "HttpProxy", "");
     json_set_str(info, "HttpsProxy", "");
     json_set_str(info, "NoProxy", "");
-    json_object_set_new(info, "Runtimes", json_pack("{s:{s:s}}", "keg", "path", runtime));
-    json_set_str(info, "DefaultRuntime", "keg");
+    runtimes_describe(e, info);
     json_object_set_new(info, "Swarm",
                         json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "",
                                   "LocalNodeState", "inactive", "ControlAvailable", 0, "Error", "",

@@ -8,6 +8,7 @@
 #include "engine/kernel_limits.h"
 #include "engine/monitors.h"
 #include "engine/oci.h"
+#include "engine/runtimes.h"
 #include "engine/validate.h"
 #include "sys/cgroup.h"
 
@@ -91,14 +92,15 @@ static int apply_now(struct container *c, const json_t *resources, struct err *e
     return r;
 }
 
-/* Its monitor needs to know, for the next start that its policy brings. */
-static void tell_monitor(struct container *c, const json_t *resources)
+/* Its monitor needs to know, for the next start that its policy brings. now: it has another runtime set them. */
+static int tell_monitor(struct container *c, const json_t *resources, bool now, struct err *err)
 {
     _cleanup_json_ json_t *request = json_object();
     json_set_str(request, "op", "update");
     json_object_set_new(request, "restart", container_restart_part(c));
     json_object_set_new(request, "resources", json_deep_copy(resources));
-    monitor_request(c, request, NULL, 0, NULL, NULL);
+    json_set_bool(request, "now", now);
+    return monitor_request(c, request, NULL, 0, NULL, err);
 }
 
 /* Takes `host_config` over when it is on disk. */
@@ -132,12 +134,13 @@ static int update_locked(struct container *c, const json_t *changes, json_t *war
         return -1;
     bool runs = container_status_runs(c->state.status);
     _cleanup_json_ json_t *resources = runs ? oci_resources(merged, err) : NULL;
-    if (runs && (!resources || apply_now(c, resources, err) < 0))
+    bool foreign = runs && runtimes_is_foreign(c);
+    if (runs && (!resources || (foreign ? tell_monitor(c, resources, /* now= */ true, err) : apply_now(c, resources, err)) < 0))
         return -1;
     if (keep(c, merged, err) < 0)
         return -1;
     if (runs)
-        tell_monitor(c, resources);
+        tell_monitor(c, resources, /* now= */ false, NULL);
     container_event(c, "update", NULL);
     return 0;
 }

@@ -264,8 +264,6 @@ static const struct mode_row modes[] = {
     {"UsernsMode", "invalid userns mode: ", "", (const char *const[]){"host", NULL}, false},
     {"Isolation", "invalid isolation (", "): linux only supports 'default'",
      (const char *const[]){"default", NULL}, false},
-    {"Runtime", "unknown or invalid runtime name: ", "",
-     (const char *const[]){"runc", "keg", "keg-runtime", "io.containerd.runc.v2", NULL}, false},
 };
 
 static int check_modes(const struct subject *s, struct err *err)

@@ -15,6 +15,7 @@
  *   start    {"op":"start","id":ID,"tty":bool,"open_stdin":bool,"stdin_once":bool,
  *             "network":"new"|"inherit"|"config",     new: the monitor makes and holds the network namespace
  *             "overlay":{"lower":[…],"upper":…,"work":…,"volatile":bool},   without: root.path, from "bundle"
+ *             "runtime":[PATH,ARGUMENT…],               another runtime's program; absent: ours
  *             "host_mounts":PATH,                       the mount namespace that shared binds belong to; may be absent
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":NAME,…},                see monitor/logger.h
@@ -49,7 +50,9 @@
  *   signal   {"op":"signal","signal":N,"all":b,"manual":b}      manual: no policy brings it back after this
  *   stop     {"op":"stop","signal":N,"timeout":ns}   negative: for ever. Replies at once; SIGKILL follows when the time is over,
  *            or at once when the first process wouldn't take notice of the signal. No policy brings it back.
- *   update   {"op":"update","restart":{…},"resources":{OCI linux.resources, for the next start}}
+ *   update   {"op":"update","restart":{…},"resources":{OCI linux.resources, for the next start},"now":b}
+ *            now: the runtime sets them at once, too
+ *   freeze   {"op":"freeze","on":b}                 by the runtime, for containers of others than ours
  *   resize   {"op":"resize","exec_id":ID or absent,"height":n,"width":n}
  *   state    ok: {"status":"created"|"running"|"restarting"|"stopped","pid":N,"started_at":ns,"exit_code":n,"oom_killed":b,
  *                 "finished_at":ns,"restart_count":n,"stopped":b (by hand),"health":{"status":…,"failing_streak":n},

@@ -119,13 +119,22 @@ static int request_stop(struct monitor *m, struct request *r, _unused_ json_t **
     return 0;
 }
 
-static int request_update(struct monitor *m, struct request *r, _unused_ json_t **ret_result,
-                          _unused_ struct err *err)
+static int request_update(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
 {
     restart_configure(m, json_object_get(r->body, "restart"));
+    if (json_bool_or(r->body, "now", false) && m->status == MONITOR_RUNNING &&
+        runtime_update(m->container, json_object_get(r->body, "resources"), err) < 0)
+        return -1;
     if (json_object_get(r->body, "resources"))
         restart_set_resources(m, json_object_get(r->body, "resources"));
     return 0;
+}
+
+static int request_freeze(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
+{
+    if (m->status != MONITOR_RUNNING)
+        return err_set(err, ERR_CONFLICT, "container is not running");
+    return runtime_freeze(m->container, json_bool_or(r->body, "on", false), err);
 }
 
 static int request_resize(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
@@ -207,7 +216,7 @@ static const struct {
     {"state", .answer = request_state},         {"watch", .answer = request_watch},
     {"names", .answer = request_names},         {"network", .answer = request_network},
     {"stop", .answer = request_stop},           {"update", .answer = request_update},
-    {"exec-left", .answer = request_exec_left},
+    {"exec-left", .answer = request_exec_left}, {"freeze", .answer = request_freeze},
 };
 
 void monitor_request(void *arg, struct request *r)

@@ -316,6 +316,14 @@ static void drain_pty(struct session_output *out)
     }
 }
 
+void session_discard(struct session *s)
+{
+    input_close(s);
+    close_fd(&s->peer);
+    for (int i = 0; i < LOG_STREAM_COUNT; i++)
+        loop_close(s->loop, &s->outputs[i].source);
+}
+
 void session_drain(struct session *s)
 {
     input_close(s);

@@ -98,6 +98,8 @@ void session_begin(struct session *s);
 /* With a terminal only (ERR_INVALID otherwise). */
 int session_resize(struct session *s, unsigned height, unsigned width, struct err *err);
 
+/* Closes the program's side, whatever is in it: no program has run. */
+void session_discard(struct session *s);
 /* After the program's end: takes the output that is there, then closes the program's side. */
 void session_drain(struct session *s);
 /* After that: clients are let go as soon as they have everything; then ended() is called, maybe at once. */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "monitor/monitor.h"
 #include "monitor/protocol.h"
@@ -134,18 +135,23 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
     const char *host_mounts_path = json_str(body, "host_mounts");
     _cleanup_close_ int host_mounts =
         host_mounts_path ? open(host_mounts_path, O_RDONLY | O_CLOEXEC) : -EBADF;
-    _cleanup_strv_ char **lower = json_strv(overlay_json, "lower");
+    _cleanup_strv_ char **lower = json_strv(overlay_json, "lower"), **program = json_strv(body, "runtime");
+    _cleanup_free_ char *here = program ? get_current_dir_name() : NULL,
+                        *bundle = here ? path_join(here, "bundle") : NULL;
     struct runtime_overlay overlay = {.lower = (const char *const *)lower,
                                       .upper = json_str(overlay_json, "upper"),
                                       .work = json_str(overlay_json, "work"),
                                       .volatile_upper = json_bool_or(overlay_json, "volatile", false)};
     struct runtime_create_options options = {.id = json_str_or(body, "id", "container"),
-                                             .bundle = json_str(body, "bundle"),
+                                             .bundle = program ? bundle : json_str(body, "bundle"),
                                              .overlay = lower ? &overlay : NULL,
                                              .stdio = {-EBADF, -EBADF, -EBADF},
                                              .host_mounts = host_mounts,
                                              .own_network = m->netns.fd >= 0,
                                              .bound = true,
+                                             .network = m->netns.fd,
+                                             .host_network = m->netns.host_fd,
+                                             .program = program,
                                              .seccomp_cache_dir = m->seccomp_cache};
     int master, r = 0;
 
@@ -154,8 +160,11 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
     m->container = runtime_create(config, &options, err);
     for (int i = 0; i < 3; i++)
         close_fd(&options.stdio[i]);
-    if (!m->container)
+    if (!m->container) {
+        if (program) /* it has said there what is in *err */
+            session_discard(m->main);
         return -1;
+    }
     m->pid = runtime_pid(m->container);
     master = runtime_take_console(m->container);
     if (m->main->tty && master < 0)

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/foreign.h"
 #include "runtime/init/init.h"
 #include "runtime/internal.h"
 #include "runtime/rdt.h"
@@ -368,6 +369,8 @@ int runtime_exec(struct runtime_container *c, const struct runtime_exec_options 
 
     if (c->pidfd < 0 || pidfd_wait_exit(c->pidfd, 0) != 0)
         return err_set(err, ERR_CONFLICT, "container not running");
+    if (c->foreign)
+        return foreign_exec(c, options, ret_pid, ret_pidfd, ret_console, err);
     x.procfs = procfs_open();
     if (x.procfs < 0)
         return err_errno(err, x.procfs, "open /proc");

@@ -12,7 +12,10 @@
 #define CONFIG_FILE  "config.json"
 #define START_SOCKET "start.sock"
 
+struct foreign;
+
 struct runtime_container {
+    struct foreign *foreign; /* another runtime's container; NULL: ours */
     char *id, *state_dir, *bundle;
     struct spec *spec;
     struct cgroup *cgroup;

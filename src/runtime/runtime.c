@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/foreign.h"
 #include "runtime/internal.h"
 #include "runtime/rdt.h"
 #include "sys/pidfd.h"
@@ -44,6 +45,7 @@ struct runtime_container *runtime_container_free(struct runtime_container *c)
     close_fd(&c->oom_fd);
     cgroup_free(c->cgroup);
     spec_free(c->spec);
+    foreign_free(c->foreign);
     free(c->id);
     free(c->state_dir);
     free(c->bundle);
@@ -77,6 +79,12 @@ struct runtime_container *runtime_create(const json_t *config, const struct runt
     c->spec = spec_parse(config, err);
     if (!c->spec)
         return NULL;
+    if (options->program) {
+        if (foreign_create(c, config, options, err) == 0)
+            return take_ptr(&c);
+        foreign_destroy(c, NULL);
+        return NULL;
+    }
     if (launch_begin_cgroup(c, err) == 0 && launch_init(c, options, err) == 0)
         return take_ptr(&c);
     if (c->cgroup && cgroup_oom_kills(c->cgroup) > 0)
@@ -112,6 +120,8 @@ int runtime_start(struct runtime_container *c, struct err *err)
     _cleanup_close_ int socket = take_fd(&c->sync);
     int result;
 
+    if (c->foreign)
+        return foreign_start(c, err);
     if (c->detached || !c->is_child) {
         close_fd(&socket);
         socket = path ? unix_connect(path, SOCK_SEQPACKET) : -EBADF;
@@ -148,6 +158,8 @@ int runtime_kill(struct runtime_container *c, int signal, bool all, struct err *
 {
     int result;
 
+    if (c->foreign)
+        return foreign_kill(c, signal, all, err);
     if (c->cgroup && (all || (signal == SIGKILL && outlives_init(c))))
         return signal == SIGKILL ? cgroup_kill(c->cgroup, err) : cgroup_signal(c->cgroup, signal, err);
     if (all && !c->cgroup && signal != SIGKILL && spec_makes(c->spec, NAMESPACE_PID) && c->pidfd >= 0)
@@ -175,6 +187,8 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
 {
     if (!force && check_deletable(c, err) < 0)
         return -1;
+    if (c->foreign)
+        return foreign_destroy(c, err);
     close_fd(&c->sync); /* an init that was never started goes by itself */
     if (c->pidfd >= 0)
         pidfd_signal(c->pidfd, SIGKILL);
@@ -186,6 +200,14 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err)
     if (state_remove(c, err) < 0)
         return -1;
     return hooks_run(c, HOOK_POSTSTOP, "stopped", -EBADF, NULL, err) < 0 ? 1 : 0;
+}
+
+int runtime_freeze(struct runtime_container *c, bool freeze, struct err *err)
+{
+    if (c->foreign)
+        return foreign_freeze(c, freeze, err);
+    return c->cgroup ? cgroup_freeze(c->cgroup, freeze, err)
+                     : err_set(err, ERR_CONFLICT, "container has no cgroup");
 }
 
 unsigned long runtime_oom_kills(const struct runtime_container *c)

@@ -59,6 +59,10 @@ struct runtime_create_options {
                          allowed, and device rules passed over */
     bool bound;    /* init's program is killed when the caller ends, as long as it stays the user it is started as (prctl(2),
                          PR_SET_PDEATHSIG). For a caller that stays */
+    char *const *program; /* another runtime's path and the arguments that come first: it does all of it, in `bundle`, which is
+                             made and removed for it (absolute, one name below the working directory, without state_dir).
+                             The caller is a subreaper. NULL: this library. See foreign.h */
+    int network, host_network; /* with program and own_network: that namespace, and where the program is to stand */
     bool detached; /* the caller goes away: another process starts it (runtime_open). Else init dies
                       with the handle if it was never started. Needs state_dir */
 };
@@ -121,6 +125,8 @@ int runtime_destroy(struct runtime_container *c, bool force, struct err *err);
 /* Changes limits while it runs: OCI linux.resources; what isn't mentioned stays. They are recorded in the state, so that the
  * next update starts from them. When one can't be set, those before it are set back. */
 int runtime_update(struct runtime_container *c, const json_t *resources, struct err *err);
+/* Stops all processes, or lets them go on. */
+int runtime_freeze(struct runtime_container *c, bool freeze, struct err *err);
 /* How often the kernel's OOM killer struck in the container's cgroup (0 when it can't be read). */
 unsigned long runtime_oom_kills(const struct runtime_container *c);
 /* Borrowed descriptor that becomes readable when that number may have changed; clear it by

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "runtime/foreign.h"
 #include "runtime/internal.h"
 #include "sys/cgroup.h"
 
@@ -132,6 +133,8 @@ int runtime_update(struct runtime_container *c, const json_t *resources, struct 
     _cleanup_json_ json_t *changes = json_deep_copy(resources), *back = NULL;
     json_t *recorded = recorded_resources(c);
 
+    if (c->foreign)
+        return foreign_update(c, resources, err);
     if (!json_is_object(changes))
         return err_set(err, ERR_INVALID, "the resources are no JSON object");
     if (cgroup_check(changes, err) < 0)

@@ -160,3 +160,13 @@ struct cgroup *runtime_cgroup(_unused_ struct runtime_container *c)
 {
     return NULL;
 }
+
+int runtime_update(_unused_ struct runtime_container *c, _unused_ const json_t *resources, struct err *err)
+{
+    return err_set(err, ERR_NOT_IMPLEMENTED, "no limits here");
+}
+
+int runtime_freeze(_unused_ struct runtime_container *c, _unused_ bool freeze, struct err *err)
+{
+    return err_set(err, ERR_NOT_IMPLEMENTED, "no cgroup here");
+}

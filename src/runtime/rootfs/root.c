@@ -128,9 +128,8 @@ static char *layers_as_descriptors(const char *const *layers, struct err *err)
     return xstrdup(buf_str(&b));
 }
 
-static int overlay_by_older_call(const struct rootfs *r, int target, struct err *err)
+static int overlay_by_older_call(const struct runtime_overlay *overlay, int target, struct err *err)
 {
-    const struct runtime_overlay *overlay = r->options->overlay;
     char *lower = layers_as_descriptors(overlay->lower, err);
     _cleanup_strv_ char **options = NULL;
     int fd;
@@ -158,9 +157,8 @@ static int overlay_by_older_call(const struct rootfs *r, int target, struct err 
 }
 
 /* A detached overlay mount: Linux 6.7 takes the layers one by one. -1 with ERR_NOT_IMPLEMENTED before. */
-static int overlay_detached(const struct rootfs *r, struct err *err)
+static int overlay_detached(const struct runtime_overlay *overlay, struct err *err)
 {
-    const struct runtime_overlay *overlay = r->options->overlay;
     _cleanup_strv_ char **options = NULL;
     char log[MOUNT_LOG_SIZE] = "";
     int fd;
@@ -184,6 +182,43 @@ static int overlay_detached(const struct rootfs *r, struct err *err)
                : fd;
 }
 
+/* The tree of a single layer, or of all of them; -EBADF where only the older call can. */
+static int open_layers(const struct runtime_overlay *overlay, int *ret_tree, struct err *err)
+{
+    struct err why = {0};
+
+    *ret_tree = -EBADF;
+    if (is_single_layer(overlay)) {
+        *ret_tree = mount_tree_open(AT_FDCWD, overlay->lower[0], /* recursive= */ true);
+        return *ret_tree < 0 ? err_errno(err, *ret_tree, "open the layer %s", overlay->lower[0]) : 0;
+    }
+    if (!mount_api_available())
+        return 0;
+    *ret_tree = overlay_detached(overlay, &why);
+    return *ret_tree < 0 && why.kind != ERR_NOT_IMPLEMENTED ? err_pass(err, &why) : 0;
+}
+
+int rootfs_mount_layers(const struct runtime_overlay *overlay, const char *place, struct err *err)
+{
+    _cleanup_close_ int target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC), tree = -EBADF, mounted = -EBADF;
+
+    if (target < 0)
+        return err_errno(err, errno, "open %s", place);
+    if (open_layers(overlay, &tree, err) < 0)
+        return -1;
+    if (tree < 0) {
+        mounted = overlay_by_older_call(overlay, target, err);
+        return mounted < 0 ? -1 : 0;
+    }
+    mounted = mount_place(&(struct mount_request){.tree = tree,
+                                                  .recursive = true,
+                                                  .set = is_single_layer(overlay) ? MOUNT_ATTR_RDONLY : 0,
+                                                  .target = target,
+                                                  .root = -EBADF,
+                                                  .path = place});
+    return mounted < 0 ? err_errno(err, mounted, "mount the layers at %s", place) : 0;
+}
+
 static int open_root_tree(struct rootfs *r, struct err *err)
 {
     struct stat st;
@@ -193,7 +228,7 @@ static int open_root_tree(struct rootfs *r, struct err *err)
     if (!r->directory) {
         if (!mount_api_available())
             return 0; /* made in place, by rootfs_mount_root() */
-        r->tree = overlay_detached(r, err);
+        r->tree = overlay_detached(r->options->overlay, err);
         if (r->tree < 0 && err && err->kind == ERR_NOT_IMPLEMENTED)
             return 0;
         return r->tree < 0 ? -1 : 0;
@@ -258,7 +293,7 @@ int rootfs_mount_root(struct rootfs *r, struct err *err)
     if (target < 0)
         return err_errno(err, errno, "open %s", place);
     if (r->tree < 0) {
-        r->root = overlay_by_older_call(r, target, err);
+        r->root = overlay_by_older_call(r->options->overlay, target, err);
         return r->root < 0 ? -1 : 0;
     }
     r->root = mount_place(&(struct mount_request){.tree = r->tree,

@@ -54,6 +54,9 @@ int rootfs_open_host(struct rootfs *r, struct err *err);
 int rootfs_open_mappings(struct rootfs *r, struct err *err);
 /* Cuts propagation and puts the root in place. */
 int rootfs_mount_root(struct rootfs *r, struct err *err);
+/* Mounts layers at `place` of the caller's mount namespace, for others than ourselves to use. For a process that ends then: it
+ * may leave descriptors open, and be in another directory. */
+int rootfs_mount_layers(const struct runtime_overlay *overlay, const char *place, struct err *err);
 /* Those of `mounts` from `first` on and before `end`, in order. */
 int rootfs_mount_range(struct rootfs *r, size_t first, size_t end, struct err *err);
 /* Whether a mount shows the container's cgroup, so that it must be there first. */
