@@ -130,25 +130,15 @@ int route_containers_attach(struct request *r, struct err *err)
     return reply_hijack(r, streams_type(r, tty), containers_attach_stream);
 }
 
-/* A browser's attach: raw bytes in frames, whether the container has a terminal or not. It lives as long as this daemon. */
+/* A browser's attach: raw bytes in frames, whether the container has a terminal or not. */
 static void containers_attach_frames(struct request *r, const struct engine_stream *stream)
 {
     struct engine_attach_options o = streams_attach_options(r);
-    _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
-    struct engine_stream inner = {.fd = -EBADF};
     struct err err = {0};
-    int ends[2];
 
-    o.raw = true;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return;
-    ours = ends[0];
-    inner.fd = theirs = ends[1];
-    if (engine_container_attach(r->engine, r->wildcard, &o, &inner, &err) < 0)
+    o.websocket = r->version < 1028 ? ENGINE_WEBSOCKET_TEXT : ENGINE_WEBSOCKET_BINARY;
+    if (engine_container_attach(r->engine, r->wildcard, &o, stream, &err) < 0)
         log_debug("attach to %s: %s", r->wildcard, err.message);
-    close_fd(&theirs);
-    websocket_pump(stream->fd, stream->input, stream->input_len, ours, engine_interrupt_fd(r->engine),
-                   /* text= */ r->version < 1028);
 }
 
 int route_containers_attach_websocket(struct request *r, struct err *err)

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/websocket.h"
 #include "engine/monitors.h"
 
 #define DEFAULT_DETACH_KEYS "ctrl-p,ctrl-q"
@@ -94,6 +95,8 @@ json_t *attach_request(const struct engine_attach_options *o, bool framed, const
     json_set_bool(request, "stdout", o->stdout_too);
     json_set_bool(request, "stderr", o->stderr_too);
     json_set_bool(request, "framed", framed);
+    if (o->websocket)
+        json_set_str(request, "websocket", o->websocket == ENGINE_WEBSOCKET_TEXT ? "text" : "binary");
     json_set_str(request, "detach_keys", str_empty(o->detach_keys) ? DEFAULT_DETACH_KEYS : o->detach_keys);
     if (stream->input_len > 0 && stream->input_len <= INPUT_MAX) {
         _cleanup_free_ char *hex = xmalloc(2 * stream->input_len + 1);
@@ -142,17 +145,28 @@ int engine_container_attach_check(struct engine *e, const char *ref, const struc
 
 /* ---- output so far ---- */
 
+struct logs_stream {
+    int fd;
+    enum engine_websocket websocket;
+};
+
 static int write_to_stream(void *arg, const void *data, size_t len)
 {
-    return fd_write_full(*(const int *)arg, data, len) < 0 ? -1 : 0;
+    const struct logs_stream *s = arg;
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    enum websocket_opcode opcode = s->websocket == ENGINE_WEBSOCKET_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
+    if (s->websocket && fd_write_full(s->fd, head, websocket_head(head, opcode, len)) < 0)
+        return -1;
+    return fd_write_full(s->fd, data, len) < 0 ? -1 : 0;
 }
 
 static int send_logs(struct engine *e, struct container *c, const struct engine_attach_options *o, int fd,
                      struct err *err)
 {
     const struct engine_logs_options logs = {
-        .stdout_too = o->stdout_too, .stderr_too = o->stderr_too, .tail = -1, .raw = o->raw};
-    const struct engine_sink sink = {.write = write_to_stream, .arg = &fd, .client_fd = -1};
+        .stdout_too = o->stdout_too, .stderr_too = o->stderr_too, .tail = -1, .raw = o->websocket};
+    struct logs_stream stream = {.fd = fd, .websocket = o->websocket};
+    const struct engine_sink sink = {.write = write_to_stream, .arg = &stream, .client_fd = -1};
     if (!o->logs || (!o->stdout_too && !o->stderr_too))
         return 0;
     fd_set_nonblock(fd, false);
@@ -195,22 +209,35 @@ static int attach_now(struct container *c, const json_t *request, int fd, struct
     return r;
 }
 
-int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach_options *o,
-                            const struct engine_stream *stream, struct err *err)
+/* 1 when somebody else has the stream now, 0 when it is at its end. */
+static int attach(struct container *c, const struct engine_attach_options *o,
+                  const struct engine_stream *stream, struct err *err)
 {
-    _cleanup_container_ struct container *c = containers_find(e, ref, err);
-    if (!c || send_logs(e, c, o, stream->fd, err) < 0)
+    if (send_logs(c->engine, c, o, stream->fd, err) < 0)
         return -1;
     if (!o->stream)
         return 0;
     struct engine_attach_options wanted = *o;
     wanted.stdin_too = o->stdin_too && c->open_stdin;
-    _cleanup_json_ json_t *request = attach_request(&wanted, /* framed= */ !c->tty && !o->raw, stream);
+    _cleanup_json_ json_t *request = attach_request(&wanted, /* framed= */ !c->tty && !o->websocket, stream);
     int r = keep_pending(c, request, stream->fd, err);
     if (r == 0)
         r = attach_now(c, request, stream->fd, err);
     if (r < 0)
         return -1;
     container_event(c, "attach", NULL);
-    return 0;
+    return 1;
+}
+
+int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach_options *o,
+                            const struct engine_stream *stream, struct err *err)
+{
+    _cleanup_container_ struct container *c = containers_find(e, ref, err);
+    int r = c ? attach(c, o, stream, err) : -1;
+    if (r <= 0 && o->websocket) {
+        _cleanup_(buf_finish) struct buf farewell = BUF_INIT(WEBSOCKET_CONTROL_MAX);
+        websocket_close(&farewell, WEBSOCKET_NORMAL);
+        (void)fd_write_full(stream->fd, farewell.data, farewell.len);
+    }
+    return r < 0 ? -1 : 0;
 }

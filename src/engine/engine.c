@@ -363,11 +363,6 @@ struct engine *engine_close(struct engine *e)
 
 /* ---- waiting ---- */
 
-int engine_interrupt_fd(const struct engine *e)
-{
-    return e->interrupt_fd;
-}
-
 int engine_wait_readable(struct engine *e, int fd, int client_fd, int timeout_ms, struct err *err)
 {
     int64_t deadline = clock_monotonic() + timeout_ms * 1000000LL;

@@ -68,8 +68,6 @@ struct engine *engine_close(struct engine *e);
 DEFINE_CLEANUP_PTR(struct engine, engine_close)
 /* Ends every blocking call (events, logs -f, wait, attach) so that the server can be stopped. */
 void engine_interrupt(struct engine *e);
-/* Readable from then on; borrowed. */
-int engine_interrupt_fd(const struct engine *e);
 
 /* ---- streams ---- */
 
@@ -163,10 +161,11 @@ int engine_container_logs(struct engine *e, const char *ref, const struct engine
 /* 1 or 0; -1 and ERR_NOT_FOUND. */
 int engine_container_has_tty(struct engine *e, const char *ref, struct err *err);
 
+enum engine_websocket { ENGINE_WEBSOCKET_NONE, ENGINE_WEBSOCKET_TEXT, ENGINE_WEBSOCKET_BINARY };
 struct engine_attach_options {
     bool logs, stream, stdin_too, stdout_too, stderr_too;
-    bool raw;                /* no headers in the stream, though there is no terminal */
-    const char *detach_keys; /* NULL: "ctrl-p,ctrl-q" */
+    enum engine_websocket websocket; /* the bytes as frames, with a terminal or without; instead of headers */
+    const char *detach_keys;         /* NULL: "ctrl-p,ctrl-q" */
 };
 /* Everything that can be refused, before the connection is upgraded. Returns 1 when the container has a
  * terminal (application/vnd.docker.raw-stream), 0 when the stream is framed (…multiplexed-stream), -1 on

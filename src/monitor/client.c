@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/websocket.h"
 #include "monitor/scratch.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
     EARLY_MAX = 64 * 1024,
     FAREWELL_MAX = 1024 * 1024, /* unread input taken off a stream before it is closed */
     FRAME_HEADER = 8,
+    HEADER_MAX = WEBSOCKET_HEAD_MAX,
 };
 
 static void client_ready(struct loop_source *source, uint32_t events);
@@ -27,7 +29,9 @@ struct client *client_new(struct session *s, int *fd, const struct session_clien
 
     c->session = s;
     c->streams = options->streams;
-    c->framed = options->framed;
+    c->framing = options->framing;
+    if (c->framing == SESSION_WEBSOCKET_TEXT || c->framing == SESSION_WEBSOCKET_BINARY)
+        c->websocket = xcalloc(1, sizeof(*c->websocket));
     c->queue = (struct buf)BUF_INIT(QUEUE_MAX);
     c->early = (struct buf)BUF_INIT(EARLY_MAX);
     c->source = (struct loop_source){.fd = -EBADF, .handler = client_ready};
@@ -63,6 +67,7 @@ struct client *client_free(struct client *c)
     loop_close(c->session->loop, &c->source);
     buf_finish(&c->queue);
     buf_finish(&c->early);
+    free(c->websocket);
     free(c);
     return NULL;
 }
@@ -104,12 +109,38 @@ static void client_flush(struct client *c)
     c->queue_at = 0;
 }
 
+void client_close(struct client *c)
+{
+    if (c->websocket && !c->closing && !c->hung) {
+        websocket_close(&c->queue, WEBSOCKET_NORMAL);
+        client_flush(c);
+    }
+    c->closing = true;
+}
+
+static size_t make_header(const struct client *c, enum session_stream stream, size_t len,
+                          uint8_t header[HEADER_MAX])
+{
+    const uint8_t docker[FRAME_HEADER] = {stream == SESSION_STDERR ? 2 : 1, [4] = (uint8_t)(len >> 24),
+                                          (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+
+    switch (c->framing) {
+    case SESSION_HEADERS:
+        memcpy(header, docker, sizeof(docker));
+        return sizeof(docker);
+    case SESSION_WEBSOCKET_TEXT:
+        return websocket_head(header, WEBSOCKET_TEXT, len);
+    case SESSION_WEBSOCKET_BINARY:
+        return websocket_head(header, WEBSOCKET_BINARY, len);
+    default:
+        return 0;
+    }
+}
+
 void client_send(struct client *c, enum session_stream stream, const char *data, size_t len)
 {
-    unsigned char header[FRAME_HEADER] = {stream == SESSION_STDERR ? 2 : 1, [4] = (unsigned char)(len >> 24),
-                                          (unsigned char)(len >> 16), (unsigned char)(len >> 8),
-                                          (unsigned char)len};
-    size_t header_len = c->framed ? FRAME_HEADER : 0, sent = 0;
+    uint8_t header[HEADER_MAX];
+    size_t header_len = make_header(c, stream, len, header), sent = 0;
 
     if (c->hung || c->closing || !(c->streams & stream) || len == 0)
         return;
@@ -143,8 +174,9 @@ static void client_feed(struct client *c, const char *data, size_t len)
     if (len)
         session_input(s, passed, len);
     if (detached) {
-        c->input_end = c->closing = true;
+        c->input_end = true;
         c->deserts = false;
+        client_close(c);
         s->events->detached(s);
     }
 }
@@ -155,6 +187,47 @@ static bool client_wants_input(const struct client *c)
            !c->session->closed && c->session->input.source.fd >= 0;
 }
 
+/* A websocket is read though nobody wants its input: it may ask whether we are there, and say that it goes. */
+static bool client_reads(const struct client *c)
+{
+    if (!c->websocket || client_wants_input(c))
+        return client_wants_input(c) && session_wants_input(c->session) &&
+               !(c->websocket && client_backlogged(c));
+    return !c->input_end && !c->closing && c->session->begun && !client_backlogged(c);
+}
+
+static void client_end_input(struct client *c)
+{
+    c->input_end = true;
+    if (c->streams & SESSION_STDIN)
+        session_input_ended(c->session, c);
+    if (c->websocket)
+        c->closing = true; /* it has no half of it that could stay */
+}
+
+/* The client writes in frames: what they carry goes on, questions are answered, an end is an end. */
+static void client_feed_frames(struct client *c, const char *bytes, size_t len)
+{
+    _cleanup_(buf_finish) struct buf data = BUF_INIT(EARLY_MAX);
+    int r = websocket_read(c->websocket, bytes, len, &data, &c->queue);
+
+    if (data.len && client_wants_input(c))
+        client_feed(c, data.data, data.len);
+    if (r != 0) { /* the answer to its end, or to what is none of the protocol, is queued */
+        c->closing = true;
+        client_end_input(c);
+    }
+    client_flush(c);
+}
+
+static void client_take(struct client *c, const char *bytes, size_t len)
+{
+    if (c->websocket)
+        client_feed_frames(c, bytes, len);
+    else
+        client_feed(c, bytes, len);
+}
+
 /* Reads once. False when there is nothing more for now. */
 static bool client_read(struct client *c)
 {
@@ -162,15 +235,14 @@ static bool client_read(struct client *c)
     ssize_t n = recv(c->source.fd, data, INPUT_CHUNK, MSG_DONTWAIT);
 
     if (n > 0) {
-        client_feed(c, data, (size_t)n);
+        client_take(c, data, (size_t)n);
         return true;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return errno == EINTR;
     if (n < 0)
         client_hang_up(c);
-    c->input_end = true;
-    session_input_ended(c->session, c);
+    client_end_input(c);
     return false;
 }
 
@@ -178,9 +250,9 @@ void client_pull(struct client *c)
 {
     bool more = true;
 
-    while (more && client_wants_input(c) && session_wants_input(c->session)) {
+    while (more && client_reads(c)) {
         if (c->early.len) {
-            client_feed(c, c->early.data, c->early.len);
+            client_take(c, c->early.data, c->early.len);
             buf_finish(&c->early);
         } else {
             more = client_read(c);
@@ -219,7 +291,7 @@ void client_update(struct client *c)
 
     if (c->hung)
         return; /* what it left behind is pulled as the program takes it: session_settle() */
-    if (client_wants_input(c) && session_wants_input(c->session))
+    if (client_reads(c))
         events |= EPOLLIN;
     if (loop_set(c->session->loop, &c->source, events) < 0)
         client_hang_up(c);

@@ -9,7 +9,8 @@ struct client {
     struct session *session;
     struct loop_source source;
     unsigned streams;
-    bool framed;
+    enum session_framing framing;
+    struct websocket_reader *websocket; /* NULL: it is none */
     bool hung;      /* the peer is gone: output is pointless, input may still be there */
     bool deserts;   /* … or has ended the input of a terminal: left without detaching */
     bool input_end; /* no more input will come */
@@ -32,6 +33,8 @@ void client_pull(struct client *c);
 /* True when it can be freed. */
 bool client_finished(const struct client *c);
 bool client_backlogged(const struct client *c);
+/* Nothing more is sent to it: it goes when it has what is queued. */
+void client_close(struct client *c);
 /* Waits for what it can use now. */
 void client_update(struct client *c);
 

@@ -36,8 +36,9 @@
  *                                                     server for MONITOR_NAMES (dns.h)
  *            {"op":"network-ready","error":{as in replies}}   gives up: start fails with this error
  *   attach   {"op":"attach","stdin":b,"stdout":b,"stderr":b,"framed":b,"detach_keys":TEXT,"input":HEX,
- *             "exec_id":ID or absent}                 fd 0: the client's stream, a SOCK_STREAM socket
- *            framed: Docker's 8-byte header before each piece (no tty). input: bytes already read from the client.
+ *             "websocket":"text"|"binary" or absent,"exec_id":ID or absent}    fd 0: the client's stream, a SOCK_STREAM socket
+ *            framed: Docker's 8-byte header before each piece (no tty). websocket: both ways
+ *            in frames instead, its output in those of that kind. input: bytes already read from the client.
  *            Allowed before start. From the reply on the stream is the monitor's alone: it closes it at the end of
  *            output, or on detach. After an error it hasn't touched it. How streams flow: monitor/session.h.
  *   exec     {"op":"exec","exec_id":ID,"tty":b,"open_stdin":b,"privileged":b,"console_size":[h,w],

@@ -34,7 +34,12 @@ int monitor_read_attach(const json_t *body, struct session_client_options *ret, 
 {
     struct detach keys;
 
-    *ret = (struct session_client_options){.framed = json_bool_or(body, "framed", false),
+    const char *websocket = json_str(body, "websocket");
+
+    *ret = (struct session_client_options){.framing = str_eq(websocket, "text") ? SESSION_WEBSOCKET_TEXT
+                                                      : websocket               ? SESSION_WEBSOCKET_BINARY
+                                                      : json_bool_or(body, "framed", false) ? SESSION_HEADERS
+                                                                                            : SESSION_RAW,
                                            .detach_keys = json_str(body, "detach_keys")};
     ret->streams = (json_bool_or(body, "stdin", false) ? SESSION_STDIN : 0u) |
                    (json_bool_or(body, "stdout", false) ? SESSION_STDOUT : 0u) |

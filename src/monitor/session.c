@@ -193,7 +193,8 @@ void session_input_ended(struct session *s, struct client *c)
     if (s->stdin_once && !s->tty) {
         s->input.finishing = true;
     } else {
-        c->closing = c->deserts = true;
+        c->deserts = true;
+        client_close(c);
     }
 }
 
@@ -345,7 +346,7 @@ void session_close(struct session *s)
 {
     s->closed = true;
     for (struct client *c = s->clients; c; c = c->next)
-        c->closing = true;
+        client_close(c);
     session_settle(s);
 }
 

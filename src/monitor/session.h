@@ -27,6 +27,9 @@
 struct client;
 struct session;
 
+/* What stands before each piece of output: nothing, Docker's 8 bytes, or what makes it a frame of a websocket, whose client
+ * writes in frames, too. */
+enum session_framing { SESSION_RAW, SESSION_HEADERS, SESSION_WEBSOCKET_TEXT, SESSION_WEBSOCKET_BINARY };
 enum session_stream { SESSION_STDIN = 1 << 0, SESSION_STDOUT = 1 << 1, SESSION_STDERR = 1 << 2 };
 
 struct session_events {
@@ -71,7 +74,7 @@ struct session {
 
 struct session_client_options {
     unsigned streams; /* of enum session_stream */
-    bool framed;      /* Docker's 8-byte headers */
+    enum session_framing framing;
     const char *detach_keys;
     const char *early; /* input already read from the client */
     size_t early_len;

@@ -10,12 +10,13 @@ setup_file() {
 }
 
 teardown_file() {
-    load lib
+    setup # the kegd that runs now
     kegd_stop
 }
 
 setup() {
     load lib
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid")
 }
 
 teardown() {
@@ -68,4 +69,42 @@ ws() { python3 "$BATS_TEST_DIRNAME/websocket.py" "$SOCK" "$@"; }
     before=$(ls /proc/"$KEGD_PID"/fd | wc -l)
     for i in 1 2 3 4 5; do ws '/containers/c1/attach/ws?stream=1&stdin=1&stdout=1' --eof >/dev/null; done
     eventually [ "$(ls /proc/"$KEGD_PID"/fd | wc -l)" -le $((before + 1)) ]
+}
+
+# The processor time that the container's monitor has used, in ticks.
+ticks() { awk '{print $14 + $15}' "/proc/$(awk '{print $4}' "/proc/$(keg inspect -f '{{.State.Pid}}' "$1")/stat")/stat"; }
+says() { [ "$(keg logs "$1")" = "$2" ]; }
+
+@test "websocket: what was sent before the end arrives, however the client ends" {
+    for end in --eof --gone --half; do
+        keg run -di --name last busybox sh -c 'sleep 0.2; head -c 200014 | tail -c 9'
+        ws '/containers/last/attach/ws?stream=1&stdin=1&stdout=1' --large 200004 --text $'the last\n' $end >/dev/null
+        eventually says last 'the last'
+        keg rm -f last
+    done
+}
+
+@test "websocket: the container ends first, its streams are closed, nobody turns in circles" {
+    keg run -di --name first busybox sh -c 'exec 0<&- 1>&- 2>&-; sleep 0.7'
+    keg run -di --name end busybox sh -c 'echo last words; exit 3'
+    before=$(ticks first)
+    ws '/containers/first/attach/ws?stream=1&stdin=1&stdout=1' --text $'nobody reads this\n' --shell 'sleep 0.4' >"$BATS_TEST_TMPDIR/said" &
+    sleep 0.5
+    [ $(($(ticks first) - before)) -le 5 ]
+    wait $!
+    grep -q '\[close 1000\]' "$BATS_TEST_TMPDIR/said"
+    keg create -i --name later busybox sh -c 'echo last words; exit 3'
+    ws '/containers/later/attach/ws?stream=1&stdin=1&stdout=1' --shell "'$KEG_BUILD/keg' start later" --split $'not read\n' >"$BATS_TEST_TMPDIR/said" || :
+    grep -qx 'last words' "$BATS_TEST_TMPDIR/said"
+    grep -q '\[close 1000\]' "$BATS_TEST_TMPDIR/said"
+}
+
+@test "websocket: it goes on without kegd, and under the next one" {
+    keg run -di --name on busybox cat
+    ws '/containers/on/attach/ws?stream=1&stdin=1&stdout=1' --text $'one\n' --await one --shell "kill -KILL $KEGD_PID" \
+        --split $'two\n' --await two --shell ". '$BATS_TEST_DIRNAME/lib.bash'; kegd_start >/dev/null" --text $'three\n' --await three --eof >"$BATS_TEST_TMPDIR/said"
+    KEGD_PID=$(cat "$KEG_ROOT/kegd.pid")
+    grep -q '\[pong hello\]' "$BATS_TEST_TMPDIR/said"
+    grep -q '\[close 1000\]' "$BATS_TEST_TMPDIR/said"
+    [ "$(keg inspect -f '{{.State.Running}}' on)" = true ]
 }

@@ -1,4 +1,5 @@
-"""Attaches by websocket: websocket.py SOCKET PATH [--text TEXT | --split TEXT | --large SIZE | --await TEXT | --eof | --bad]…
+"""Attaches by websocket: websocket.py SOCKET PATH [--text TEXT | --split TEXT | --large SIZE | --await TEXT | --shell COMMAND | --gone |
+--half | --eof | --bad]…
 
 Sends what is said, prints the handshake's status line and headers of interest, then what comes until the end: payloads as they
 are, and "[close CODE]", "[pong DATA]", "[opcode N]" for the rest.
@@ -8,6 +9,7 @@ import hashlib
 import os
 import socket
 import struct
+import subprocess
 import sys
 
 
@@ -96,6 +98,14 @@ def main():
             sock.sendall(frame(2, b"x" * int(words.pop(0)) + b"\n"))
         elif word == "--bad":
             sock.sendall(frame(2, b"unmasked", mask=False))
+        elif word == "--shell":  # meanwhile
+            subprocess.run(words.pop(0), shell=True, check=True, executable="/bin/bash")
+        elif word == "--gone":  # without a word, and without having read what came
+            sock.close()
+            stream.close()
+            return
+        elif word == "--half":
+            sock.shutdown(socket.SHUT_WR)
         elif word == "--eof":
             sock.sendall(frame(8, struct.pack(">H", 1000)))
     show(stream)

@@ -9,6 +9,7 @@
 #include "api/text.h"
 #include "api/trim.h"
 #include "api/websocket.h"
+#include "base/websocket.h"
 #include "base/json.h"
 #include "base/str.h"
 
