@@ -40,6 +40,8 @@ struct exchange {
 enum MHD_Result reply_queue(struct exchange *x);
 /* Ends a stream that was written straight to the socket. */
 void reply_finish(struct request *r);
+/* The whole answer straight to the socket, for a request whose connection has left libmicrohttpd. */
+void reply_send(struct request *r);
 /* A connection that is taken without an upgrade: header, hand-over, placeholder. */
 void reply_take(struct request *r);
 

@@ -133,15 +133,20 @@ static int reply_write_head(struct request *r, bool chunked)
 {
     _cleanup_(buf_finish) struct buf head = BUF_INIT(SERVER_POOL_SIZE);
 
-    r->reply.status = 200;
-    buf_puts(&head, "HTTP/1.1 200 OK\r\n");
+    if (r->reply.kind != REPLY_DOCUMENT)
+        r->reply.status = 200;
+    buf_printf(&head, "HTTP/1.1 %d %s\r\n", r->reply.status,
+               MHD_get_reason_phrase_for((unsigned)r->reply.status));
     for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)
         buf_printf(&head, "%s: %s\r\n", common_headers[i].name, common_headers[i].value);
-    buf_printf(&head, "Content-Type: %s\r\n%s", r->reply.content_type,
-               r->reply.headers ? r->reply.headers : "");
+    if (r->reply.content_type)
+        buf_printf(&head, "Content-Type: %s\r\n", r->reply.content_type);
+    buf_puts(&head, r->reply.headers ? r->reply.headers : "");
     if (chunked)
         buf_puts(&head, "Transfer-Encoding: chunked\r\n");
-    if (r->reply.kind == REPLY_STREAM)
+    if (r->reply.kind == REPLY_DOCUMENT)
+        buf_printf(&head, "Content-Length: %zu\r\n", r->reply.document_len);
+    if (r->reply.kind != REPLY_HIJACK)
         buf_puts(&head, "Connection: close\r\n");
     buf_puts(&head, "\r\n");
     return reply_write_socket(r, buf_str(&head), head.len);
@@ -188,6 +193,14 @@ void reply_finish(struct request *r)
         reply_begin(r); /* a stream without a piece */
     if (r->reply.chunked && !r->reply.broken)
         reply_write_socket(r, "0\r\n\r\n", 5);
+}
+
+void reply_send(struct request *r)
+{
+    if (r->reply.kind == REPLY_STREAM)
+        reply_finish(r);
+    else if (reply_write_head(r, /* chunked= */ false) == 0)
+        reply_write_socket(r, r->reply.document, r->reply.document_len);
 }
 
 /* ---- hand-over ---- */

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/handed.h"
 #include "api/internal.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -130,7 +131,13 @@ static enum MHD_Result exchange_answer(struct exchange *x)
 {
     struct request *r = &x->request;
 
-    if (x->refused.kind == ERR_NONE && (r->route->flags & ROUTE_UPLOAD) && !x->working)
+    bool without_body = x->refused.kind == ERR_NONE && (r->route->flags & ROUTE_UPLOAD) && !x->working;
+
+    if (without_body && handed_is_wanted(r)) {
+        handed_reply(r);
+        return reply_queue(x);
+    }
+    if (without_body)
         exchange_start_worker(x);
     if (x->working)
         exchange_join(x);

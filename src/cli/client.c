@@ -1,15 +1,18 @@
 /* Calls of the REST API. */
 #include "cli/client.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 #include "cli/dial.h"
 
 enum { ANSWER_MAX = 512 * 1024 * 1024 };
+#define CLIENT_FILE_PROTOCOL "keg-file"
 
 struct client {
     struct http *idle; /* a connection between two requests, or NULL */
@@ -281,6 +284,51 @@ struct http *client_open(struct cli *cli, const struct client_request *request, 
         }
     }
     err_set(err, ERR_UNAVAILABLE, "the daemon at %s doesn't answer as one", cli->endpoint->host);
+    return NULL;
+}
+
+/* ---- bodies that are handed over ---- */
+
+static bool may_hand_over(struct cli *cli, int file)
+{
+    const struct endpoint *e = endpoint_get(cli, NULL);
+    struct stat st;
+    int flags = fcntl(file, F_GETFL);
+
+    return e && str_starts(e->host, "unix://") && flags >= 0 && (flags & O_ACCMODE) == O_RDONLY &&
+           fstat(file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Others would take a request without a body for one with an empty file. */
+static bool is_keg(struct cli *cli)
+{
+    _cleanup_(buf_finish) struct buf url = URL_INIT;
+    struct http *http;
+    const char *server;
+    bool is;
+
+    url_path(&url, "/_ping", NULL);
+    http = client_open(cli, &(struct client_request){.method = "HEAD", .url = &url}, NULL);
+    server = http ? http_header(http, "Server") : NULL;
+    is = server && str_starts(server, "keg/");
+    client_end(cli, http);
+    return is;
+}
+
+struct http *client_hand_over(struct cli *cli, const struct buf *url, int file)
+{
+    const struct client_request request = {.method = "POST",
+                                           .url = url,
+                                           .headers = "Connection: Upgrade\r\nUpgrade: " CLIENT_FILE_PROTOCOL
+                                                      "\r\n"};
+    struct http *http;
+
+    if (!may_hand_over(cli, file) || !is_keg(cli))
+        return NULL;
+    http = client_open(cli, &request, NULL);
+    if (http && str_eq(http_header(http, "Upgrade"), CLIENT_FILE_PROTOCOL) && http_send_file(http, file) == 0)
+        return http;
+    http_free(http);
     return NULL;
 }
 

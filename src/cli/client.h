@@ -50,6 +50,10 @@ struct client_request {
 /* Sends the request and reads the head of the answer; a status of 400 or more is an error. The connection is the
  * caller's: client_end() gives it back. NULL on failure. */
 struct http *client_open(struct cli *cli, const struct client_request *request, struct err *err);
+/* POSTs what is in the file from its position on by handing its descriptor over, which spares both sides copying it: the
+ * connection, for client_begin_reply(). NULL: that can't be (no regular file, the daemon isn't on this host, or not keg's);
+ * nothing has happened yet. */
+struct http *client_hand_over(struct cli *cli, const struct buf *url, int file);
 /* For a streamed request: reads the head of the answer. 0 or -1 (then the connection still must be ended). */
 int client_begin_reply(struct http *http, struct err *err);
 /* Keeps the connection for the next call, if it can be, else closes it. */

@@ -35,11 +35,25 @@ static int send_file(struct http *http, int fd, const char *name, struct err *er
     }
 }
 
+static struct http *open_upload(struct cli *cli, const struct buf *url, int fd, const char *name,
+                                struct err *err)
+{
+    const struct client_request request = {
+        .method = "POST", .url = url, .content_type = "application/x-tar", .stream = true};
+    struct http *http = client_hand_over(cli, url, fd);
+
+    if (http)
+        return http;
+    http = client_open(cli, &request, err);
+    if (!http || send_file(http, fd, name, err) == 0)
+        return http;
+    http_free(http);
+    return NULL;
+}
+
 /* POSTs a file (or stdin for NULL and "-") and shows the progress that comes back. */
 static int upload(struct cli *cli, const struct buf *url, const char *path, bool quiet, struct err *err)
 {
-    struct client_request request = {
-        .method = "POST", .url = url, .content_type = "application/x-tar", .stream = true};
     bool from_stdin = str_empty(path) || str_eq(path, "-");
     _cleanup_close_ int file = from_stdin ? -EBADF : open(path, O_RDONLY | O_CLOEXEC);
     struct http *http;
@@ -47,12 +61,10 @@ static int upload(struct cli *cli, const struct buf *url, const char *path, bool
 
     if (!from_stdin && file < 0)
         return err_errno(err, errno, "open %s", path);
-    http = client_open(cli, &request, err);
+    http = open_upload(cli, url, from_stdin ? STDIN_FILENO : file, from_stdin ? "stdin" : path, err);
     if (!http)
         return -1;
-    r = send_file(http, from_stdin ? STDIN_FILENO : file, from_stdin ? "stdin" : path, err);
-    if (r == 0)
-        r = client_begin_reply(http, err);
+    r = client_begin_reply(http, err);
     if (r == 0)
         r = progress_show(http, stdout, quiet, err);
     client_end(cli, http);

@@ -114,6 +114,16 @@ int http_send_chunk(struct http *http, const void *data, size_t len, struct err 
     return send_pieces(http, pieces, 3, err);
 }
 
+int http_send_file(struct http *http, int file)
+{
+    int r = fd_send_message(http->fd, "", 1, &file, 1);
+    char byte;
+
+    if (r < 0)
+        return r;
+    return http_raw_read(http, &byte, 1) == 1 ? 0 : -EPIPE;
+}
+
 /* ---- receiving ---- */
 
 /* Fills the input. The bytes now there, 0 at the end, -errno. */

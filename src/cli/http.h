@@ -32,6 +32,10 @@ int http_send(struct http *http, const struct http_request *request, struct err 
 /* A piece of a streamed body; length 0 ends it. */
 int http_send_chunk(struct http *http, const void *data, size_t len, struct err *err);
 
+/* After an upgrade: hands over a descriptor, with one byte, and waits for one that says that it has come; then comes another
+ * answer, head and all. 0 or -errno. */
+int http_send_file(struct http *http, int file);
+
 /* Reads the status line and the headers of the answer. The status, or -1. */
 int http_read_head(struct http *http, struct err *err);
 /* A header of the answer, NULL when missing. Valid until the next request. */

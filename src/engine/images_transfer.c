@@ -132,7 +132,8 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
                       const struct engine_sink *sink, struct err *err)
 {
     struct transfer t = {.sink = sink};
-    const struct image_listener listener = {.report = transfer_report, .gone = transfer_gone, .arg = &t};
+    const struct image_listener listener = {
+        .report = quiet ? NULL : transfer_report, .gone = transfer_gone, .arg = &t};
     struct platform wanted;
     struct image_lease *lease;
     struct image *images = NULL;
@@ -142,8 +143,7 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
     if (platform && platform_parse(platform, &wanted, err) < 0)
         return -1;
     lease = image_lease_new(e->image_store);
-    r = image_load(e->image_store, lease, fd, platform ? &wanted : NULL, quiet ? NULL : &listener, &images,
-                   &n, err);
+    r = image_load(e->image_store, lease, fd, platform ? &wanted : NULL, &listener, &images, &n, err);
     if (r == 0 && transfer_is_abandoned(sink))
         r = err_set(err, ERR_CANCELLED, "the client went away");
     for (size_t i = 0; i < n && r == 0; i++)

@@ -81,11 +81,12 @@ static void drop(struct storage_job *job)
         storage_stage_discard(stage);
 }
 
-void ahead_followed(struct ahead *a, const char *digest)
+void ahead_followed(struct ahead *a, const char *digest, int64_t size)
 {
     struct ahead_layer *l = &a->layers[a->n - 1];
 
     if (digest) {
+        storage_unpack_followed(l->job, digest, size);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
     } else {
         drop(take_ptr(&l->job));

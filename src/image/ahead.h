@@ -31,8 +31,8 @@ void ahead_start(struct ahead *a, int blob, const char *digest, int64_t size);
  * caller's, is where a byte has to be written each time there is more, without ever waiting; that all of its copies are
  * closed is the end. */
 bool ahead_follow(struct ahead *a, int blob, int *ret_news);
-/* The last one followed is whole, and that is its digest; NULL: nobody needs it. */
-void ahead_followed(struct ahead *a, const char *digest);
+/* The last one followed is whole, with that digest and size; NULL: nobody needs it. */
+void ahead_followed(struct ahead *a, const char *digest, int64_t size);
 /* The tree of that blob, should it have been begun and be the one that is wanted; waits for it. NULL otherwise, also for
  * a == NULL. Thread-safe. */
 struct storage_stage *ahead_take(struct ahead *a, const char *digest, const char *diff_id);

@@ -301,9 +301,10 @@ static int load_nothing(const struct load *l, struct err *err)
 
 static int load_run(struct load *l, int fd, struct err *err)
 {
+    const struct unpacked_job job = {l->store, l->lease, &l->ahead, l->listener};
     bool layout, docker, v1;
 
-    if (unpacked_read(l->store, l->lease, fd, &l->ahead, &l->files, err) < 0)
+    if (unpacked_read(&job, fd, &l->files, err) < 0)
         return -1;
     layout = unpacked_find(&l->files, "index.json");
     docker = unpacked_find(&l->files, "manifest.json");

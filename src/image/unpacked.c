@@ -1,6 +1,7 @@
 /* kegd's side of keg-archive. */
 #include "image/unpacked.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,14 @@
 #include "image/store_internal.h"
 #include "image/worker_process.h"
 
-enum { FILES_MAX = 16384, LINKS_MAX = 8, FOLLOW_FROM = 1024 * 1024, KEEPING_MAX = 4 };
+enum {
+    FILES_MAX = 16384,
+    LINKS_MAX = 8,
+    FOLLOW_FROM = 1024 * 1024,
+    KEEPING_MAX = 4,
+    SMALL_MAX = 64,
+    GONE_POLL_MS = 500
+};
 
 /* A large blob on its way to the disk, while the next ones are read. */
 struct keeping {
@@ -26,14 +34,21 @@ struct keeping {
     struct err err;
 };
 
+/* A small one that waits for the others: the disk is asked once for all of them. */
+struct small {
+    int fd;
+    char digest[DIGEST_SIZE];
+    int64_t size;
+};
+
 struct reading {
-    struct image_store *store;
-    struct image_lease *lease;
-    struct ahead *ahead;
+    const struct unpacked_job *job;
     struct unpacked *to;
     int sock;
     struct keeping keeping[KEEPING_MAX];
     size_t next; /* of them, to be used */
+    struct small small[SMALL_MAX];
+    size_t n_small;
 };
 
 void unpacked_finish(struct unpacked *u)
@@ -73,12 +88,26 @@ static bool wanted(const char *name)
     return str_starts(name, "blobs/sha256/") || str_eq(name, "repositories");
 }
 
+/* Until there is a packet; -1: nobody wants it any more. Who hands over a file may go without its ending. */
+static int await_packet(struct reading *r, struct err *err)
+{
+    struct pollfd p = {.fd = r->sock, .events = POLLIN};
+
+    while (poll(&p, 1, GONE_POLL_MS) == 0)
+        if (image_listener_gone(r->job->listener))
+            return err_set(err, ERR_CANCELLED, "the client has gone");
+    return 0;
+}
+
 static json_t *receive(struct reading *r, struct err *err)
 {
     char data[ARCHIVE_PACKET_MAX];
-    ssize_t n = fd_receive_message(r->sock, data, sizeof(data), NULL, 0, NULL);
     json_t *json;
+    ssize_t n;
 
+    if (await_packet(r, err) < 0)
+        return NULL;
+    n = fd_receive_message(r->sock, data, sizeof(data), NULL, 0, NULL);
     if (n <= 0) {
         err_set(err, ERR_SYSTEM, "keg-archive ended unexpectedly");
         return NULL;
@@ -103,7 +132,7 @@ static bool may_follow(const struct reading *r, const char *name, int64_t size)
     if (size < FOLLOW_FROM || !digest_hex_valid(hex))
         return size >= FOLLOW_FROM;
     digest_from_hex(hex, digest);
-    return !blobs_has(r->store->blobs, digest);
+    return !blobs_has(r->job->store->blobs, digest);
 }
 
 /* Tells the worker where the bytes go: the blob, and where to tell of news, should somebody follow. */
@@ -120,12 +149,12 @@ static int send_place(struct reading *r, int fd, int *news, struct err *err)
 /* What is known of a file when it is whole goes to who unpacks ahead. */
 static void unpack_ahead(struct reading *r, const struct unpacked_file *file, int fd, bool followed)
 {
-    bool fresh = !blobs_has(r->store->blobs, file->digest);
+    bool fresh = !blobs_has(r->job->store->blobs, file->digest);
 
     if (followed)
-        ahead_followed(r->ahead, fresh ? file->digest : NULL);
+        ahead_followed(r->job->ahead, fresh ? file->digest : NULL, file->size);
     else if (fresh)
-        ahead_start(r->ahead, fd, file->digest, file->size);
+        ahead_start(r->job->ahead, fd, file->digest, file->size);
 }
 
 /* ---- Keeping ---- */
@@ -149,11 +178,9 @@ static int keep_wait(struct keeping *k, struct err *err)
     return k->result < 0 ? err_pass(err, &k->err) : 0;
 }
 
-/* Gives the blob its name when it is on the disk; a large one, whose descriptor is taken, before keep_wait() returns. */
-static int keep(struct keeping *k, int *fd, const struct unpacked_file *file, struct err *err)
+/* A large blob gets its name when it is on the disk, before keep_wait() returns. Takes the descriptor. */
+static int keep_large(struct keeping *k, int *fd, const struct unpacked_file *file, struct err *err)
 {
-    if (file->size < FOLLOW_FROM)
-        return blobs_adopt(k->store->blobs, *fd, file->digest, file->size, /* sync= */ true, err);
     if (keep_wait(k, err) < 0)
         return -1;
     k->size = file->size;
@@ -165,10 +192,46 @@ static int keep(struct keeping *k, int *fd, const struct unpacked_file *file, st
     return blobs_adopt(k->store->blobs, *fd, file->digest, file->size, /* sync= */ true, err);
 }
 
+/* The small ones get their names, when all are on the disk; or they are dropped. */
+static int keep_small(struct reading *r, bool wanted, struct err *err)
+{
+    struct blobs *blobs = r->job->store->blobs;
+    int result = 0;
+
+    for (size_t i = 0; wanted && i < r->n_small && result == 0; i++)
+        if (fsync(r->small[i].fd) < 0)
+            result = err_errno(err, errno, "write blob %s to disk", r->small[i].digest);
+    for (size_t i = 0; i < r->n_small; i++) {
+        struct small *s = &r->small[i];
+
+        if (wanted && result == 0)
+            result = blobs_adopt(blobs, s->fd, s->digest, s->size, /* sync= */ false, err);
+        close_fd(&s->fd);
+    }
+    if (wanted && result == 0 && r->n_small > 0)
+        result = blobs_sync(blobs, err);
+    r->n_small = 0;
+    return result;
+}
+
+static int keep(struct reading *r, int *fd, const struct unpacked_file *file, struct err *err)
+{
+    struct small *s;
+
+    if (file->size >= FOLLOW_FROM)
+        return keep_large(&r->keeping[r->next++ % KEEPING_MAX], fd, file, err);
+    if (r->n_small == SMALL_MAX && keep_small(r, /* wanted= */ true, err) < 0)
+        return -1;
+    s = &r->small[r->n_small++];
+    *s = (struct small){.fd = take_fd(fd), .size = file->size};
+    memcpy(s->digest, file->digest, DIGEST_SIZE);
+    return 0;
+}
+
 /* The bytes of one file: into the blob store, under the digest that the worker found. */
 static int take_file(struct reading *r, struct unpacked_file *file, int64_t size, struct err *err)
 {
-    _cleanup_close_ int fd = blobs_scratch(r->store->blobs, err), news = -EBADF;
+    _cleanup_close_ int fd = blobs_scratch(r->job->store->blobs, err), news = -EBADF;
     _cleanup_json_ json_t *json = NULL;
     const json_t *done;
     const char *digest, *named = str_after(file->name, "blobs/sha256/");
@@ -176,7 +239,7 @@ static int take_file(struct reading *r, struct unpacked_file *file, int64_t size
 
     if (fd < 0)
         return -1;
-    followed = may_follow(r, file->name, size) && ahead_follow(r->ahead, fd, &news);
+    followed = may_follow(r, file->name, size) && ahead_follow(r->job->ahead, fd, &news);
     if (send_place(r, fd, &news, err) < 0)
         return -1;
     json = receive(r, err);
@@ -190,9 +253,9 @@ static int take_file(struct reading *r, struct unpacked_file *file, int64_t size
         return err_set(err, ERR_INVALID, "invalid archive: the bytes of %s hash to %s", file->name, digest);
     snprintf(file->digest, sizeof(file->digest), "%s", digest);
     file->size = json_int_or(done, "size", -1);
-    image_lease_add(r->lease, digest);
+    image_lease_add(r->job->lease, digest);
     unpack_ahead(r, file, fd, followed);
-    return keep(&r->keeping[r->next++ % KEEPING_MAX], &fd, file, err);
+    return keep(r, &fd, file, err);
 }
 
 static int refuse_file(struct reading *r, struct err *err)
@@ -235,18 +298,19 @@ static int read_entries(struct reading *r, struct err *err)
     }
 }
 
-int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct ahead *ahead,
-                  struct unpacked *ret, struct err *err)
+int unpacked_read(const struct unpacked_job *job, int fd, struct unpacked *ret, struct err *err)
 {
-    struct reading r = {.store = store, .lease = lease, .ahead = ahead, .to = ret, .sock = -EBADF};
-    pid_t worker = worker_process_spawn(store->worker_dir, "keg-archive", fd, &r.sock, err);
+    struct reading r = {.job = job, .to = ret, .sock = -EBADF};
+    pid_t worker = worker_process_spawn(job->store->worker_dir, "keg-archive", fd, &r.sock, err);
     int result = -1;
 
     *ret = (struct unpacked){0};
     for (size_t i = 0; i < KEEPING_MAX; i++)
-        r.keeping[i] = (struct keeping){.store = store, .fd = -EBADF};
+        r.keeping[i] = (struct keeping){.store = job->store, .fd = -EBADF};
     if (worker > 0)
         result = read_entries(&r, err);
+    if (keep_small(&r, /* wanted= */ result == 0, err) < 0)
+        result = -1;
     for (size_t i = 0; i < KEEPING_MAX; i++)
         if (keep_wait(&r.keeping[i], result < 0 ? NULL : err) < 0)
             result = -1;

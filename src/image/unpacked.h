@@ -4,6 +4,7 @@
 #define KEG_IMAGE_UNPACKED_H
 
 #include "image/ahead.h"
+#include "image/progress.h"
 #include "image/store.h"
 
 struct unpacked_file {
@@ -18,12 +19,18 @@ struct unpacked {
     size_t n;
 };
 
+struct unpacked_job {
+    struct image_store *store;
+    struct image_lease *lease;
+    struct ahead *ahead;
+    const struct image_listener *listener; /* only asked whether it has gone */
+};
+
 void unpacked_finish(struct unpacked *u);
-/* Reads an archive to its end. Files that images consist of become blobs (leased, verified where their name
+/* Reads an archive to its end, or until nobody listens (ERR_CANCELLED). Files that images consist of become blobs (leased, verified where their name
  * is a digest), others are passed over; those that weren't in the store before begin to unpack ahead. ERR_INVALID for
  * what is no archive or hostile. */
-int unpacked_read(struct image_store *store, struct image_lease *lease, int fd, struct ahead *ahead,
-                  struct unpacked *ret, struct err *err);
+int unpacked_read(const struct unpacked_job *job, int fd, struct unpacked *ret, struct err *err);
 /* The file of that name, links followed; NULL when there is none. */
 const struct unpacked_file *unpacked_find(const struct unpacked *u, const char *name);
 

@@ -105,7 +105,8 @@ struct storage_unpack_spec {
     int blob_out; /* where the received bytes go as they are, or without a blob_digest that is expected, as a registry
                    * takes them: xz and bzip2 become the plain tar. -EBADF: nowhere. Likewise. Not synced. */
     int growing; /* input is a file that is still being written, this the end of a pipe for reading, from who does that: a
-                  * byte comes when there is more, its end is the file's. Likewise, and blob_out isn't to be had then. 0: no */
+                  * byte comes when there is more, its end is the file's. Likewise, and blob_out isn't to be had then. The
+                  * file's digest is what storage_unpack_followed() is told. 0: no */
     const char *blob_digest; /* expected, or NULL */
     int64_t blob_size;       /* expected, or -1 */
     const char *diff_id;     /* expected, or NULL */
@@ -137,6 +138,8 @@ struct storage_job *storage_unpack_start(struct storage *s, const struct storage
 void storage_unpack_progress(struct storage_job *job, struct storage_progress *ret);
 /* Ends the job soon; wait then gives ERR_CANCELLED. From any thread until wait has returned. */
 void storage_unpack_cancel(struct storage_job *job);
+/* The file that was growing is whole, and whoever wrote it has found this digest and size. Before wait. */
+void storage_unpack_followed(struct storage_job *job, const char *blob_digest, int64_t blob_size);
 /* Waits for the end and frees the job in every case. ERR_INVALID: the archive is wrong, damaged, not what was
  * expected or over a limit (the message names the entry and the cause); ERR_CANCELLED; ERR_SYSTEM (disk full,
  * …). On failure nothing is left of it. `ret` may be NULL. */

@@ -178,9 +178,19 @@ void storage_unpack_cancel(struct storage_job *job)
     pthread_mutex_unlock(&job->lock);
 }
 
-static void set_digest(char ret[STORAGE_DIGEST_SIZE], const char *hex)
+void storage_unpack_followed(struct storage_job *job, const char *blob_digest, int64_t blob_size)
 {
-    snprintf(ret, STORAGE_DIGEST_SIZE, "sha256:%s", hex);
+    snprintf(job->blob_digest, sizeof(job->blob_digest), "%s", blob_digest);
+    job->blob_size = blob_size;
+}
+
+/* As the worker found it, or else, where it hadn't to look, as it is known. */
+static void set_digest(char ret[STORAGE_DIGEST_SIZE], const char *hex, const char *known)
+{
+    if (*hex)
+        snprintf(ret, STORAGE_DIGEST_SIZE, "sha256:%s", hex);
+    else
+        snprintf(ret, STORAGE_DIGEST_SIZE, "%s", known);
 }
 
 static int verify(const struct storage_job *job, const struct storage_unpack_result *r, struct err *err)
@@ -212,8 +222,8 @@ int storage_unpack_wait(struct storage_job *job, struct storage_stage **ret_stag
     pthread_mutex_unlock(&job->lock);
     if (r < 0)
         return job->cancelled ? err_set(err, ERR_CANCELLED, "unpacking was cancelled") : -1;
-    set_digest(result->blob_digest, report.blob_hex);
-    set_digest(result->diff_id, report.diff_hex);
+    set_digest(result->blob_digest, report.blob_hex, job->blob_digest);
+    set_digest(result->diff_id, report.diff_hex, result->blob_digest);
     result->blob_size = report.blob_size;
     result->unpacked_size = report.unpacked_size;
     result->entries = report.entries;

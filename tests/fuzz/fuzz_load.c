@@ -34,8 +34,8 @@ static struct unpacked_file files[] = {{.name = (char *)"index.json", .digest = 
                                        {.name = (char *)"manifest.json", .digest = INPUT_DIGEST},
                                        {.name = (char *)"other", .digest = OTHER_DIGEST, .size = 2}};
 
-int unpacked_read(struct image_store *store _unused_, struct image_lease *lease _unused_, int fd _unused_,
-                  struct ahead *ahead _unused_, struct unpacked *ret, struct err *err _unused_)
+int unpacked_read(const struct unpacked_job *job _unused_, int fd _unused_, struct unpacked *ret,
+                  struct err *err _unused_)
 {
     *ret = (struct unpacked){0};
     return 0;

@@ -135,6 +135,33 @@ END
     keg system check -q
 }
 
+@test "load and import: a file is handed over where that can be, and is sent where it can't" {
+    local socket=$KEG_ROOT/run/keg.sock relay
+    run python3 "$BATS_TEST_DIRNAME/handed.py" post "$socket" /images/load "$KEG_ROOT/busybox.tar"
+    says 'HTTP/1.1 200 OK'
+    says 'Loaded image: busybox:latest'
+    run python3 "$BATS_TEST_DIRNAME/handed.py" post "$socket" '/images/load?platform=linux/none' "$KEG_ROOT/busybox.tar"
+    says 'HTTP/1.1 404 Not Found'
+    says '{"message":"the archive has no image of the requested platform (linux/none)"}'
+    # a worker reads it: not what can be written to, nor what isn't a file
+    same "$(python3 "$BATS_TEST_DIRNAME/handed.py" post "$socket" /images/load "$KEG_ROOT/busybox.tar" rw)" nothing
+    same "$(python3 "$BATS_TEST_DIRNAME/handed.py" post "$socket" /images/load /dev/zero)" nothing
+    # from where it stands
+    (head -c 512 /dev/zero; cat "$KEG_ROOT/busybox.tar") >moved
+    { head -c 512 >/dev/null; same "$(keg load)" 'Loaded image: busybox:latest'; } <moved
+    # descriptors get lost in a forwarded socket
+    python3 "$BATS_TEST_DIRNAME/handed.py" relay "$WORK/relay.sock" "$socket" >relay.log 2>&1 3>&- &
+    relay=$!
+    eventually grep -q ready relay.log
+    same "$(KEG_HOST=unix://$WORK/relay.sock keg load -i "$KEG_ROOT/busybox.tar")" 'Loaded image: busybox:latest'
+    same "$(grep -c handed relay.log)" 1
+    keg export -o tree.tar "$(keg create busybox)"
+    KEG_HOST=unix://$WORK/relay.sock keg import tree.tar tree:sent
+    keg import tree.tar tree:handed
+    same "$(keg inspect -f '{{.RootFS}}' tree:sent)" "$(keg inspect -f '{{.RootFS}}' tree:handed)"
+    kill $relay
+}
+
 @test "load: layers compressed with xz and bzip2 by docker's client" {
     require docker
     local with layer

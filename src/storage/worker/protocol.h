@@ -28,7 +28,8 @@ enum worker_fd {
 enum worker_store {
     WORKER_STORE_NOT, /* nothing; it is closed */
     WORKER_STORE_GROWS, /* nothing; the input is a file that is being written, it a pipe from who does that: a byte comes
-                          * when there is more, its end is the file's */
+                          * when there is more, its end is the file's. Who writes the file hashes it: the digest of the input,
+                          * and that of the tar where this is the input, are reported as "" */
     WORKER_STORE_AS_IS,  /* every byte */
     WORKER_STORE_USABLE, /* the tar, where no media type tells of the compression */
 };

@@ -1,4 +1,5 @@
-/* Input pipeline: hash, store, inflate, hash again, hand out. The threads end with the process. */
+/* Input pipeline: hash, store, inflate, hash again, hand out. A plain tar is read straight into what is handed out. The threads
+ * end with the process. */
 #include "storage/worker/source.h"
 
 #include <pthread.h>
@@ -29,6 +30,7 @@ struct source {
     uint64_t taken[N_CONSUMERS]; /* blocks ever given back, by consumer */
     bool started, ended, hashed;
     bool store_tar; /* in place of the bytes that come */
+    bool hash_tar;
     struct err err; /* kind ERR_NONE: none */
 
     size_t caller_at; /* position in the caller's block */
@@ -154,19 +156,33 @@ static int inflate_chunk(struct source *s, struct block **current, const uint8_t
     return 0;
 }
 
-static int take_chunk(struct source *s, struct block **current, size_t len, struct err *err)
+/* What the first bytes tell, and what is to be hashed. */
+static int begin(struct source *s, size_t len, struct err *err)
+{
+    bool is_hashed = s->spec.growing > 0 || s->spec.no_digests;
+
+    s->inflate = inflate_new(s->in, len, err);
+    if (!s->inflate)
+        return -1;
+    s->store_tar = s->spec.usable && inflate_is_foreign(s->in, len);
+    s->result.compressed = !inflate_is_plain(s->inflate) && !s->store_tar;
+    if (s->result.compressed && !is_hashed)
+        s->in_hash = sha256_new();
+    s->hash_tar = !s->spec.no_digests && (s->result.compressed || !is_hashed);
+    return 0;
+}
+
+static void count_input(struct source *s, size_t len)
 {
     s->result.blob_size += (int64_t)len;
     atomic_store_explicit(&s->spec.shared->consumed, s->result.blob_size, memory_order_relaxed);
-    if (!s->inflate) {
-        s->inflate = inflate_new(s->in, len, err);
-        if (!s->inflate)
-            return -1;
-        s->store_tar = s->spec.usable && inflate_is_foreign(s->in, len);
-        s->result.compressed = !inflate_is_plain(s->inflate) && !s->store_tar;
-        if (s->result.compressed && !s->spec.no_digests)
-            s->in_hash = sha256_new();
-    }
+}
+
+static int take_chunk(struct source *s, struct block **current, size_t len, struct err *err)
+{
+    if (!s->inflate && begin(s, len, err) < 0)
+        return -1;
+    count_input(s, len);
     if (s->in_hash)
         sha256_update(s->in_hash, s->in, len);
     if (!s->store_tar && store(s, s->in, len, err) < 0)
@@ -190,13 +206,13 @@ static bool await_growth(struct source *s)
     return true;
 }
 
-/* Reads what is there, but at first as much as it takes to tell the format. */
-static ssize_t read_chunk(struct source *s, struct err *err)
+/* Reads what is there, but `want` at least, unless it ends before. */
+static ssize_t read_chunk(struct source *s, uint8_t *to, size_t size, size_t want, struct err *err)
 {
-    size_t want = s->inflate ? 1 : INFLATE_MAGIC_SIZE, have = 0;
+    size_t have = 0;
 
     while (have < want) {
-        ssize_t n = read(s->spec.input, s->in + have, sizeof(s->in) - have);
+        ssize_t n = read(s->spec.input, to + have, size - have);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -209,14 +225,42 @@ static ssize_t read_chunk(struct source *s, struct err *err)
     return (ssize_t)have;
 }
 
+/* The rest of a plain tar. The number of bytes of the last piece, which is 0, or -1. */
+static ssize_t pass_plain(struct source *s, struct block **current, struct err *err)
+{
+    ssize_t n;
+
+    while ((n = read_chunk(s, (*current)->data + (*current)->len, BLOCK_SIZE - (*current)->len, 1, err)) >
+           0) {
+        struct block *b = *current;
+
+        count_input(s, (size_t)n);
+        s->result.tar_size += n;
+        atomic_store_explicit(&s->spec.shared->unpacked, s->result.tar_size, memory_order_relaxed);
+        if (store(s, b->data + b->len, (size_t)n, err) < 0 || check_limits(s, err) < 0)
+            return -1;
+        b->len += (size_t)n;
+        if (b->len == BLOCK_SIZE) {
+            ring_publish(s);
+            *current = ring_claim(s);
+        }
+    }
+    return n;
+}
+
 static int produce(struct source *s, struct err *err)
 {
     struct block *current = ring_claim(s);
     ssize_t n;
 
-    while ((n = read_chunk(s, err)) > 0)
+    while ((n = read_chunk(s, s->in, sizeof(s->in), s->inflate ? 1 : INFLATE_MAGIC_SIZE, err)) > 0) {
         if (take_chunk(s, &current, (size_t)n, err) < 0)
             return -1;
+        if (inflate_is_plain(s->inflate)) {
+            n = pass_plain(s, &current, err);
+            break;
+        }
+    }
     if (n < 0 || (s->inflate && inflate_end(s->inflate, err) < 0))
         return -1;
     if (current->len > 0)
@@ -253,11 +297,12 @@ static void *hasher_main(void *arg)
 
     await_start(s);
     while ((b = ring_wait(s, HASH))) {
-        if (!s->spec.no_digests)
+        if (s->hash_tar)
             sha256_update(h, b->data, b->len);
         ring_release(s, HASH);
     }
-    sha256_hex(h, s->result.diff_hex);
+    if (s->hash_tar || (!s->inflate && s->spec.growing <= 0)) /* an empty stream has a digest, too */
+        sha256_hex(h, s->result.diff_hex);
     sha256_free(h);
     pthread_mutex_lock(&s->lock);
     s->hashed = true;

@@ -20,7 +20,8 @@ struct source;
 struct source_spec {
     int input;
     int blob_out; /* -EBADF: the bytes aren't stored */
-    int growing; /* the input is a file that is being written, this a pipe: WORKER_STORE_GROWS. 0: it is whole */
+    int growing; /* the input is a file that is being written, this a pipe: WORKER_STORE_GROWS; whoever writes it knows its
+                  * digest, so it isn't computed here. 0: it is whole */
     bool usable;       /* stored, and counted, is the tar where no media type tells of the compression */
     int64_t max_bytes; /* of tar */
     int64_t max_ratio; /* tar to input, judged from SOURCE_RATIO_FROM on */
@@ -31,8 +32,8 @@ struct source_spec {
 #define SOURCE_RATIO_FROM (1024LL * 1024 * 1024)
 
 struct source_result {
-    char blob_hex[SHA256_HEX_SIZE];
-    char diff_hex[SHA256_HEX_SIZE];
+    char blob_hex[SHA256_HEX_SIZE]; /* "": not computed */
+    char diff_hex[SHA256_HEX_SIZE]; /* "": as the blob's */
     int64_t blob_size;
     int64_t tar_size;
     bool compressed;
