@@ -8,7 +8,8 @@ int route_containers_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
     struct engine_list_options o = {.all = request_query_bool(r, "all"),
-                                    .size = request_query_bool(r, "size")};
+                                    .size = request_query_bool(r, "size"),
+                                    .brief = request_query_bool(r, "keg-brief")};
     json_t *ret = NULL;
     int64_t limit;
 

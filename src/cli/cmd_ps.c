@@ -277,6 +277,36 @@ static bool needs_size(const char *format)
     return strstr(format, ".Size") || strstr(format, "json .}}") || strstr(format, "json . }}");
 }
 
+/* Whether a template is made of plain fields that a brief row has. */
+static bool needs_little(const char *format)
+{
+    static const char *const brief[] = {"Command", "CreatedAt", "ID",         "Image",
+                                        "Names",   "Ports",     "RunningFor", "Status"};
+
+    for (const char *at = format; (at = strstr(at, "{{"));) {
+        bool found = false;
+
+        at += strlen("{{");
+        for (size_t i = 0; i < ARRAY_SIZE(brief) && !found; i++) {
+            size_t len = strlen(brief[i]);
+
+            found = *at == '.' && strncmp(at + 1, brief[i], len) == 0 && str_starts(at + 1 + len, "}}");
+        }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Long lists are for the most part what few formats show. A daemon that doesn't know how to leave it out says it all. */
+static bool may_be_brief(const struct format_wish *wish)
+{
+    bool is_table = str_empty(wish->format) || str_eq(wish->format, "table");
+
+    return wish->quiet || is_table ||
+           (!str_eq(wish->format, "json") && !str_eq(wish->format, "raw") && needs_little(wish->format));
+}
+
 static int ps_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
@@ -300,6 +330,7 @@ static int ps_run(struct cli *cli, const struct args *args, struct err *err)
     url_path(&url, "/containers/json", NULL);
     url_add_bool(&url, "all", args_bool(args, "all") || last > 0);
     url_add_bool(&url, "size", size);
+    url_add_bool(&url, "keg-brief", !size && may_be_brief(&wish));
     if (last > 0)
         buf_printf(&url, "%climit=%lld", strchr(buf_str(&url), '?') ? '&' : '?', (long long)last);
     url_add_filters(&url, args_list(args, "filter"));

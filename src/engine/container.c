@@ -82,21 +82,21 @@ enum container_health container_health_from_name(const char *name)
 
 char *container_status_text(const struct container_state *state, int64_t now)
 {
-    _cleanup_free_ char *up = human_duration(now - state->started_at);
-    _cleanup_free_ char *down = human_duration(now - state->finished_at);
+    bool is_up = container_status_runs(state->status) && state->status != CONTAINER_RESTARTING;
+    _cleanup_free_ char *since = human_duration(now - (is_up ? state->started_at : state->finished_at));
     switch (state->status) {
     case CONTAINER_RUNNING:
-        return xasprintf("Up %s%s", up, health_texts[state->health]);
+        return xasprintf("Up %s%s", since, health_texts[state->health]);
     case CONTAINER_PAUSED:
-        return xasprintf("Up %s (Paused)", up);
+        return xasprintf("Up %s (Paused)", since);
     case CONTAINER_RESTARTING:
-        return xasprintf("Restarting (%d) %s ago", state->exit_code, down);
+        return xasprintf("Restarting (%d) %s ago", state->exit_code, since);
     case CONTAINER_REMOVING:
         return xstrdup("Removal In Progress");
     case CONTAINER_DEAD:
         return xstrdup("Dead");
     case CONTAINER_EXITED:
-        return xasprintf("Exited (%d) %s ago", state->exit_code, down);
+        return xasprintf("Exited (%d) %s ago", state->exit_code, since);
     case CONTAINER_CREATED:
     default:
         return xstrdup("Created");

@@ -126,6 +126,8 @@ struct engine_list_options {
     bool all, size;
     int limit;             /* 0 or negative: no limit */
     const json_t *filters; /* {"status":["running"]} or {"status":{"running":true}}; NULL: none */
+    bool
+        brief; /* as text: only Id, Names, Image, ImageID (if Image is the same), Command, Created, Ports, Status */
 };
 int engine_container_list(struct engine *e, const struct engine_list_options *o, json_t **ret,
                           struct err *err);

@@ -144,6 +144,8 @@ static bool row_matches(const struct list_row *row, const struct list_filters *f
         return false;
     if ((f->before && row->c->created >= f->before) || (f->since && row->c->created <= f->since))
         return false;
+    if (json_object_size(f->filters) == 0)
+        return true;
     return filters_match_exact(filters, "status", status) && match_exited(row, filters) &&
            match_name(row, filters) && match_id(row, filters) && match_network(row, filters) &&
            match_volume(row, filters) && match_ancestor(row, filters) && match_published(row, filters) &&
@@ -215,16 +217,16 @@ struct list {
     struct buf *text;
 };
 
-static void list_add(const struct list_row *row, int64_t now, struct list_memo *memo, bool size,
-                     struct list *list)
+static void list_add(const struct list_row *row, int64_t now, struct list_memo *memo,
+                     const struct engine_list_options *o, struct list *list)
 {
     if (list->text) {
         buf_append(list->text, ",", list->text->len > 1 ? 1 : 0);
-        list_row_text(row, now, memo, list->text);
+        list_row_text(row, now, memo, o->brief, list->text);
         return;
     }
     json_t *json = list_row_json(row, now, memo);
-    if (size)
+    if (o->size)
         add_sizes(row->c->engine, row->c, json);
     json_array_append_new(list->json, json);
 }
@@ -245,7 +247,7 @@ static int list_make(struct engine *e, const struct engine_list_options *o, stru
         struct list_row row = {.c = *c};
         container_snapshot(*c, &row.s);
         if (row_matches(&row, &f, all)) {
-            list_add(&row, now, &memo, o->size, list);
+            list_add(&row, now, &memo, o, list);
             count++;
         }
         container_snapshot_finish(&row.s);

@@ -88,25 +88,40 @@ static char **names_of(const struct list_row *row, struct container *const *link
     return names;
 }
 
-/* What comes before "Status". */
+/* Whether the image is shown as its id. */
+static bool is_shown_as_id(const struct container *c, const char *image)
+{
+    return str_eq(image, c->image_id) || str_eq(image, str_after(c->image_id, "sha256:"));
+}
+
+/* What comes before "ImageID". */
 static json_t *row_begin(const struct list_row *row, char *const *names, const char *image)
 {
-    const struct container *c = row->c;
-    _cleanup_free_ char *command = command_text(row->s.config);
-    json_t *json = json_object(), *labels = json_object_get(row->s.config, "Labels");
-    json_set_str(json, "Id", c->id);
+    json_t *json = json_object();
+    json_set_str(json, "Id", row->c->id);
     json_object_set_new(json, "Names", json_from_strv(names));
     json_set_str(json, "Image", image);
-    json_set_str(json, "ImageID", c->image_id);
-    json_set_str(json, "Command", command);
-    json_set_int(json, "Created", c->created / CLOCK_NS_PER_S);
-    json_object_set_new(json, "Ports", list_ports(row));
-    json_object_set_new(json, "Labels", labels ? json_incref(labels) : json_object());
-    json_set_str(json, "State", container_status_name(row->s.state.status));
     return json;
 }
 
-/* What comes after it. */
+/* What comes before "Labels". */
+static json_t *row_middle(const struct list_row *row)
+{
+    _cleanup_free_ char *command = command_text(row->s.config);
+    json_t *json = json_object();
+    json_set_str(json, "Command", command);
+    json_set_int(json, "Created", row->c->created / CLOCK_NS_PER_S);
+    json_object_set_new(json, "Ports", list_ports(row));
+    return json;
+}
+
+static json_t *row_labels(const struct list_row *row)
+{
+    json_t *labels = json_object_get(row->s.config, "Labels");
+    return labels ? json_incref(labels) : json_object();
+}
+
+/* What comes after "Status". */
 static json_t *row_end(const struct list_row *row)
 {
     json_t *json = json_object(), *networks = json_object(), *mode = json_object();
@@ -123,7 +138,11 @@ json_t *list_row_json(const struct list_row *row, int64_t now, struct list_memo 
     _cleanup_free_ char *status = container_status_text(&row->s.state, now);
     _cleanup_strv_ char **names = names_of(row, memo->link_holders);
     json_t *json = row_begin(row, names, image_text(memo, row->c));
-    _cleanup_json_ json_t *end = row_end(row);
+    _cleanup_json_ json_t *middle = row_middle(row), *end = row_end(row);
+    json_set_str(json, "ImageID", row->c->image_id);
+    json_object_update(json, middle);
+    json_object_set_new(json, "Labels", row_labels(row));
+    json_set_str(json, "State", container_status_name(row->s.state.status));
     json_set_str(json, "Status", status);
     json_object_update(json, end);
     return json;
@@ -138,7 +157,7 @@ struct list_kept {
     char *names, *image;
     enum container_status status;
     bool was_started;
-    char *begin, *end; /* before and after "Status", without its commas */
+    char *begin, *middle, *labels, *end; /* begin lacks its last brace, end its first, middle both */
 };
 
 void list_kept_free(struct list_kept *k)
@@ -150,6 +169,8 @@ void list_kept_free(struct list_kept *k)
     free(k->names);
     free(k->image);
     free(k->begin);
+    free(k->middle);
+    free(k->labels);
     free(k->end);
     free(k);
 }
@@ -173,9 +194,17 @@ static bool is_kept(const struct list_kept *k, const struct list_row *row, const
            k->was_started == (row->s.state.started_at != 0);
 }
 
+/* An object's text, with or without the braces around it. */
+static char *bare_text(const json_t *object, bool first, bool last)
+{
+    _cleanup_free_ char *text = json_text(object);
+    return xstrndup(text + !first, strlen(text) - !first - !last);
+}
+
 static struct list_kept *keep(const struct list_row *row, char *const *names, const char *image)
 {
-    _cleanup_json_ json_t *begin = row_begin(row, names, image), *end = row_end(row);
+    _cleanup_json_ json_t *begin = row_begin(row, names, image), *middle = row_middle(row);
+    _cleanup_json_ json_t *labels = row_labels(row), *end = row_end(row);
     struct list_kept *k = xcalloc(1, sizeof(*k));
     documents_of(&row->s, k->documents);
     for (size_t i = 0; i < DOCUMENTS; i++)
@@ -184,21 +213,34 @@ static struct list_kept *keep(const struct list_row *row, char *const *names, co
     k->image = xstrdup(image);
     k->status = row->s.state.status;
     k->was_started = row->s.state.started_at != 0;
-    k->begin = json_text(begin);
-    k->begin[strlen(k->begin) - 1] = '\0'; /* goes on */
-    k->end = json_text(end);
+    k->begin = bare_text(begin, /* first= */ true, /* last= */ false);
+    k->middle = bare_text(middle, /* first= */ false, /* last= */ false);
+    k->labels = json_text(labels);
+    k->end = bare_text(end, /* first= */ false, /* last= */ true);
     return k;
 }
 
-static void put(struct buf *out, const struct list_kept *k, const char *status)
+/* Neither an id nor a state nor a status needs escapes. */
+static void put(struct buf *out, const struct container *c, const struct list_kept *k, const char *status,
+                bool brief)
 {
-    /* a status needs no escapes */
     buf_puts(out, k->begin);
-    buf_printf(out, ",\"Status\":\"%s\",", status);
-    buf_puts(out, k->end + 1);
+    if (!brief || is_shown_as_id(c, k->image))
+        buf_printf(out, ",\"ImageID\":\"%s\"", c->image_id);
+    buf_puts(out, ",");
+    buf_puts(out, k->middle);
+    if (brief) {
+        buf_printf(out, ",\"Status\":\"%s\"}", status);
+        return;
+    }
+    buf_puts(out, ",\"Labels\":");
+    buf_puts(out, k->labels);
+    buf_printf(out, ",\"State\":\"%s\",\"Status\":\"%s\",", container_status_name(k->status), status);
+    buf_puts(out, k->end);
 }
 
-void list_row_text(const struct list_row *row, int64_t now, struct list_memo *memo, struct buf *out)
+void list_row_text(const struct list_row *row, int64_t now, struct list_memo *memo, bool brief,
+                   struct buf *out)
 {
     _cleanup_free_ char *status = container_status_text(&row->s.state, now);
     struct container *c = row->c;
@@ -210,12 +252,12 @@ void list_row_text(const struct list_row *row, int64_t now, struct list_memo *me
     pthread_mutex_lock(&c->lock);
     done = is_kept(c->list_kept, row, joined, image);
     if (done)
-        put(out, c->list_kept, status);
+        put(out, c, c->list_kept, status, brief);
     pthread_mutex_unlock(&c->lock);
     if (done)
         return;
     k = keep(row, names, image);
-    put(out, k, status);
+    put(out, c, k, status, brief);
     pthread_mutex_lock(&c->lock);
     old = c->list_kept;
     c->list_kept = k;

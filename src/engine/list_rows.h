@@ -25,7 +25,9 @@ struct list_memo {
 json_t *list_ports(const struct list_row *row);
 /* A new object. */
 json_t *list_row_json(const struct list_row *row, int64_t now, struct list_memo *memo);
-/* Appends the same as text. All of it but "Status" is kept with the container until it changes. */
-void list_row_text(const struct list_row *row, int64_t now, struct list_memo *memo, struct buf *out);
+/* Appends the same as text. All of it but "Status" is kept with the container until it changes. brief: engine_list_options
+ * says what is left out. */
+void list_row_text(const struct list_row *row, int64_t now, struct list_memo *memo, bool brief,
+                   struct buf *out);
 
 #endif

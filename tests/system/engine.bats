@@ -382,6 +382,38 @@ restart_kegd() {
     [[ $output == *"invalid filter 'nope'"* ]]
 }
 
+@test "ps: what is asked for in brief reads as what is asked for in full" {
+    local id brief full format flags
+    id=$(keg inspect -f '{{.Id}}' busybox)
+    keg run -d --name up --init -p 127.0.0.1::80 -p 81/udp --expose 90-92 busybox sleep 100 >/dev/null
+    keg create --name "odd" -l a=b "$id" sh -c 'echo "a	\"b\" and a command that is too long to be shown"' >/dev/null
+    keg create --name by-hex "${id#sha256:}" true >/dev/null
+    keg create --name linked --link up:alias busybox >/dev/null
+    keg run --name ended busybox sh -c 'exit 3' || [ $? -eq 3 ]
+    brief=$(api GET '/containers/json?all=1&keg-brief=1')
+    full=$(api GET '/containers/json?all=1')
+    [ "$(jq 'length' <<<"$brief")" = 5 ]
+    [ "$(jq -c '.[0] | keys' <<<"$brief")" = '["Command","Created","Id","Image","Names","Ports","Status"]' ]
+    [ "$(jq -c '[.[] | select(.ImageID) | .Names[0]]' <<<"$brief")" = '["/by-hex","/odd"]' ]
+    [ "$(jq -c 'map(del(.ImageID))' <<<"$brief")" = \
+        "$(jq -c 'map({Id, Names, Image, Command, Created, Ports, Status})' <<<"$full")" ]
+    # {{if .Labels}}{{end}} prints nothing and needs all of a row
+    format=$'table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}'
+    for flags in -a "-a --no-trunc" "" "-n 2" -l "-a --filter status=created"; do
+        # shellcheck disable=SC2086
+        {
+            brief=$(keg ps $flags)
+            [ "$brief" = "$(keg ps $flags --format "$format{{if .Labels}}{{end}}")" ]
+            [ "$brief" = "$(keg ps $flags --format "$format")" ]
+            brief=$(keg ps $flags -q)
+            [ "$brief" = "$(keg ps $flags --format '{{.ID}}{{if .Labels}}{{end}}')" ]
+        }
+    done
+    [ "$(keg ps -a --format '{{.Names}} {{.CreatedAt}}')" = "$(keg ps -a --format '{{.Names}} {{.CreatedAt}}{{if .State}}{{end}}')" ]
+    [ "$(keg ps --format '{{.State}} {{.Label "a"}}')" = "running " ]
+    [ "$(keg ps -as --filter name=ended --format '{{.State}}')" = exited ]
+}
+
 @test "events tell a container's life" {
     since=$(date +%s.%N)
     keg run --rm --name aa --network none busybox true
