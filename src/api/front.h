@@ -21,6 +21,9 @@ int front_check(const struct front_tls *tls, struct err *err);
  * callee's. ERR_INVALID says what is wrong with the files. */
 struct front *front_new(int fd, const struct front_tls *tls, void (*client)(void *arg, int fd), void *arg,
                         struct err *err);
+/* Reads the files again, or reads others: who connects from now on is served by them, who is connected stays so. On error
+ * everything is as it was. */
+int front_reload(struct front *f, const struct front_tls *tls, struct err *err);
 /* Accepts nothing more; what is connected stays until keg-tls is ended, which happens here as well. */
 struct front *front_free(struct front *f);
 DEFINE_CLEANUP_PTR(struct front, front_free)

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
+#include "api/deadline.h"
 #include "api/front.h"
 #include "api/request.h"
 #include "api/route.h"
@@ -13,13 +14,15 @@ enum {
     SERVER_BODY_MAX = 16 * 1024 * 1024, /* of a JSON body */
     SERVER_POOL_SIZE = 64 * 1024,       /* of a connection: its head must fit */
     SERVER_STACK_SIZE = 512 * 1024,     /* of a thread: untouched pages cost nothing */
-    SERVER_IDLE_TIMEOUT_S = 300,        /* of a connection between requests, or with half of one */
+    SERVER_IDLE_TIMEOUT_S = 300,        /* of a connection that says nothing, or brings no whole request */
     SERVER_UPLOAD_PIPE_SIZE = 1024 * 1024,
 };
 
 struct server {
     struct engine *engine;
     unsigned connection_limit;
+    int64_t request_timeout_ms;
+    struct deadlines *deadlines; /* of all connections of all sockets */
     struct MHD_Daemon **daemons; /* one a listening socket */
     size_t n_daemons;
     struct front **fronts; /* one a socket with TLS */
@@ -32,8 +35,9 @@ struct exchange {
     struct buf collected;   /* a JSON body so far */
     int upload;             /* the pipe's write end, -EBADF: none */
     pthread_t worker;
-    bool working;    /* worker is to be joined */
-    int64_t started; /* monotonic ns */
+    bool working;              /* worker is to be joined */
+    int64_t started;           /* monotonic ns */
+    struct deadline *deadline; /* the connection's */
 };
 
 /* Sends a document or an upgrade by way of libmicrohttpd. */

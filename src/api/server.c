@@ -30,6 +30,7 @@ static struct exchange *exchange_new(struct server *s, struct MHD_Connection *co
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
+    x->deadline = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     x->request = (struct request){
         .server = s,
         .engine = s->engine,
@@ -135,8 +136,10 @@ static enum MHD_Result exchange_answer(struct exchange *x)
 
     if (without_body && handed_is_wanted(r)) {
         handed_reply(r);
+        deadline_release(r->server->deadlines, x->deadline);
         return reply_queue(x);
     }
+    deadline_stop(r->server->deadlines, x->deadline);
     if (without_body)
         exchange_start_worker(x);
     if (x->working)
@@ -146,6 +149,8 @@ static enum MHD_Result exchange_answer(struct exchange *x)
     if (x->refused.kind != ERR_NONE && r->reply.kind == REPLY_NONE)
         reply_error(r, &x->refused);
 
+    if (r->reply.kind == REPLY_STREAM || r->reply.kind == REPLY_HIJACK)
+        deadline_release(r->server->deadlines, x->deadline);
     if (r->reply.kind == REPLY_STREAM) {
         reply_finish(r);
         return MHD_NO;
@@ -168,6 +173,8 @@ static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connectio
     if (!x) {
         *state = x = exchange_new(arg, connection, url, method, version);
         route_find(&x->request, &x->refused); /* a refusal waits until the body is through */
+        if (x->refused.kind == ERR_NONE && (x->request.route->flags & ROUTE_UPLOAD))
+            deadline_stop(x->request.server->deadlines, x->deadline);
         return MHD_YES;
     }
     if (*len > 0) {
@@ -196,9 +203,24 @@ static void server_completed(void *arg _unused_, struct MHD_Connection *connecti
         return;
     if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
         x->request.reply.broken = true;
+    deadline_restart(x->request.server->deadlines, x->deadline);
     exchange_free(x);
     *state = NULL;
     give_back();
+}
+
+static void server_connection(void *arg, struct MHD_Connection *connection, void **context,
+                              enum MHD_ConnectionNotificationCode what)
+{
+    struct server *s = arg;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = deadline_add(
+            s->deadlines, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    } else if (*context) {
+        deadline_remove(s->deadlines, *context);
+        *context = NULL;
+    }
 }
 
 static void server_log(void *arg _unused_, const char *format, va_list ap)
@@ -222,6 +244,8 @@ struct server *server_new(const struct server_options *options)
 
     s->engine = options->engine;
     s->connection_limit = options->connection_limit ? options->connection_limit : 4096;
+    s->request_timeout_ms =
+        options->request_timeout_ms ? options->request_timeout_ms : SERVER_IDLE_TIMEOUT_S * 1000;
     return s;
 }
 
@@ -234,15 +258,19 @@ static struct MHD_Daemon *server_start(struct server *s, int fd, struct err *err
                                                {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon;
 
+    if (!s->deadlines)
+        s->deadlines = deadlines_new(s->request_timeout_ms, err);
+    if (!s->deadlines)
+        return NULL;
     if (fd < 0)
         flags |= MHD_USE_NO_LISTEN_SOCKET;
-    daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, server_handle, s, MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL,
-                         MHD_OPTION_NOTIFY_COMPLETED, server_completed, NULL, MHD_OPTION_THREAD_STACK_SIZE,
-                         (size_t)SERVER_STACK_SIZE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)SERVER_POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, s->connection_limit,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_TIMEOUT_S, MHD_OPTION_ARRAY,
-                         fd < 0 ? listening + 1 : listening, MHD_OPTION_END);
+    daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, server_handle, s, MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, server_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, server_connection,
+        s, MHD_OPTION_THREAD_STACK_SIZE, (size_t)SERVER_STACK_SIZE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)SERVER_POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, s->connection_limit,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_TIMEOUT_S, MHD_OPTION_ARRAY,
+        fd < 0 ? listening + 1 : listening, MHD_OPTION_END);
     if (!daemon) {
         err_errno(err, errno, "cannot start the HTTP server");
         return NULL;
@@ -286,6 +314,14 @@ int server_listen_tls(struct server *s, int fd, const struct front_tls *tls, str
     return 0;
 }
 
+int server_reload_tls(struct server *s, const struct front_tls *tls, struct err *err)
+{
+    for (size_t i = 0; i < s->n_fronts; i++)
+        if (front_reload(s->fronts[i], tls, err) < 0)
+            return -1;
+    return 0;
+}
+
 struct server *server_free(struct server *s)
 {
     if (!s)
@@ -301,6 +337,7 @@ struct server *server_free(struct server *s)
     for (size_t i = 0; i < s->n_daemons; i++)
         MHD_stop_daemon(s->daemons[i]);
     free(s->daemons);
+    deadlines_free(s->deadlines);
     free(s);
     return NULL;
 }

@@ -16,7 +16,9 @@ struct server;
 
 struct server_options {
     struct engine *engine;
-    unsigned connection_limit; /* 0: 4,096 */
+    unsigned connection_limit; /* of a socket; 0: 4,096 */
+    int64_t
+        request_timeout_ms; /* until a whole request is there, see deadline.h; 0: five minutes, as dockerd's */
 };
 
 struct server *server_new(const struct server_options *options);
@@ -25,6 +27,8 @@ struct server *server_new(const struct server_options *options);
 int server_listen(struct server *s, int fd, struct err *err);
 /* The same with TLS: ERR_INVALID says what is wrong with its files. */
 int server_listen_tls(struct server *s, int fd, const struct front_tls *tls, struct err *err);
+/* Has the files of TLS read again for those who connect from now on; on error the earlier ones stay. */
+int server_reload_tls(struct server *s, const struct front_tls *tls, struct err *err);
 /* Accepts nothing new, ends what is under way (the engine must have been interrupted), frees everything. */
 struct server *server_free(struct server *s);
 DEFINE_CLEANUP_PTR(struct server, server_free)

@@ -314,8 +314,21 @@ static char **daemon_hosts(const struct config *c)
 
 /* ---- signals ---- */
 
-/* What changes: log level, labels, registries, runtimes, how much is moved at once, the time for ending. */
-static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int argc, char *const *argv)
+/* For who connects from now on. */
+static void daemon_reload_tls(const struct config *c, struct server *server)
+{
+    struct err err = {0};
+    char *paths[3];
+    const struct front_tls tls = daemon_tls(c, paths);
+
+    if (daemon_has_tls(c) && server_reload_tls(server, &tls, &err) < 0)
+        log_error("certificates not reloaded, the earlier ones stay: %s", err.message);
+    daemon_tls_finish(paths);
+}
+
+/* What changes: certificates, log level, labels, registries, runtimes, how much is moved at once, the time for ending. */
+static void daemon_reload(struct engine *engine, struct server *server, int64_t *shutdown_timeout, int argc,
+                          char *const *argv)
 {
     _cleanup_config_ struct config c;
     _cleanup_json_ json_t *attributes = json_object();
@@ -328,6 +341,7 @@ static void daemon_reload(struct engine *engine, int64_t *shutdown_timeout, int 
         return;
     }
     daemon_prepare_log(&c);
+    daemon_reload_tls(&c, server);
     *shutdown_timeout = c.shutdown_timeout;
     seconds = xasprintf("%" PRId64, c.shutdown_timeout);
     json_set_str(attributes, "shutdown-timeout", seconds);
@@ -380,13 +394,13 @@ static void daemon_limit_shutdown(int64_t timeout, const sigset_t *signals)
     pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 }
 
-static void daemon_wait(struct engine *engine, int64_t *shutdown_timeout, const sigset_t *signals, int argc,
-                        char *const *argv)
+static void daemon_wait(struct engine *engine, struct server *server, int64_t *shutdown_timeout,
+                        const sigset_t *signals, int argc, char *const *argv)
 {
     int number;
 
     while (sigwait(signals, &number) == 0 && number == SIGHUP)
-        daemon_reload(engine, shutdown_timeout, argc, argv);
+        daemon_reload(engine, server, shutdown_timeout, argc, argv);
     log_info("processing signal '%s': containers go on running", strsignal(number));
 }
 
@@ -404,7 +418,7 @@ static int daemon_serve(const struct config *c, struct engine *engine, const sig
         r = daemon_serve_host(c, *host, server, err);
     if (r == 0) {
         daemon_notify("READY=1");
-        daemon_wait(engine, &shutdown_timeout, signals, argc, argv);
+        daemon_wait(engine, server, &shutdown_timeout, signals, argc, argv);
         daemon_notify("STOPPING=1");
         daemon_limit_shutdown(shutdown_timeout, signals);
     }

@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -20,6 +22,8 @@
 #include "tls/relay.h"
 
 enum { LISTENING = STDIN_FILENO, CONTROL = STDOUT_FILENO, NOBODY = 65534 };
+
+static volatile sig_atomic_t retiring; /* others accept now; the process ends with its last connection */
 
 static int give_up_rights(struct err *err)
 {
@@ -97,6 +101,25 @@ static int tell(bool ready, const struct err *err)
     return fd_send_message(CONTROL, words, strlen(words), NULL, 0);
 }
 
+static void retire(int number _unused_)
+{
+    retiring = 1;
+}
+
+/* SIGHUP comes while the loop waits, and only then. */
+static void hear_retirement(struct relay_loop *loop)
+{
+    static sigset_t none;
+    sigset_t hup;
+
+    sigemptyset(&none);
+    sigemptyset(&hup);
+    sigaddset(&hup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hup, NULL);
+    signal(SIGHUP, retire);
+    loop->signals = &none;
+}
+
 int front_check_run(const struct tls_options *o)
 {
     struct err err = {0};
@@ -112,14 +135,20 @@ int front_run(const struct tls_options *o)
     SSL_CTX *context = prepare(o, &loop, &err);
     int r = 0;
 
+    hear_retirement(&loop);
     prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0); /* without kegd it serves nobody */
     if (tell(context, &err) < 0 || !context)
         return 1;
-    while (r >= 0) {
+    while (r >= 0 && !retiring) {
         r = relay_turn(&loop, LISTENING);
         if (r > 0)
             accept_all(&loop, context);
     }
+    epoll_ctl(loop.epoll, EPOLL_CTL_DEL, LISTENING, NULL);
+    while (r >= 0 && loop.count)
+        r = relay_turn(&loop, -EBADF);
+    if (r >= 0)
+        return 0;
     fprintf(stderr, "keg-tls: %s\n", strerror(-r));
     return 1;
 }

@@ -308,7 +308,7 @@ static void bury(struct relay_loop *loop)
 int relay_turn(struct relay_loop *loop, int listening)
 {
     struct epoll_event events[EVENTS];
-    int n = epoll_wait(loop->epoll, events, EVENTS, next_deadline(loop)), connecting = 0;
+    int n = epoll_pwait(loop->epoll, events, EVENTS, next_deadline(loop), loop->signals), connecting = 0;
 
     if (n < 0 && errno != EINTR)
         return -errno;

@@ -6,6 +6,7 @@
 #define KEG_TLS_RELAY_H
 
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,6 +18,7 @@ struct relay_loop {
     int epoll;
     struct relay *all;
     unsigned count;
+    const sigset_t *signals; /* blocked while it waits; NULL: those that are blocked anyway */
 };
 
 enum { RELAY_HANDSHAKE_S = 10 };

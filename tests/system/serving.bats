@@ -283,6 +283,41 @@ END
     changed
 }
 
+@test "SIGHUP: certificates are read again; who is connected stays so, a wrong one changes nothing" {
+    local subject followed old follower
+    subject() { openssl s_client -connect "127.0.0.1:$PORT" -cert "$KEG_ROOT/cert.pem" -key "$KEG_ROOT/key.pem" </dev/null 2>/dev/null | sed -n 's/^subject=//p'; }
+    old=$(front_pid)
+    [ "$(subject)" = "CN = server" ]
+    keg "${tls[@]}" events >"$KEG_ROOT/followed" 3>&- &
+    follower=$!
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=renewed" -keyout "$KEG_ROOT/new-key.pem" -out "$KEG_ROOT/new.csr" 2>>"$KEG_ROOT/openssl.log"
+    openssl x509 -req -in "$KEG_ROOT/new.csr" -CA "$KEG_ROOT/ca.pem" -CAkey "$KEG_ROOT/ca-key.pem" -CAcreateserial -days 2 -extfile "$KEG_ROOT/extensions" -out "$KEG_ROOT/new.pem" 2>>"$KEG_ROOT/openssl.log"
+    echo '{}' >"$KEG_ROOT/daemon.json"
+    follows() { keg network create followed-"$RANDOM" >/dev/null; grep -q followed- "$KEG_ROOT/followed"; }
+    eventually follows
+    cp "$KEG_ROOT/server.pem" "$KEG_ROOT/kept.pem"
+    cp "$KEG_ROOT/new.pem" "$KEG_ROOT/server.pem"
+    kill -HUP "$KEGD_PID" # the key isn't this certificate's
+    eventually grep -q "configuration not reloaded: invalid TLS" "$KEG_ROOT/kegd.log"
+    [ "$(subject)" = "CN = server" ]
+    cp "$KEG_ROOT/new-key.pem" "$KEG_ROOT/server-key.pem"
+    kill -HUP "$KEGD_PID"
+    renewed() { [ "$(subject)" = "CN = renewed" ]; }
+    eventually renewed
+    run -0 keg "${tls[@]}" version
+    followed=$(wc -l <"$KEG_ROOT/followed")
+    keg network create afterwards >/dev/null
+    more() { [ "$(wc -l <"$KEG_ROOT/followed")" -gt "$followed" ]; }
+    eventually more
+    [ -d "/proc/$old" ]
+    kill "$follower"
+    wait "$follower" || :
+    gone() { [ ! -d "/proc/$old" ]; }
+    eventually gone
+    [ "$(front_pid | wc -l)" -eq 1 ]
+    keg network prune -f >/dev/null
+}
+
 @test "docker's client: TLS, and a context that keg made" {
     [ -z "$(missing docker)" ] || skip "$(missing docker)"
     keg context create shared --docker "host=tcp://127.0.0.1:$PORT,ca=$KEG_ROOT/ca.pem,cert=$KEG_ROOT/cert.pem,key=$KEG_ROOT/key.pem"
