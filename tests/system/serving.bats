@@ -120,6 +120,41 @@ END
     eventually same
 }
 
+@test "TLS: readers of large answers who don't read cost others nothing, and kegd little memory" {
+    rss() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
+    local before
+    keg "${tls[@]}" version >/dev/null
+    before=$(($(rss "$KEGD_PID") + $(rss "$(front_pid)")))
+    head -c 20000000 /dev/urandom >"$KEG_ROOT/large"
+    tar -C "$KEG_ROOT" -c large | keg import - large >/dev/null
+    python3 - "$PORT" "$KEG_ROOT" >"$KEG_ROOT/lazy.out" <<'END' &
+import signal, socket, ssl, sys
+port, root = int(sys.argv[1]), sys.argv[2]
+context = ssl.create_default_context(cafile=root + "/ca.pem")
+context.load_cert_chain(root + "/cert.pem", root + "/key.pem")
+held = []
+for i in range(20):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(("127.0.0.1", port))
+    s = context.wrap_socket(s, server_hostname="127.0.0.1")
+    s.sendall(b"GET /images/large/get HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert s.recv(12) == b"HTTP/1.1 200"
+    held.append(s)
+print("held", flush=True)
+signal.pause()
+END
+    local lazy=$!
+    eventually grep -q held "$KEG_ROOT/lazy.out"
+    run -0 timeout 5 keg "${tls[@]}" images -q
+    run -0 timeout 10 keg "${tls[@]}" save large -o "$KEG_ROOT/large.tar"
+    [ $(($(rss "$KEGD_PID") + $(rss "$(front_pid)"))) -lt $((before + 20 * 512)) ]
+    kill "$lazy"
+    wait "$lazy" || :
+    run -0 keg rmi large
+    rm "$KEG_ROOT/large" "$KEG_ROOT/large.tar"
+}
+
 @test "TCP without TLS has to be meant where others reach it; a wrong key is told at the start" {
     run -1 kegd --data-root "$KEG_ROOT/d2" --exec-root "$KEG_ROOT/r2" -H tcp://0.0.0.0:23977
     [[ $output == *"tcp://0.0.0.0:23977 without --tlsverify gives root on this machine to everyone who reaches it"* ]]
