@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/json_plain.h"
 #include "base/str.h"
 
 bool json_is_too_deep(const char *text, size_t len)
@@ -75,9 +76,11 @@ json_t *json_parse_wide(const char *text, size_t len, const char *what, struct e
 
 static json_t *parse(const char *text, size_t len, size_t flags, const char *what, struct err *err)
 {
+    json_t *json = json_plain(text, len, flags);
     json_error_t error;
-    json_t *json;
 
+    if (json)
+        return json;
     if (json_is_too_deep(text, len)) {
         err_set(err, ERR_INVALID, "%s: invalid JSON: nested more than %d levels deep", what, JSON_DEPTH_MAX);
         return NULL;

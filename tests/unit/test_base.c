@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/json_plain.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -250,6 +251,45 @@ static void test_errors(void **state)
     assert_int_equal(err_set(NULL, ERR_INVALID, "nobody listens"), -1);
 }
 
+/* Text of the usual kind is read by the quick parser, and jansson has the last word on any other. */
+static void test_json_plain(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        bool is_plain, is_json;
+    } rows[] = {
+        {"{}", true, true},
+        {" [ 1 , -2 , 0 , 123456789012345678 , 9223372036854775807 , 2.5e3 ] \n", true, true},
+        {"{\"a\":\"b\",\"c\":[true,false,null,{}],\"a\":\"again\"}", true, true},
+        {"[\"\\n\\\"\\u00e4\", \"\xc3\xa4\", \"\\\\\"]", true, true},
+        {"{\"\\u0061\":1,\"\xc3\xa4\":2}", false, true},
+        {"[01]", false, false},
+        {"[-]", false, false},
+        {"[1,]", false, false},
+        {"[1 2]", false, false},
+        {"[9223372036854775808]", false, false},
+        {"[\"a]", false, false},
+        {"[\"\t\"]", false, false},
+        {"[\"\xff\"]", false, false},
+        {"[nul]", false, false},
+        {"{\"a\" 1}", false, false},
+        {"{} x", false, false},
+        {"1", false, false},
+        {"", false, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        size_t len = strlen(rows[i].text);
+        _cleanup_json_ json_t *plain = json_plain(rows[i].text, len, 0);
+        _cleanup_json_ json_t *loaded = json_loadb(rows[i].text, len, 0, NULL);
+
+        assert_int_equal(plain != NULL, rows[i].is_plain);
+        assert_int_equal(loaded != NULL, rows[i].is_json);
+        if (plain)
+            assert_true(json_equal(plain, loaded));
+    }
+}
+
 static void test_json_from_any_bytes(void **state)
 {
     _cleanup_json_ json_t *lossy = json_string_lossy("a\xff\xc3\xa9\xed\xa0\x80", 7), *parsed = NULL;
@@ -308,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_paths_stay_in_their_root),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_json_plain),
         cmocka_unit_test(test_json_from_any_bytes),
         cmocka_unit_test(test_descriptors_travel),
         cmocka_unit_test(test_digest),
