@@ -33,9 +33,12 @@ int route_networks_inspect(struct request *r, struct err *err)
 int route_networks_create(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
+    _cleanup_json_ json_t *asked = body ? json_copy((json_t *)body) : NULL;
     json_t *ret = NULL;
 
-    if (!body || engine_network_create(r->engine, body, &ret, err) < 0)
+    if (r->version < 1048)
+        json_object_del(asked, "EnableIPv4"); /* meant nothing yet */
+    if (!asked || engine_network_create(r->engine, asked, &ret, err) < 0)
         return -1;
     return reply_json(r, 201, ret);
 }
@@ -51,7 +54,8 @@ int route_networks_disconnect(struct request *r, struct err *err)
 {
     const json_t *body = request_body(r, err);
 
-    return !body || engine_network_disconnect(r->engine, r->wildcard, body, err) < 0 ? -1 : reply_status(r, 200);
+    return !body || engine_network_disconnect(r->engine, r->wildcard, body, err) < 0 ? -1
+                                                                                     : reply_status(r, 200);
 }
 
 int route_networks_remove(struct request *r, struct err *err)

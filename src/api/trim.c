@@ -56,17 +56,6 @@ static void trim_builder_size(json_t *usage)
     json_set_int(usage, "BuilderSize", 0);
 }
 
-/* 1.47 brought EnableIPv4. */
-static void trim_ipv4(json_t *network)
-{
-    json_object_del(network, "EnableIPv4");
-}
-
-static void trim_ipv4s(json_t *networks)
-{
-    trim_each(networks, trim_ipv4);
-}
-
 static void trim_container_count(json_t *image)
 {
     json_set_int(image, "Containers", -1);
@@ -235,8 +224,6 @@ static const struct {
     {"/images/{name*}/json", 1044, trim_virtual_size},
     {"/system/df", 1044, trim_virtual_sizes_of_df},
     {"/system/df", 1042, trim_builder_size},
-    {"/networks", 1047, trim_ipv4s},
-    {"/networks/{id}", 1047, trim_ipv4},
 };
 
 bool trim_changes(const char *pattern, unsigned version)

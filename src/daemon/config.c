@@ -20,6 +20,7 @@ void config_init(struct config *c)
         .log_level = xstrdup("info"),
         .log_format = xstrdup("text"),
         .iptables = true,
+        .ip6tables = true,
         .ip_forward = true,
         .ip_masq = true,
         .icc = true,

@@ -32,11 +32,11 @@ struct config {
     char **insecure_registries, **registry_mirrors;
     int64_t max_concurrent_downloads, max_concurrent_uploads;
 
-    char *bridge, *bip;
+    char *bridge, *bip, *bip6, *fixed_cidr6;
     char **default_address_pools; /* "base,size" */
     char **dns, **dns_search, **dns_options;
     int64_t mtu;
-    bool iptables, ip_forward, ip_masq, icc;
+    bool iptables, ip6tables, ip_forward, ip_masq, icc, ipv6;
 
     char *log_driver;
     json_t *image_gc;        /* {"high":"85",…} or NULL */

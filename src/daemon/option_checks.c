@@ -38,6 +38,31 @@ int check_parse_ipv4(const char *text, uint32_t *ret_address, uint32_t *ret_pref
     return 0;
 }
 
+int check_parse_ipv6(const char *text, uint32_t *ret_prefix)
+{
+    const char *slash = strchr(text, '/');
+    _cleanup_free_ char *address = slash ? xstrndup(text, (size_t)(slash - text)) : NULL;
+    struct in6_addr in;
+
+    return address && inet_pton(AF_INET6, address, &in) == 1 && !IN6_IS_ADDR_V4MAPPED(&in) &&
+                   str_to_u32(slash + 1, ret_prefix) == 0 && *ret_prefix <= 128
+               ? 0
+               : -EINVAL;
+}
+
+int check_cidr6(const char *text, struct err *why)
+{
+    uint32_t prefix;
+
+    if (check_parse_ipv6(text, &prefix) < 0)
+        return err_set(
+            why, ERR_INVALID,
+            "invalid CIDR address: %s: say an IPv6 address with its prefix length, as fd00:1::1/64", text);
+    if (prefix == 0 || prefix > 126)
+        return err_set(why, ERR_INVALID, "a network of /%u has no room for containers: /1 to /126", prefix);
+    return 0;
+}
+
 int check_bip(const char *text, struct err *why)
 {
     uint32_t address, prefix, rest;

@@ -9,6 +9,7 @@
 
 int check_host(const char *text, struct err *why);
 int check_bip(const char *text, struct err *why);
+int check_cidr6(const char *text, struct err *why);
 int check_dns(const char *text, struct err *why);
 int check_dns_search(const char *text, struct err *why);
 int check_not_empty(const char *text, struct err *why);
@@ -19,7 +20,8 @@ int check_label(const char *text, struct err *why);
 int check_cgroup_parent(const char *text, struct err *why);
 int check_seccomp(const char *text, struct err *why);
 
-/* An IPv4 address with the length of its network's prefix. 0 or -EINVAL. */
+/* An IPv4 or IPv6 address with the length of its network's prefix. 0 or -EINVAL. */
 int check_parse_ipv4(const char *text, uint32_t *ret_address, uint32_t *ret_prefix);
+int check_parse_ipv6(const char *text, uint32_t *ret_prefix);
 
 #endif

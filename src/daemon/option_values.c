@@ -25,19 +25,21 @@ const char *value_type_name(const json_t *value)
 static int add_pool(char ***list, const char *base, int64_t size, struct err *why)
 {
     uint32_t address, prefix;
+    bool four = check_parse_ipv4(base, &address, &prefix) == 0;
+    int longest = four ? 30 : 126;
 
-    if (check_parse_ipv4(base, &address, &prefix) < 0 || prefix == 0)
-        return err_set(why, ERR_INVALID, "invalid base prefix \"%s\": say an IPv4 network as 10.10.0.0/16",
-                       base);
+    if ((!four && check_parse_ipv6(base, &prefix) < 0) || prefix == 0)
+        return err_set(why, ERR_INVALID,
+                       "invalid base prefix \"%s\": say a network as 10.10.0.0/16 or fd00:1::/48", base);
     if (size < prefix)
         return err_set(why, ERR_INVALID,
                        "network %s has a smaller prefix (/%u) than the target size of that pool (/%" PRId64
                        ")",
                        base, prefix, size);
-    if (size > 30)
+    if (size > longest)
         return err_set(why, ERR_INVALID,
-                       "invalid size value: %" PRId64 ": a network of a container and more has at most /30",
-                       size);
+                       "invalid size value: %" PRId64 ": a network of a container and more has at most /%d",
+                       size, longest);
     strv_push_take(list, xasprintf("%s,%" PRId64, base, size));
     return 0;
 }

@@ -14,51 +14,64 @@
 #include "engine/monitors.h"
 #include "engine/netfiles.h"
 #include "engine/zones.h"
-#include "network/pool.h"
+#include "network/address.h"
 
 #define INVALID_SETTINGS "invalid endpoint settings:\n"
 
 /* ---- checks ---- */
 
-static int check_address(const struct engine_network *n, const char *address, struct err *err)
+/* What keeps an address from being had, a line each. */
+static void check_address(const struct engine_network *n, int family, const char *text, struct buf *out)
 {
+    struct address address;
     struct subnet subnet;
-    uint32_t parsed;
-    bool good = inet_pton(AF_INET, address, &parsed) == 1;
-    if (networks_is_predefined(n->name))
-        return err_set(err, ERR_INVALID,
-                       INVALID_SETTINGS
-                       "user specified IP address is supported on user defined networks only");
-    if (!n->own_subnet)
-        return err_set(err, ERR_INVALID,
-                       INVALID_SETTINGS
-                       "user specified IP address is supported only when connecting to networks "
-                       "with user configured subnets");
+    bool good = address_parse(text, &address) == 0 && address.family == family, any = false;
     if (!good)
-        return err_set(err, ERR_INVALID,
-                       INVALID_SETTINGS
-                       "* invalid IPv4 address: %s\n* no configured subnet or ip-range contain the "
-                       "IP address %s",
-                       address, address);
-    if (n->subnet && subnet_parse(n->subnet, &subnet, NULL) == 0 && !subnet_contains(&subnet, parsed))
-        return err_set(err, ERR_INVALID,
-                       INVALID_SETTINGS "no configured subnet or ip-range contain the IP address %s",
-                       address);
-    return 0;
+        buf_printf(out, "* invalid IPv%d address: %s\n", family == AF_INET6 ? 6 : 4, text);
+    if (networks_is_predefined(n->name))
+        buf_puts(out, "* user specified IP address is supported on user defined networks only\n");
+    for (char **own = n->own_subnets; own && *own; own++) {
+        if (subnet_parse(*own, &subnet, NULL) < 0 || subnet.base.family != family)
+            continue;
+        if (good && subnet_contains(&subnet, &address))
+            return;
+        any = true;
+    }
+    if (any)
+        buf_printf(out, "* no configured subnet or ip-range contain the IP address %s\n", text);
+    else
+        buf_puts(out, "* user specified IP address is supported only when connecting to networks with user "
+                      "configured subnets\n");
+}
+
+/* Docker numbers nothing, but marks where there is more than one. */
+static int refuse_settings(struct buf *why, struct err *err)
+{
+    const char *text = buf_str(why);
+    size_t lines = 0;
+    if (!why->len)
+        return 0;
+    for (size_t i = 0; i < why->len; i++)
+        lines += text[i] == '\n';
+    return err_set(err, ERR_INVALID, INVALID_SETTINGS "%.*s", (int)why->len - 1 - (lines == 1 ? 2 : 0),
+                   text + (lines == 1 ? 2 : 0));
 }
 
 int engine_network_check_settings(const struct engine_network *n, const json_t *settings, struct err *err)
 {
     const json_t *ipam = json_object_get(settings, "IPAMConfig");
-    const char *address = json_str_or(ipam, "IPv4Address", "");
-    if (*json_str_or(ipam, "IPv6Address", "") || json_array_size(json_object_get(ipam, "LinkLocalIPs")))
+    const char *four = json_str_or(ipam, "IPv4Address", ""), *six = json_str_or(ipam, "IPv6Address", "");
+    _cleanup_(buf_finish) struct buf why = BUF_INIT(65536);
+    if (json_array_size(json_object_get(ipam, "LinkLocalIPs")))
         return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "IPv6 and link-local addresses of containers are not implemented by keg yet");
+                       "link-local addresses of containers are not implemented by keg yet");
     if (json_array_size(json_object_get(settings, "Aliases")) && networks_is_predefined(n->name))
-        return err_set(err, ERR_INVALID,
-                       INVALID_SETTINGS
-                       "network-scoped alias is supported only for containers in user defined networks");
-    return *address ? check_address(n, address, err) : 0;
+        buf_puts(&why, "* network-scoped alias is supported only for containers in user defined networks\n");
+    if (*four)
+        check_address(n, AF_INET, four, &why);
+    if (*six)
+        check_address(n, AF_INET6, six, &why);
+    return refuse_settings(&why, err);
 }
 
 static int check_mode(const struct container *c, const struct engine_network *n, struct err *err)
@@ -170,6 +183,7 @@ static int connect_locked(struct container *c, const struct engine_network *n, j
         return err_set(err, ERR_FORBIDDEN, "endpoint with name %s already exists in network %s", c->name,
                        n->name);
     json_t *config = json_copy(before);
+    json_set_bool(settings, ENDPOINTS_NAMED, true);
     json_object_set(config, there ? there : n->name, settings);
     set_network_config(c, config);
     int r = container_status_runs(c->state.status) ? join_now(c, n->name, before, err) : 0;
@@ -215,10 +229,13 @@ static int leave_now(struct container *c, const char *key, const json_t *before,
     }
     if (open_namespace(c, &at, err) < 0)
         return -1;
-    _cleanup_free_ char *address = xstrdup(json_str_or(row, "IPAddress", ""));
+    _cleanup_free_ char *four = xstrdup(json_str_or(row, "IPAddress", "")),
+                        *six = xstrdup(json_str_or(row, "GlobalIPv6Address", ""));
     int r = endpoints_leave(c, row, at.inner, err);
-    if (*address)
-        netfiles_remove_address(c, address, NULL);
+    if (*four)
+        netfiles_remove_address(c, four, NULL);
+    if (*six)
+        netfiles_remove_address(c, six, NULL);
     return follow(c, before, err) < 0 ? -1 : r;
 }
 

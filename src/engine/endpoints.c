@@ -1,6 +1,7 @@
 /* Endpoints: between Docker's objects and src/network. */
 #include "engine/endpoints.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,11 @@ static json_t *endpoint_to_json(const char *key, const char *network_id, int64_t
     json_set_str(row, "IPAddress", e->ip);
     json_set_int(row, "IPPrefixLen", e->prefix);
     json_set_str(row, "Gateway", e->gateway);
+    if (*e->ip6) {
+        json_set_str(row, "GlobalIPv6Address", e->ip6);
+        json_set_int(row, "GlobalIPv6PrefixLen", e->prefix6);
+        json_set_str(row, "IPv6Gateway", e->gateway6);
+    }
     json_set_int(row, "Priority", priority);
     json_object_set_new(row, "Ports", published_to_json(e));
     return row;
@@ -53,14 +59,18 @@ static void endpoint_from_json(const struct container *c, const json_t *row, str
                                struct network_endpoint *ret)
 {
     published_from_json(json_object_get(row, "Ports"), ports);
-    *ret = (struct network_endpoint){
-        .prefix = (int)json_int_or(row, "IPPrefixLen", 0), .ports = ports->ports, .port_count = ports->count};
+    *ret = (struct network_endpoint){.prefix = (int)json_int_or(row, "IPPrefixLen", 0),
+                                     .prefix6 = (int)json_int_or(row, "GlobalIPv6PrefixLen", 0),
+                                     .ports = ports->ports,
+                                     .port_count = ports->count};
     copy_text(ret->container_id, sizeof(ret->container_id), c->id);
     copy_text(ret->interface, sizeof(ret->interface), json_str_or(row, "Interface", ""));
     copy_text(ret->host_interface, sizeof(ret->host_interface), json_str_or(row, "HostInterface", ""));
     copy_text(ret->mac, sizeof(ret->mac), json_str_or(row, "MacAddress", ""));
     copy_text(ret->ip, sizeof(ret->ip), json_str_or(row, "IPAddress", ""));
     copy_text(ret->gateway, sizeof(ret->gateway), json_str_or(row, "Gateway", ""));
+    copy_text(ret->ip6, sizeof(ret->ip6), json_str_or(row, "GlobalIPv6Address", ""));
+    copy_text(ret->gateway6, sizeof(ret->gateway6), json_str_or(row, "IPv6Gateway", ""));
 }
 
 static void set_endpoints(struct container *c, json_t *endpoints)
@@ -97,7 +107,8 @@ struct place {
     int netns, inner;
 };
 
-static void detach_one(struct container *c, const json_t *row, bool lives_on)
+/* inner: of a namespace that lives on, or -EBADF. */
+static void detach_one(struct container *c, const json_t *row, int inner)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
     struct published ports = {0};
@@ -106,9 +117,10 @@ static void detach_one(struct container *c, const json_t *row, bool lives_on)
     const char *id = json_str_or(row, "NetworkID", "");
     endpoint_from_json(c, row, &ports, &e);
     engine_network_disconnected(c->engine, id, c->id);
-    int (*detach)(struct network *, const struct network_endpoint *, struct err *) =
-        lives_on ? network_leave : network_detach;
-    if (engine_network_find(c->engine, id, &n, NULL) == 0 && n.network && detach(n.network, &e, &err) < 0)
+    int r = engine_network_find(c->engine, id, &n, NULL);
+    if (r == 0 && n.network)
+        r = inner >= 0 ? network_leave(n.network, &e, inner, &err) : network_detach(n.network, &e, &err);
+    if (r < 0 && n.network)
         log_debug("container %.12s: leave network %s: %s", c->id, n.name, err.message);
     published_finish(&ports);
 }
@@ -155,37 +167,62 @@ static void choose_interface(const json_t *asked, const char *prefix, const json
 static bool about_ports(const struct err *err)
 {
     return err &&
-           (str_starts(err->message, "Bind for ") || str_starts(err->message, "failed to bind host port"));
+           (str_starts(err->message, "Bind for ") || str_starts(err->message, "failed to bind host port") ||
+            str_starts(err->message, "cannot publish "));
+}
+
+/* Which of a network's families are published there. */
+struct ways {
+    bool ipv4, ipv6;
+    bool loud; /* it is the container's way out: what can't be published there can't be at all */
+};
+
+/* The ports that are published by way of a network. */
+static int choose_ports(struct container *c, const struct engine_network *n, struct ways ways,
+                        struct published *ret, struct err *err)
+{
+    if (!n->publishes || (!ways.ipv4 && !ways.ipv6))
+        return 0;
+    if (published_wanted(c, ret, err) < 0)
+        return -1;
+    published_choose(ret, ways.ipv4 && n->ipv4, ways.ipv6 && n->ipv6,
+                     str_eq(n->host_ip, "0.0.0.0") ? NULL : n->host_ip, ways.loud && n->ipv4);
+    return 0;
+}
+
+/* What is asked of an endpoint. */
+static void read_asked(struct container *c, const struct engine_network *n, const json_t *asked,
+                       const json_t *rows, struct network_endpoint *e)
+{
+    const json_t *ipam = json_object_get(asked, "IPAMConfig");
+    const char *first = json_array_size(rows) == 0 ? json_str_or(c->config, "MacAddress", "") : "";
+    copy_text(e->container_id, sizeof(e->container_id), c->id);
+    choose_interface(asked, n->iface_prefix, rows, e->interface, sizeof(e->interface));
+    copy_text(e->mac, sizeof(e->mac), json_str_or(asked, "MacAddress", first));
+    copy_text(e->ip, sizeof(e->ip), json_str_or(ipam, "IPv4Address", ""));
+    copy_text(e->ip6, sizeof(e->ip6), json_str_or(ipam, "IPv6Address", ""));
 }
 
 /* Joins one network and appends its row. */
-static int attach_one(struct container *c, const char *key, bool publish, const struct place *at,
+static int attach_one(struct container *c, const char *key, struct ways ways, const struct place *at,
                       json_t *rows, struct err *err)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
     struct network_endpoint e = {.ports = NULL};
     struct published ports = {0};
     const json_t *asked = json_object_get(c->network_config, key);
-    bool first = json_array_size(rows) == 0;
     if (engine_network_find(c->engine, key, &n, err) < 0)
         return err_wrap(err, "failed to set up container networking");
     if (!n.network)
         return err_set(err, ERR_INVALID,
                        "conflicting options: cannot attach both user-defined and non-user-defined "
                        "network-modes");
-    int r = publish && !n.internal ? published_wanted(c, &ports, err) : 0;
-    for (size_t i = 0; n.host_ip && !str_eq(n.host_ip, "0.0.0.0") && i < ports.count; i++)
-        if (!*ports.ports[i].host_ip)
-            copy_text(ports.ports[i].host_ip, sizeof(ports.ports[i].host_ip), n.host_ip);
-    const char *mac = json_str_or(asked, "MacAddress", first ? json_str_or(c->config, "MacAddress", "") : "");
-    copy_text(e.container_id, sizeof(e.container_id), c->id);
-    choose_interface(asked, n.iface_prefix, rows, e.interface, sizeof(e.interface));
-    copy_text(e.mac, sizeof(e.mac), mac);
-    copy_text(e.ip, sizeof(e.ip), json_str_or(json_object_get(asked, "IPAMConfig"), "IPv4Address", ""));
+    read_asked(c, &n, asked, rows, &e);
+    int r = choose_ports(c, &n, ways, &ports, err);
     if (r == 0)
         r = attach_with_ports(n.network, &e, &ports, at->netns, at->inner, err);
     if (r == 0) {
-        _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip);
+        _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip, e.ip6);
         json_array_append_new(rows, endpoint_to_json(key, n.id, json_int_or(asked, "GwPriority", 0), &e));
         engine_network_connected(c->engine, n.id, &e, c->name, line, /* quiet= */ false);
     } else if (about_ports(err)) {
@@ -200,6 +237,14 @@ static int attach_one(struct container *c, const char *key, bool publish, const 
     return r;
 }
 
+/* ---- the way out ---- */
+
+/* Where a row has its gateway, by family. */
+static const struct {
+    int family;
+    const char *gateway, *address;
+} families[] = {{AF_INET, "Gateway", "IPAddress"}, {AF_INET6, "IPv6Gateway", "GlobalIPv6Address"}};
+
 /* True when a is to be preferred for the default route. */
 static bool outweighs(const json_t *a, const json_t *b)
 {
@@ -207,37 +252,59 @@ static bool outweighs(const json_t *a, const json_t *b)
     return x != y ? x > y : strcmp(json_str_or(a, "Network", ""), json_str_or(b, "Network", "")) < 0;
 }
 
-const json_t *endpoints_gateway(const json_t *endpoints)
+static const json_t *find_gateway(const json_t *endpoints, const char *member)
 {
     const json_t *found = NULL, *row;
     size_t i;
     json_array_foreach (endpoints, i, row)
-        if (*json_str_or(row, "Gateway", "") && (!found || outweighs(row, found)))
+        if (*json_str_or(row, member, "") && (!found || outweighs(row, found)))
             found = row;
     return found;
 }
 
-/* The network that will have the default route, and publishes ports. The caller frees. */
-static char *find_outward(struct container *c)
+const json_t *endpoints_gateway(const json_t *endpoints)
 {
-    _cleanup_json_ json_t *rows = json_array();
+    const json_t *found = find_gateway(endpoints, families[0].gateway);
+    return found ? found : find_gateway(endpoints, families[1].gateway);
+}
+
+/* The networks that will have the default routes, as rows with what finding them needs. */
+static json_t *foresee_gateways(struct container *c)
+{
+    json_t *rows = json_array(), *asked;
     const char *key;
-    json_t *asked;
     json_object_foreach (c->network_config, key, asked) {
         _cleanup_engine_network_ struct engine_network n = {0};
         if (engine_network_find(c->engine, key, &n, NULL) == 0 && n.network && !n.internal)
-            json_array_append_new(rows,
-                                  json_pack("{s:s, s:s, s:I}", "Network", key, "Gateway", n.gateway,
-                                            "Priority", (json_int_t)json_int_or(asked, "GwPriority", 0)));
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:I}", "Network", key, "Gateway",
+                                                  n.gateway, "IPv6Gateway", n.gateway6, "Priority",
+                                                  (json_int_t)json_int_or(asked, "GwPriority", 0)));
     }
-    return xstrdup(json_str(endpoints_gateway(rows), "Network"));
+    return rows;
 }
 
-static int set_default_route(const json_t *rows, int inner, struct err *err)
+static struct ways ways_by(const json_t *gateways, const char *key)
 {
-    const json_t *gateway = endpoints_gateway(rows);
-    return network_default_route(inner, json_str_or(gateway, "Interface", ""),
-                                 json_str_or(gateway, "Gateway", ""), err);
+    const json_t *four = find_gateway(gateways, families[0].gateway),
+                 *six = find_gateway(gateways, families[1].gateway);
+    return (struct ways){.ipv4 = str_eq(json_str(four, "Network"), key),
+                         .ipv6 = str_eq(json_str(six, "Network"), key),
+                         .loud = !six};
+}
+
+/* remove: there may be one that is no longer right. */
+static int set_default_routes(const json_t *rows, int inner, bool remove, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+        const json_t *row = find_gateway(rows, families[i].gateway);
+        if (row || (remove && families[i].family == AF_INET))
+            r = network_default_route(inner, families[i].family, json_str_or(row, "Interface", ""),
+                                      json_str_or(row, families[i].gateway, ""), err);
+        else if (remove) /* without IPv6 in the kernel there's none to be removed */
+            network_default_route(inner, families[i].family, "", "", NULL);
+    }
+    return r;
 }
 
 const char *endpoints_key(const struct container *c, const json_t *network_config, const char *ref)
@@ -262,14 +329,14 @@ int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
     json_t *rows = json_array(), *asked;
     const char *mode = json_str_or(c->host_config, "NetworkMode", "bridge"), *key;
     const char *first = endpoints_key(c, c->network_config, mode);
-    _cleanup_free_ char *outward = find_outward(c);
-    int r = first ? attach_one(c, first, str_eq(first, outward), &at, rows, err) : 0;
+    _cleanup_json_ json_t *gateways = foresee_gateways(c);
+    int r = first ? attach_one(c, first, ways_by(gateways, first), &at, rows, err) : 0;
     json_object_foreach (c->network_config, key, asked) {
         if (r == 0 && !str_eq(key, first))
-            r = attach_one(c, key, str_eq(key, outward), &at, rows, err);
+            r = attach_one(c, key, ways_by(gateways, key), &at, rows, err);
     }
-    if (r == 0 && endpoints_gateway(rows))
-        r = set_default_route(rows, inner, err);
+    if (r == 0)
+        r = set_default_routes(rows, inner, /* remove= */ false, err);
     set_endpoints(c, rows);
     if (r < 0)
         endpoints_detach(c);
@@ -278,13 +345,15 @@ int endpoints_attach(struct container *c, int netns, int inner, struct err *err)
     return r;
 }
 
-static bool has_ports(const json_t *rows)
+/* Whether ports are published by a family. */
+static bool has_ports(const json_t *rows, int family)
 {
-    const json_t *row;
-    size_t i;
+    const json_t *row, *port;
+    size_t i, j;
     json_array_foreach (rows, i, row)
-        if (json_array_size(json_object_get(row, "Ports")) > 0)
-            return true;
+        json_array_foreach (json_object_get(row, "Ports"), j, port)
+            if ((strchr(json_str_or(port, "HostIP", ""), ':') != NULL) == (family == AF_INET6))
+                return true;
     return false;
 }
 
@@ -332,9 +401,11 @@ int endpoints_join(struct container *c, const char *key, int netns, int inner, s
 {
     const struct place at = {netns, inner};
     json_t *rows = json_copy(c->endpoints);
-    int r = attach_one(c, key, !has_ports(rows) && !endpoints_gateway(rows), &at, rows, err);
-    if (r == 0 && set_default_route(rows, inner, err) < 0) {
-        detach_one(c, json_array_get(rows, json_array_size(rows) - 1), /* lives_on= */ true);
+    const struct ways ways = {.ipv4 = !has_ports(rows, AF_INET) && !find_gateway(rows, families[0].gateway),
+                              .ipv6 = !has_ports(rows, AF_INET6) && !find_gateway(rows, families[1].gateway)};
+    int r = attach_one(c, key, ways, &at, rows, err);
+    if (r == 0 && set_default_routes(rows, inner, /* remove= */ true, err) < 0) {
+        detach_one(c, json_array_get(rows, json_array_size(rows) - 1), inner);
         r = -1;
     }
     if (r < 0) {
@@ -346,35 +417,54 @@ int endpoints_join(struct container *c, const char *key, int netns, int inner, s
     return 0;
 }
 
-/* Ports that went with their network are published by way of the new default route. */
-static int move_ports(struct container *c, json_t *rows, const json_t *ports, struct err *err)
+/* The ports of one family, to be published by way of its default route. *ret_row: what that row says from now on. */
+static int move_family(struct container *c, const json_t *row, const struct published *ports,
+                       json_t **ret_row, struct err *err)
 {
     _cleanup_engine_network_ struct engine_network n = {0};
-    const json_t *gateway = endpoints_gateway(rows);
-    struct published published = {0}, none = {0};
+    struct published none = {0};
     struct network_endpoint e;
-    if (!gateway || json_array_size(ports) == 0)
-        return 0;
-    if (engine_network_find(c->engine, json_str_or(gateway, "NetworkID", ""), &n, err) < 0)
+    if (engine_network_find(c->engine, json_str_or(row, "NetworkID", ""), &n, err) < 0)
         return -1;
-    endpoint_from_json(c, gateway, &none, &e);
-    published_from_json(ports, &published);
-    e.ports = published.ports;
-    e.port_count = published.count;
+    if (!n.publishes)
+        return 0;
+    endpoint_from_json(c, row, &none, &e);
+    e.ports = ports->ports;
+    e.port_count = ports->count;
     int r = network_publish(n.network, &e, err);
     if (r == 0) {
-        json_t *changed = json_copy((json_t *)gateway), *row;
+        _cleanup_json_ json_t *more = published_to_json(&e);
+        *ret_row = json_copy((json_t *)row);
+        json_t *all = json_copy(json_object_get(row, "Ports"));
+        json_array_extend(all, more);
+        json_object_set_new(*ret_row, "Ports", all);
+    }
+    published_finish(&none);
+    return r;
+}
+
+/* Ports that went with their network are published by way of the new default routes. */
+static int move_ports(struct container *c, json_t *rows, const json_t *ports, struct err *err)
+{
+    int r = 0;
+    for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+        const json_t *gateway = find_gateway(rows, families[f].gateway), *row;
+        _cleanup_published_ struct published p = {0};
+        json_t *changed = NULL;
         size_t i;
-        json_object_set_new(changed, "Ports", published_to_json(&e));
+        published_from_json(ports, &p);
+        published_choose(&p, families[f].family == AF_INET, families[f].family == AF_INET6, "0.0.0.0", false);
+        if (!gateway || p.count == 0)
+            continue;
+        if (move_family(c, gateway, &p, &changed, r == 0 ? err : NULL) < 0)
+            r = -1;
         json_array_foreach (rows, i, row) {
-            if (row == gateway) {
+            if (row == gateway && changed) {
                 json_array_set_new(rows, i, changed);
                 break;
             }
         }
     }
-    published_finish(&published);
-    published_finish(&none);
     return r;
 }
 
@@ -386,8 +476,8 @@ int endpoints_leave(struct container *c, const json_t *left, int inner, struct e
     json_array_foreach (c->endpoints, i, row)
         if (row != left)
             json_array_append(rows, row);
-    detach_one(c, keep, /* lives_on= */ true);
-    int r = set_default_route(rows, inner, err);
+    detach_one(c, keep, inner);
+    int r = set_default_routes(rows, inner, /* remove= */ true, err);
     if (move_ports(c, rows, json_object_get(keep, "Ports"), r == 0 ? err : NULL) < 0)
         r = -1;
     set_endpoints(c, rows);
@@ -400,7 +490,8 @@ void endpoints_rename(struct container *c)
     size_t i;
     json_array_foreach (c->endpoints, i, row) {
         const json_t *asked = json_object_get(c->network_config, json_str_or(row, "Network", ""));
-        _cleanup_free_ char *line = zone_line(c, c->name, asked, json_str_or(row, "IPAddress", ""));
+        _cleanup_free_ char *line = zone_line(c, c->name, asked, json_str_or(row, "IPAddress", ""),
+                                              json_str_or(row, "GlobalIPv6Address", ""));
         engine_network_renamed(c->engine, json_str_or(row, "NetworkID", ""), c->id, c->name, line);
     }
 }
@@ -410,7 +501,7 @@ void endpoints_detach(struct container *c)
     json_t *rows = json_incref(c->endpoints), *row;
     size_t i;
     json_array_foreach (rows, i, row)
-        detach_one(c, row, /* lives_on= */ false);
+        detach_one(c, row, -EBADF);
     set_endpoints(c, json_array());
     json_decref(rows);
 }
@@ -431,7 +522,7 @@ void endpoints_restore(struct container *c)
                      json_str_or(row, "Network", ""), err.message);
         else {
             const json_t *asked = json_object_get(c->network_config, json_str_or(row, "Network", ""));
-            _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip);
+            _cleanup_free_ char *line = zone_line(c, c->name, asked, e.ip, e.ip6);
             engine_network_connected(c->engine, n.id, &e, c->name, line, /* quiet= */ true);
         }
         published_finish(&ports);
@@ -447,7 +538,8 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
     const char *key;
     size_t i, j;
     json_object_foreach (json_object_get(config, "ExposedPorts"), key, value) {
-        if (*json_str_or(json_array_get(endpoints, 0), "IPAddress", ""))
+        if (*json_str_or(json_array_get(endpoints, 0), "IPAddress", "") ||
+            *json_str_or(json_array_get(endpoints, 0), "GlobalIPv6Address", ""))
             json_object_set_new(shown, key, json_null());
     }
     json_array_foreach (endpoints, i, endpoint)
@@ -470,8 +562,9 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
 
 json_t *endpoints_networks(const struct container *c, const struct container_snapshot *s)
 {
-    static const char *const members[] = {"NetworkID", "EndpointID",  "Gateway",
-                                          "IPAddress", "IPPrefixLen", "MacAddress"};
+    static const char *const members[] = {"NetworkID",   "EndpointID",        "Gateway",
+                                          "IPAddress",   "IPPrefixLen",       "MacAddress",
+                                          "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen"};
     json_t *shown = json_object(), *asked;
     const char *key;
     json_object_foreach (s->network_config, key, asked) {
@@ -482,9 +575,11 @@ json_t *endpoints_networks(const struct container *c, const struct container_sna
             if (!str_eq(json_str(endpoint, "Network"), key))
                 continue;
             for (j = 0; j < ARRAY_SIZE(members); j++)
-                json_object_set(settings, members[j], json_object_get(endpoint, members[j]));
+                if (json_object_get(endpoint, members[j]))
+                    json_object_set(settings, members[j], json_object_get(endpoint, members[j]));
         }
-        if (!networks_is_predefined(key) && s->state.started_at)
+        if (!networks_is_predefined(key) &&
+            (s->state.started_at || s->state.exit_code || json_bool_or(asked, ENDPOINTS_NAMED, false)))
             json_object_set_new(settings, "DNSNames", zone_names(c->id, s->name, s->config, asked));
         json_object_set_new(shown, key, settings);
     }

@@ -1,10 +1,13 @@
 /* A container's places in networks while it runs. c->endpoints is an array, one row a network:
  *     {"Network":key in network_config,"NetworkID","EndpointID","Interface","HostInterface","MacAddress","IPAddress",
- *      "IPPrefixLen","Gateway","Priority","Ports":[{"Protocol","HostIP","HostPort","ContainerPort"}]} */
+ *      "IPPrefixLen","Gateway","GlobalIPv6Address","GlobalIPv6PrefixLen","IPv6Gateway","Priority","Ports":[{"Protocol","HostIP","HostPort","ContainerPort"}]} */
 #ifndef KEG_ENGINE_ENDPOINTS_H
 #define KEG_ENGINE_ENDPOINTS_H
 
 #include "engine/container.h"
+
+/* Of a member of network_config: the names are known, although the container never started. */
+#define ENDPOINTS_NAMED "Named"
 
 /* Whether a container has a network namespace of its own with endpoints in it. */
 bool endpoints_wanted(const struct container *c);
@@ -20,8 +23,8 @@ int endpoints_settle(struct engine *e, json_t **config, struct err *err);
 int endpoints_join(struct container *c, const char *key, int netns, int inner, struct err *err);
 /* Leaves the network of a row, which c->endpoints has no more after; its ports move to another. */
 int endpoints_leave(struct container *c, const json_t *row, int inner, struct err *err);
-/* The row that has the default route: of those with a gateway the one of the highest priority, and of equals the first by
- * name. NULL: none. */
+/* The row that has the default route (of IPv4, or else of IPv6): of those with a gateway the one of the highest priority,
+ * and of equals the first by name. NULL: none. */
 const json_t *endpoints_gateway(const json_t *endpoints);
 /* The container has another name now. */
 void endpoints_rename(struct container *c);

@@ -61,6 +61,8 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->exec_root = copy_or(from->exec_root, DEFAULT_EXEC);
     to->storage_driver = xstrdup(from->storage_driver);
     to->bip = xstrdup(from->bip);
+    to->bip6 = xstrdup(from->bip6);
+    to->fixed_cidr6 = xstrdup(from->fixed_cidr6);
     to->default_address_pools = copy_list(from->default_address_pools);
     to->insecure_registries = copy_list(from->insecure_registries);
     to->registry_mirrors = copy_list(from->registry_mirrors);
@@ -97,9 +99,19 @@ static void options_finish(struct engine_options *o)
                                         o->dns_options,
                                         o->labels,
                                         o->cdi_dirs};
-    const char *const texts[] = {o->data_root,     o->exec_root,     o->storage_driver,  o->bip,
-                                 o->log_driver,    o->cgroup_parent, o->seccomp_profile, o->ipc_mode,
-                                 o->cgroupns_mode, o->host_mounts,   o->default_runtime};
+    const char *const texts[] = {o->data_root,
+                                 o->exec_root,
+                                 o->storage_driver,
+                                 o->bip,
+                                 o->bip6,
+                                 o->fixed_cidr6,
+                                 o->log_driver,
+                                 o->cgroup_parent,
+                                 o->seccomp_profile,
+                                 o->ipc_mode,
+                                 o->cgroupns_mode,
+                                 o->host_mounts,
+                                 o->default_runtime};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_free((char **)lists[i]);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -263,10 +275,11 @@ static int open_network(struct engine *e, struct err *err)
     const struct network_host_options options = {
         .tag = e->tag,
         .bridge_prefix = e->bridge_prefix,
-        .bip = o->bip,
+        .seed = e->id,
         .pools = o->default_address_pools,
         .ip_forward = !o->no_ip_forward,
         .nat = !o->no_nat,
+        .nat6 = !o->no_nat6,
     };
     if (o->no_networks)
         return 0;

@@ -27,10 +27,11 @@ struct engine;
 
 /* Everything has a default when zero or NULL; strings and arrays are copied by engine_open(). */
 struct engine_options {
-    const char *data_root;                    /* /var/lib/keg */
-    const char *exec_root;                    /* /run/keg */
-    const char *storage_driver;               /* NULL: "overlay2" */
-    const char *bip;                          /* default bridge's address, "172.17.0.1/16" */
+    const char *data_root;          /* /var/lib/keg */
+    const char *exec_root;          /* /run/keg */
+    const char *storage_driver;     /* NULL: "overlay2" */
+    const char *bip;                /* default bridge's address, "172.17.0.1/16" */
+    const char *bip6, *fixed_cidr6; /* … "fd00:1::1/64"; of which subnet containers get addresses */
     const char *const *default_address_pools; /* "base,size" */
     const char *const *insecure_registries;
     const char *const *registry_mirrors;
@@ -52,7 +53,8 @@ struct engine_options {
     int mtu;                      /* 0: chosen */
     int max_concurrent_downloads; /* 0: 3 */
     int max_concurrent_uploads;   /* 0: 5 */
-    bool no_icc, no_ip_forward, no_nat;
+    bool no_icc, no_ip_forward, no_nat, no_nat6;
+    bool ipv6; /* on the default bridge */
     bool no_new_privileges;
     bool init;        /* keg-init as PID 1 unless a container says otherwise */
     bool no_networks; /* leave the host's network alone: only "none" and "host" (tests) */

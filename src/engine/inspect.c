@@ -91,7 +91,8 @@ static void add_files(json_t *json, struct container *c, const struct container_
 {
     _cleanup_json_ json_t *host_config = container_host_config(c);
     const json_t *driver = json_object_get(host_config, "LogConfig");
-    bool started = s->started_at != 0, logged = started && str_eq(json_str_or(driver, "Type", "json-file"), "json-file");
+    bool started = s->started_at != 0,
+         logged = started && str_eq(json_str_or(driver, "Type", "json-file"), "json-file");
     _cleanup_free_ char *log = container_log_path(c);
     add_file(json, "ResolvConfPath", c, NETFILE_RESOLV, started);
     add_file(json, "HostnamePath", c, NETFILE_HOSTNAME, started);
@@ -148,7 +149,8 @@ static const json_t *default_bridge(const json_t *endpoints)
 /* NetworkSettings: the old flat members repeat the default bridge's. */
 static json_t *network_json(struct container *c, const struct container_snapshot *s)
 {
-    static const char *const texts[] = {"EndpointID", "Gateway", "IPAddress", "MacAddress"};
+    static const char *const texts[] = {"EndpointID", "Gateway",           "IPAddress",
+                                        "MacAddress", "GlobalIPv6Address", "IPv6Gateway"};
     const json_t *first = default_bridge(s->endpoints);
     json_t *json = json_object();
     char sandbox[80] = "";
@@ -165,10 +167,8 @@ static json_t *network_json(struct container *c, const struct container_snapshot
     json_object_set_new(json, "SecondaryIPv6Addresses", json_null());
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         json_set_str(json, texts[i], json_str_or(first, texts[i], ""));
-    json_set_str(json, "GlobalIPv6Address", "");
-    json_set_int(json, "GlobalIPv6PrefixLen", 0);
+    json_set_int(json, "GlobalIPv6PrefixLen", json_int_or(first, "GlobalIPv6PrefixLen", 0));
     json_set_int(json, "IPPrefixLen", json_int_or(first, "IPPrefixLen", 0));
-    json_set_str(json, "IPv6Gateway", "");
     json_object_set_new(json, "Networks", endpoints_networks(c, s));
     return json;
 }

@@ -42,7 +42,8 @@ int monitor_ask(int sock, const json_t *request, const int *fds, size_t nfds, js
 int monitor_request(struct container *c, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
                     struct err *err);
 /* The same for one that is answered by an event with descriptors first: they go to fds (MONITOR_FDS_MAX of them). */
-int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds, struct err *err);
+int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds,
+                        struct err *err);
 /* A sealed memfd with the JSON text. */
 int monitor_memfd(const json_t *json, struct err *err);
 

@@ -212,15 +212,18 @@ static int write_hosts(struct container *c, bool host_network, struct err *err)
 
 static void put_own(const struct container *c, const json_t *endpoint, struct buf *out)
 {
+    static const char *const members[] = {"IPAddress", "GlobalIPv6Address"};
     const char *hostname = json_str_or(c->config, "Hostname", ""),
                *domain = json_str_or(c->config, "Domainname", "");
-    const char *ip = json_str_or(endpoint, "IPAddress", "");
-    if (*ip && *hostname && *domain)
-        buf_printf(out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
-    else if (*ip && strchr(hostname, '.'))
-        buf_printf(out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
-    else if (*ip && *hostname)
-        buf_printf(out, "%s\t%s\n", ip, hostname);
+    for (size_t i = 0; i < ARRAY_SIZE(members) && *hostname; i++) {
+        const char *ip = json_str_or(endpoint, members[i], "");
+        if (*ip && *domain)
+            buf_printf(out, "%s\t%s.%s %s\n", ip, hostname, domain, hostname);
+        else if (*ip && strchr(hostname, '.'))
+            buf_printf(out, "%s\t%s %.*s\n", ip, hostname, (int)strcspn(hostname, "."), hostname);
+        else if (*ip)
+            buf_printf(out, "%s\t%s\n", ip, hostname);
+    }
 }
 
 /* The lines that are known with the addresses. */
@@ -231,7 +234,10 @@ static int put_addresses(struct container *c, const json_t *endpoints, struct bu
     size_t i;
     json_array_foreach (json_object_get(c->host_config, "ExtraHosts"), i, value) {
         const char *text = json_string_value(value), *sep = netfiles_host_separator(text);
-        const char *gateway = json_str_or(json_array_get(endpoints, 0), "Gateway", "");
+        const json_t *first = json_array_get(endpoints, 0);
+        const char *gateway = json_str_or(first, "Gateway", "");
+        if (!*gateway)
+            gateway = json_str_or(first, "IPv6Gateway", "");
         if (sep && str_eq(sep + 1, "host-gateway") && *gateway)
             buf_printf(out, "%s\t%.*s\n", gateway, (int)(sep - text), text);
     }

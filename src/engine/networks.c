@@ -18,6 +18,11 @@ static const struct {
     const char *name, *driver;
 } predefined[] = {{"bridge", "bridge"}, {"host", "host"}, {"none", "null"}};
 
+bool networks_has_state(const struct network_entry *n)
+{
+    return !str_eq(n->driver, "host") && !str_eq(n->driver, "null");
+}
+
 bool networks_is_predefined(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
@@ -108,100 +113,6 @@ json_t *networks_document(const char *id, const char *name, const char *driver, 
         labels ? labels : json_object());
 }
 
-static bool networks_option_bool(const json_t *options, const char *key, bool otherwise)
-{
-    bool value;
-
-    return str_to_bool(json_str_or(options, key, ""), &value) < 0 ? otherwise : value;
-}
-
-/* Addresses that are somebody else's. */
-static char **networks_reserved(const json_t *row)
-{
-    json_t *addresses = json_object_get(json_array_get(json_at(row, "IPAM.Config"), 0), "AuxiliaryAddresses");
-    char **list = NULL;
-    const char *name;
-    json_t *address;
-
-    json_object_foreach (addresses, name, address)
-        strv_push(&list, json_string_value(address) ? json_string_value(address) : "");
-    return list;
-}
-
-struct network *networks_bring_up(struct engine *e, const struct network_entry *n, bool chosen,
-                                  struct err *err)
-{
-    const json_t *options = json_object_get(n->row, "Options");
-    const json_t *config =
-        chosen ? json_object_get(n->row, "Chosen") : json_array_get(json_at(n->row, "IPAM.Config"), 0);
-    _cleanup_strv_ char **reserved = networks_reserved(n->row);
-    bool standard = str_eq(n->name, "bridge");
-    uint32_t mtu = 0;
-    const struct network_definition d = {
-        .id = n->id,
-        .name = n->name,
-        .driver = n->driver,
-        .bridge = standard ? NULL : json_str(options, OPTION_BRIDGE "name"),
-        .subnet = json_str(config, "Subnet"),
-        .gateway = json_str(config, "Gateway"),
-        .ip_range = json_str(json_array_get(json_at(n->row, "IPAM.Config"), 0), "IPRange"),
-        .reserved = (const char *const *)reserved,
-        .internal = json_bool_or(n->row, "Internal", false),
-        .icc =
-            standard ? !e->options.no_icc : networks_option_bool(options, OPTION_BRIDGE "enable_icc", true),
-        .masquerade = networks_option_bool(options, OPTION_BRIDGE "enable_ip_masquerade", true),
-        .mtu =
-            str_to_u32(json_str_or(options, "com.docker.network.driver.mtu", ""), &mtu) == 0 && mtu <= 65535
-                ? (int)mtu
-                : e->options.mtu,
-    };
-
-    return network_create(e->network_host, &d, err);
-}
-
-void networks_note_choice(struct network_entry *n)
-{
-    json_object_set_new(n->row, "Chosen",
-                        json_pack("{s:s, s:s}", "Subnet", network_subnet(n->network), "Gateway",
-                                  network_gateway(n->network)));
-}
-
-static json_t *networks_default_options(struct engine *e, const char *bridge)
-{
-    json_t *options = json_pack("{s:s, s:s, s:s, s:s, s:s}", OPTION_BRIDGE "default_bridge", "true",
-                                OPTION_BRIDGE "enable_icc", e->options.no_icc ? "false" : "true",
-                                OPTION_BRIDGE "enable_ip_masquerade", e->options.no_nat ? "false" : "true",
-                                OPTION_BRIDGE "host_binding_ipv4", "0.0.0.0", OPTION_BRIDGE "name", bridge);
-    char mtu[16];
-
-    snprintf(mtu, sizeof(mtu), "%d", e->options.mtu ? e->options.mtu : 1500);
-    json_set_str(options, "com.docker.network.driver.mtu", mtu);
-    return options;
-}
-
-/* The default bridge follows kegd's options; what it chose for itself it keeps as long as it can. */
-static int networks_start_default(struct engine *e, struct network_entry *n, struct err *err)
-{
-    struct err first = {0};
-
-    if (!e->options.bip && json_object_get(n->row, "Chosen")) {
-        n->network = networks_bring_up(e, n, /* chosen= */ true, &first);
-        if (!n->network)
-            log_warn("the default bridge gets another subnet: %s", first.message);
-    }
-    json_object_set_new((json_t *)json_at(n->row, "IPAM"), "Config", json_null());
-    if (!n->network)
-        n->network = networks_bring_up(e, n, /* chosen= */ false, err);
-    if (!n->network)
-        return err_wrap(err, "cannot bring up the default bridge (--bridge=none does without)");
-    networks_note_choice(n);
-    json_object_set_new((json_t *)json_at(n->row, "IPAM"), "Config",
-                        json_pack("[{s:s, s:s}]", "Subnet", network_subnet(n->network), "Gateway",
-                                  network_gateway(n->network)));
-    json_object_set_new(n->row, "Options", networks_default_options(e, network_bridge(n->network)));
-    return db_put(e->db, DB_NETWORKS, n->id, n->name, n->row, DB_LAZY, err);
-}
-
 static struct network_entry *networks_by_name(struct engine *e, const char *name)
 {
     struct network_entry *n = e->networks->first;
@@ -242,9 +153,11 @@ int engine_networks_open(struct engine *e, struct err *err)
             networks_make_predefined(e, predefined[i].name, predefined[i].driver, err) < 0)
             return -1;
     for (struct network_entry *n = networks->first; n && e->network_host; n = n->next) {
-        if (n->network || !str_eq(n->driver, "bridge"))
+        _cleanup_json_ json_t *chosen = networks_chosen(n);
+
+        if (n->network || !networks_has_state(n))
             continue;
-        n->network = networks_bring_up(e, n, /* chosen= */ true, &failed);
+        n->network = networks_bring_up(e, n, chosen, &failed);
         if (!n->network)
             log_warn("network %s is unavailable: %s", n->name, failed.message);
     }
@@ -281,7 +194,7 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
     if (str_eq(ref, "default"))
         ref = e->network_host ? "bridge" : "none"; /* --bridge=none */
     n = networks_lookup(e, ref, err);
-    if (n && str_eq(n->driver, "bridge") && !n->network) {
+    if (n && networks_has_state(n) && !n->network) {
         err_set(err, ERR_UNAVAILABLE,
                 "network %s is unavailable: see the daemon's log for what is in its way", n->name);
     } else if (n) {
@@ -292,12 +205,15 @@ int engine_network_find(struct engine *e, const char *ref, struct engine_network
             .name = xstrdup(n->name),
             .driver = xstrdup(n->driver),
             .network = n->network,
-            .gateway = n->network ? xstrdup(network_gateway(n->network)) : NULL,
-            .subnet = n->network ? xstrdup(network_subnet(n->network)) : NULL,
+            .gateway = n->network ? network_way_out(n->network, AF_INET) : "",
+            .gateway6 = n->network ? network_way_out(n->network, AF_INET6) : "",
+            .own_subnets = networks_own(n),
+            .publishes = n->network && network_publishes(n->network),
+            .ipv4 = json_bool_or(n->row, "EnableIPv4", true),
+            .ipv6 = json_bool_or(n->row, "EnableIPv6", false),
             .internal = json_bool_or(n->row, "Internal", false),
             .host_ip = networks_option(n->row, OPTION_BRIDGE "host_binding_ipv4"),
             .iface_prefix = networks_option(n->row, "com.docker.network.container_iface_prefix"),
-            .own_subnet = json_bool_or(json_object_get(n->row, "Chosen"), "Asked", false),
         };
         snprintf(ret->id, sizeof(ret->id), "%s", n->id);
         r = 0;
@@ -315,8 +231,7 @@ void engine_network_finish(struct engine_network *n)
     }
     free(n->name);
     free(n->driver);
-    free(n->gateway);
-    free(n->subnet);
+    strv_free(n->own_subnets);
     free(n->host_ip);
     free(n->iface_prefix);
     *n = (struct engine_network){0};
@@ -343,18 +258,20 @@ void engine_network_connected(struct engine *e, const char *network_id,
                               const char *line, bool quiet)
 {
     struct network_entry *n;
-    char id[65], address[64] = "";
+    char id[65], address[64] = "", address6[64] = "";
 
     engine_network_endpoint_id(network_id, endpoint->container_id, id);
     if (endpoint->ip[0])
         snprintf(address, sizeof(address), "%s/%d", endpoint->ip, endpoint->prefix);
+    if (endpoint->ip6[0])
+        snprintf(address6, sizeof(address6), "%s/%d", endpoint->ip6, endpoint->prefix6);
     pthread_mutex_lock(&e->networks->lock);
     n = networks_lookup(e, network_id, NULL);
     if (n) {
         json_object_set_new(n->containers, endpoint->container_id,
                             json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", container_name, "EndpointID", id,
                                       "MacAddress", endpoint->mac, "IPv4Address", address, "IPv6Address",
-                                      ""));
+                                      address6));
         if (line && !networks_is_predefined(n->name))
             zones_set(e, n, endpoint->container_id, line);
         if (!quiet)

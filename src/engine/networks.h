@@ -26,10 +26,13 @@ struct engine_network {
     struct network_entry *entry;
     char id[65];
     char *name;
-    char *driver;              /* "bridge", "host", "null" */
-    struct network *network;   /* NULL for host and none; valid while the reference is held */
-    char *gateway, *subnet;    /* NULL for host and none */
-    bool internal, own_subnet; /* own_subnet: the user said which */
+    char *driver; /* "bridge", "macvlan", "ipvlan", "host", "null" */
+    struct network
+        *network; /* NULL for host and none; it and what is of it are valid while the reference is held */
+    const char *gateway, *gateway6; /* the way out; "" for none */
+    char **own_subnets;             /* those that the user said */
+    bool ipv4, ipv6, internal;
+    bool publishes; /* its containers' ports can be published */
     char *host_ip,
         *iface_prefix; /* where ports are published that say no address; "eth" otherwise. NULL: not said */
 };

@@ -28,18 +28,36 @@ static json_t *networks_copy_object(const json_t *body, const char *key)
 static json_t *networks_asked_config(const json_t *body)
 {
     static const char *const members[] = {"Subnet", "IPRange", "Gateway"};
-    const json_t *asked = json_array_get(json_at(body, "IPAM.Config"), 0);
-    json_t *config = json_object();
+    json_t *rows = json_array(), *asked;
+    size_t i;
 
-    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-        if (!str_empty(json_str(asked, members[i])))
-            json_set_str(config, members[i], json_str(asked, members[i]));
-    if (json_object_size(json_object_get(asked, "AuxiliaryAddresses")))
-        json_object_set_new(config, "AuxiliaryAddresses", networks_copy_object(asked, "AuxiliaryAddresses"));
-    if (json_object_size(config))
-        return json_pack("[o]", config);
-    json_decref(config);
+    json_array_foreach (json_at(body, "IPAM.Config"), i, asked) {
+        json_t *config = json_object();
+
+        for (size_t j = 0; j < ARRAY_SIZE(members); j++)
+            if (!str_empty(json_str(asked, members[j])))
+                json_set_str(config, members[j], json_str(asked, members[j]));
+        if (json_object_size(json_object_get(asked, "AuxiliaryAddresses")))
+            json_object_set_new(config, "AuxiliaryAddresses",
+                                networks_copy_object(asked, "AuxiliaryAddresses"));
+        if (json_object_size(config))
+            json_array_append(rows, config);
+        json_decref(config);
+    }
+    if (json_array_size(rows))
+        return rows;
+    json_decref(rows);
     return NULL;
+}
+
+bool networks_wants(const json_t *body, const char *member, const char *option, bool otherwise)
+{
+    const char *text = json_str(json_object_get(body, "Options"), option);
+    bool by_option = otherwise;
+
+    if (text)
+        str_to_bool(text, &by_option);
+    return json_bool_or(body, member, by_option);
 }
 
 /* With the lock held: an entry of the table whose bridge is up and whose row is kept, or NULL. */
@@ -47,7 +65,6 @@ static struct network_entry *networks_make(struct engine *e, const json_t *body,
                                            struct err *err)
 {
     json_t *config = networks_asked_config(body), *row;
-    bool asked = config != NULL;
     struct network_entry *n;
     char id[65];
 
@@ -56,18 +73,16 @@ static struct network_entry *networks_make(struct engine *e, const json_t *body,
                             networks_copy_object(body, "Labels"));
     json_object_set_new((json_t *)json_at(row, "IPAM"), "Options",
                         json_is_object(json_at(body, "IPAM.Options")) ? json_object() : json_null());
+    json_set_bool(row, "EnableIPv4", networks_wants(body, "EnableIPv4", NETWORKS_OPTION_IPV4, true));
+    json_set_bool(row, "EnableIPv6", networks_wants(body, "EnableIPv6", NETWORKS_OPTION_IPV6, false));
     json_set_bool(row, "Internal", json_bool_or(body, "Internal", false));
     json_set_bool(row, "Attachable", json_bool_or(body, "Attachable", false));
     n = networks_add(e, id, row);
     json_decref(row);
-    n->network = networks_bring_up(e, n, /* chosen= */ false, err);
+    n->network = networks_bring_up(e, n, json_at(n->row, "IPAM.Config"), err);
     if (n->network) {
         networks_note_choice(n);
-        if (!asked || !json_str(json_array_get(json_at(n->row, "IPAM.Config"), 0), "Subnet"))
-            json_object_set_new((json_t *)json_at(n->row, "IPAM"), "Config",
-                                json_pack("[o]", json_copy(json_object_get(n->row, "Chosen"))));
-        else
-            json_object_set_new(json_object_get(n->row, "Chosen"), "Asked", json_true());
+        networks_show_choice(n);
         if (db_insert(e->db, DB_NETWORKS, id, n->name, n->row, DB_SYNCED, err) == 0)
             return n;
         network_remove(n->network, NULL);
@@ -150,6 +165,7 @@ static json_t *networks_json(const struct network_entry *n, bool with_containers
     json_t *json = json_copy(n->row);
 
     json_object_del(json, "Chosen");
+    json_object_del(json, "Own");
     if (with_containers)
         json_object_set(json, "Containers", n->containers);
     return json;

@@ -26,14 +26,12 @@ static int networks_check_name(struct engine *e, const char *name, struct err *e
 
 static int networks_check_driver(struct engine *e, const char *driver, struct err *err)
 {
-    static const char *const known[] = {"macvlan", "ipvlan", "overlay", NULL};
-
     if (str_eq(driver, "host") || str_eq(driver, "null"))
         return err_set(err, ERR_FORBIDDEN, "only one instance of \"%s\" network is allowed", driver);
-    if (strv_contains((char *const *)known, driver))
+    if (str_eq(driver, "overlay"))
         return err_set(err, ERR_NOT_IMPLEMENTED, "the network driver %s is not implemented by keg yet",
                        driver);
-    if (!str_eq(driver, "bridge"))
+    if (!str_eq(driver, "bridge") && !str_eq(driver, "macvlan") && !str_eq(driver, "ipvlan"))
         return err_set(err, ERR_NOT_FOUND, "plugin \"%s\" not found", driver);
     if (!e->network_host)
         return err_set(err, ERR_FORBIDDEN, "this kegd runs with --bridge=none: it has no bridge networks");
@@ -51,22 +49,15 @@ static bool networks_has(const json_t *body, const char *path)
 /* What Docker has and keg hasn't is refused rather than passed over. */
 static int networks_check_features(const json_t *body, struct err *err)
 {
-    static const char *const unsupported[] = {"EnableIPv6", "ConfigOnly", "ConfigFrom.Network", "Ingress",
-                                              "IPAM.Options"};
+    static const char *const unsupported[] = {"ConfigOnly", "ConfigFrom.Network", "Ingress", "IPAM.Options"};
     const char *ipam = json_str_or(json_object_get(body, "IPAM"), "Driver", "");
-    const json_t *config = json_at(body, "IPAM.Config");
 
-    if (json_is_false(json_object_get(body, "EnableIPv4")))
-        return err_set(err, ERR_INVALID, "IPv4 or IPv6 must be enabled");
     for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++)
         if (networks_has(body, unsupported[i]))
             return err_set(err, ERR_NOT_IMPLEMENTED, "network option %s is not implemented by keg yet",
                            unsupported[i]);
     if (*ipam && !str_eq(ipam, "default"))
         return err_set(err, ERR_NOT_IMPLEMENTED, "the IPAM driver %s is not implemented by keg yet", ipam);
-    if (json_array_size(config) > 1)
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "more than one subnet of a network is not implemented by keg yet");
     return 0;
 }
 
@@ -74,46 +65,43 @@ static int networks_check_features(const json_t *body, struct err *err)
 
 static bool networks_is_inside(const struct subnet *subnet, const char *text)
 {
-    uint32_t address;
+    struct address address;
 
-    return inet_pton(AF_INET, text, &address) == 1 && subnet_contains(subnet, address);
+    return address_parse(text, &address) == 0 && subnet_contains(subnet, &address);
 }
 
 static int networks_check_range(const struct subnet *subnet, const char *shown, const char *range,
                                 struct err *err)
 {
     struct subnet part;
-    uint32_t host;
 
-    if (subnet_parse(range, &part, &host) < 0)
+    if (subnet_parse(range, &part, NULL) < 0)
         return err_set(err, ERR_INVALID, INVALID_CONFIG "invalid ip-range %s: invalid CIDR block notation",
                        range);
-    if (part.prefix < subnet->prefix || !subnet_contains(subnet, part.base))
+    if (part.prefix < subnet->prefix || !subnet_contains(subnet, &part.base))
         return err_set(err, ERR_INVALID,
                        INVALID_CONFIG "invalid ip-range %s: parent subnet %s doesn't contain ip-range", range,
                        shown);
     return 0;
 }
 
-static int networks_check_subnet(const json_t *body, struct err *err)
+/* One row of IPAM.Config. */
+static int networks_check_subnet(const json_t *config, struct err *err)
 {
-    const json_t *config = json_array_get(json_at(body, "IPAM.Config"), 0);
     const char *text = json_str_or(config, "Subnet", ""), *gateway = json_str_or(config, "Gateway", "");
     const char *range = json_str_or(config, "IPRange", ""), *name;
     struct subnet subnet;
-    char base[24];
-    uint32_t host = 0;
+    char base[SUBNET_TEXT_SIZE];
+    struct address given;
     json_t *address;
 
     if (json_object_size(config) == 0)
         return 0;
-    if (strchr(text, ':'))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "IPv6 subnets are not implemented by keg yet: %s", text);
-    if (subnet_parse(text, &subnet, &host) < 0)
+    if (subnet_parse(text, &subnet, &given) < 0)
         return err_set(err, ERR_INVALID, INVALID_CONFIG "invalid subnet %s: invalid CIDR block notation",
                        text);
     subnet_format(&subnet, base);
-    if (host != subnet.base)
+    if (!address_equal(&given, &subnet.base))
         return err_set(err, ERR_INVALID, INVALID_CONFIG "invalid subnet %s: it should be %s", text, base);
     if (*range && networks_check_range(&subnet, text, range, err) < 0)
         return -1;
@@ -127,6 +115,17 @@ static int networks_check_subnet(const json_t *body, struct err *err)
                            INVALID_CONFIG
                            "invalid auxiliary address %s: parent subnet %s doesn't contain this address",
                            name, text);
+    return 0;
+}
+
+static int networks_check_subnets(const json_t *body, struct err *err)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (json_at(body, "IPAM.Config"), i, row)
+        if (networks_check_subnet(row, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -192,9 +191,13 @@ static const struct {
     {"com.docker.network.bridge.enable_ip_masquerade", option_bool},
     {"com.docker.network.bridge.host_binding_ipv4", option_address},
     {"com.docker.network.bridge.gateway_mode_ipv4", option_gateway_mode},
+    {"com.docker.network.bridge.gateway_mode_ipv6", option_gateway_mode},
+    {NETWORKS_OPTION_IPV4, option_bool},
+    {NETWORKS_OPTION_IPV6, option_bool},
     {"com.docker.network.bridge.inhibit_ipv4", option_unsupported},
     {"com.docker.network.bridge.trusted_host_interfaces", option_unsupported},
     {"com.docker.network.host_ipv4", option_unsupported},
+    {"com.docker.network.host_ipv6", option_unsupported},
     {"com.docker.network.driver.mtu", option_number},
 };
 
@@ -221,7 +224,11 @@ int networks_check(struct engine *e, const json_t *body, const char *driver, str
 {
     if (networks_check_name(e, json_str(body, "Name"), err) < 0 ||
         networks_check_driver(e, driver, err) < 0 || networks_check_features(body, err) < 0 ||
-        networks_check_subnet(body, err) < 0)
+        networks_check_subnets(body, err) < 0 ||
+        networks_check_options(e, json_object_get(body, "Options"), err) < 0)
         return -1;
-    return networks_check_options(e, json_object_get(body, "Options"), err);
+    if (!networks_wants(body, "EnableIPv4", NETWORKS_OPTION_IPV4, true) &&
+        !networks_wants(body, "EnableIPv6", NETWORKS_OPTION_IPV6, false))
+        return err_set(err, ERR_INVALID, "IPv4 or IPv6 must be enabled");
+    return 0;
 }

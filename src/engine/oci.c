@@ -46,24 +46,11 @@ static void frame_paths(const struct oci_input *in, json_t *linux_part, const ch
                 json_object_set_new(linux_part, oci, json_loads(f->otherwise, 0, NULL));
 }
 
-/* New network namespaces let everybody bind low ports and ping, as Docker's do; there is no IPv6 without an
- * address of that family. */
+/* New network namespaces let everybody bind low ports and ping, as Docker's do. */
 static const char *const network_sysctls[][2] = {
     {"net.ipv4.ip_unprivileged_port_start", "0"},
     {"net.ipv4.ping_group_range", "0 2147483647"},
-    {"net.ipv6.conf.all.disable_ipv6", "1"},
 };
-
-/* A kernel without IPv6 has no IPv6 settings. */
-static void add_if_known(json_t *sysctl, const char *key, const char *value)
-{
-    char path[128];
-    size_t n = (size_t)snprintf(path, sizeof(path), "/proc/sys/%s", key);
-    for (char *p = path + strlen("/proc/sys/"); p < path + n; p++)
-        *p = *p == '.' ? '/' : *p;
-    if (access(path, F_OK) == 0)
-        json_set_str(sysctl, key, value);
-}
 
 static int frame_sysctls(const struct oci_input *in, json_t *linux_part, struct err *err)
 {
@@ -73,7 +60,7 @@ static int frame_sysctls(const struct oci_input *in, json_t *linux_part, struct 
     json_object_set_new(linux_part, "sysctl", sysctl);
     if (!net->host && !*net->path)
         for (size_t i = 0; i < ARRAY_SIZE(network_sysctls); i++)
-            add_if_known(sysctl, network_sysctls[i][0], network_sysctls[i][1]);
+            json_set_str(sysctl, network_sysctls[i][0], network_sysctls[i][1]);
     json_object_foreach (json_object_get(in->host_config, "Sysctls"), key, value) {
         if (strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/") !=
                 strlen(key) ||

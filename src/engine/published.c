@@ -29,7 +29,28 @@ static void published_add(struct published *l, const char *protocol, uint16_t in
     struct network_port *p = &l->ports[l->count++];
     *p = (struct network_port){.host_port = first, .container_port = inside};
     snprintf(p->protocol, sizeof(p->protocol), "%s", protocol);
-    snprintf(p->host_ip, sizeof(p->host_ip), "%s", str_eq(host_ip, "0.0.0.0") ? "" : host_ip);
+    snprintf(p->host_ip, sizeof(p->host_ip), "%s", host_ip);
+}
+
+void published_choose(struct published *p, bool ipv4, bool ipv6, const char *host_ip, bool loud)
+{
+    struct published chosen = {0};
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct network_port *port = &p->ports[i];
+        const char *at = *port->host_ip ? port->host_ip : str_empty(host_ip) ? "" : host_ip;
+        bool any = !*at, six = strchr(at, ':') != NULL;
+
+        if (any ? ipv4 : loud || (six ? ipv6 : ipv4))
+            published_add(&chosen, port->protocol, port->container_port, at, port->host_port, p->last[i]);
+        if (any && ipv6)
+            published_add(&chosen, port->protocol, port->container_port, "::", port->host_port,
+                          ipv4 ? 0 : p->last[i]);
+        if (any && ipv4 && ipv6)
+            chosen.ports[chosen.count - 1].twin = true;
+    }
+    published_finish(p);
+    *p = chosen;
 }
 
 int published_parse_host(const char *text, uint16_t *ret_first, uint16_t *ret_last, struct err *err)
@@ -85,6 +106,8 @@ bool published_move_on(struct published *p, const struct err *why)
         snprintf(words, sizeof(words), ":%u failed", p->ports[i].host_port);
         if (p->last[i] > p->ports[i].host_port && strstr(why->message, words)) {
             p->ports[i].host_port++;
+            if (i + 1 < p->count && p->ports[i + 1].twin)
+                p->ports[i + 1].host_port = p->ports[i].host_port;
             return true;
         }
     }

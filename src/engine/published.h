@@ -16,6 +16,9 @@ void published_finish(struct published *p);
 
 /* What the container asks for; of a range, its first port. */
 int published_wanted(const struct container *c, struct published *ret, struct err *err);
+/* Leaves what is to be published by these families. A port that says no address (host_ip, if that says one: NULL or "") has
+ * both, under one number. loud: what says an address of a family that isn't there stays, and will be refused. */
+void published_choose(struct published *p, bool ipv4, bool ipv6, const char *host_ip, bool loud);
 /* After an attach that failed with `why`: moves the port that was taken on in its range. False: that isn't the reason, or
  * the range is used up. */
 bool published_move_on(struct published *p, const struct err *why);

@@ -111,9 +111,7 @@ int container_parse_port(const char *text, uint16_t *ret_port, char ret_protocol
     uint32_t port;
     if (str_to_u32(digits, &port) < 0 || port > 65535)
         return err_set(err, ERR_INVALID, "invalid port specification: \"%.64s\"", text);
-    if (str_eq(protocol, "sctp"))
-        return err_set(err, ERR_NOT_IMPLEMENTED, "publishing SCTP ports is not supported yet: %.64s", text);
-    if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
+    if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp") && !str_eq(protocol, "sctp"))
         return err_set(err, ERR_INVALID, "invalid proto: %.32s", protocol);
     *ret_port = (uint16_t)port;
     snprintf(ret_protocol, 8, "%s", protocol);

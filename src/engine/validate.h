@@ -15,7 +15,7 @@ int container_validate(const struct engine_options *options, const json_t *confi
 /* {"Name","MaximumRetryCount"} or NULL. ERR_INVALID in Docker's words. */
 int container_check_restart_policy(const json_t *policy, struct err *err);
 
-/* "80/tcp", "53/udp", "80" → number and protocol ("tcp", "udp"). ERR_INVALID, ERR_NOT_IMPLEMENTED (sctp). */
+/* "80/tcp", "53/udp", "80" → number and protocol ("tcp", "udp", "sctp"). ERR_INVALID. */
 int container_parse_port(const char *text, uint16_t *ret_port, char ret_protocol[8], struct err *err);
 
 #endif

@@ -64,19 +64,23 @@ static bool put_word(struct buf *out, const char *text)
     return *text;
 }
 
-char *zone_line(const struct container *c, const char *name, const json_t *asked, const char *ip)
+char *zone_line(const struct container *c, const char *name, const json_t *asked, const char *ip,
+                const char *ip6)
 {
+    const char *const addresses[] = {ip, ip6};
     _cleanup_json_ json_t *names = zone_names(c->id, name, c->config, asked);
     _cleanup_(buf_finish) struct buf out = BUF_INIT(NAMES_MAX);
     const json_t *word;
     size_t i;
-    if (!*ip)
-        return NULL;
-    buf_puts(&out, ip);
-    json_array_foreach (names, i, word)
-        put_word(&out, json_string_value(word));
-    buf_putc(&out, '\n');
-    return buf_take(&out);
+    for (size_t a = 0; a < ARRAY_SIZE(addresses); a++) {
+        if (!*addresses[a])
+            continue;
+        buf_puts(&out, addresses[a]);
+        json_array_foreach (names, i, word)
+            put_word(&out, json_string_value(word));
+        buf_putc(&out, '\n');
+    }
+    return out.len ? buf_take(&out) : NULL;
 }
 
 /* ---- zones ---- */

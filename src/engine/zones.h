@@ -15,9 +15,10 @@ void zones_drop(struct engine *e, const char *network_id);
  * last life's are good. */
 void zones_settle(struct engine *e);
 
-/* "172.18.0.2 web 0123456789ab alias …\n": what a container is called on a network; asked: its EndpointSettings as asked
+/* "172.18.0.2 web 0123456789ab alias …\n", for each address (either may be "") a line: what a container is called on a network; asked: its EndpointSettings as asked
  * for. The caller frees. */
-char *zone_line(const struct container *c, const char *name, const json_t *asked, const char *ip);
+char *zone_line(const struct container *c, const char *name, const json_t *asked, const char *ip,
+                const char *ip6);
 /* The same names as Docker shows them, a new array. */
 json_t *zone_names(const char *id, const char *name, const json_t *config, const json_t *asked);
 

@@ -94,46 +94,56 @@ void dns_send_answer(struct dns *d, const struct dns_client *c, const struct dns
 }
 
 /* Askers mostly take the first. */
-static void shuffle(uint32_t *addresses, size_t count)
+static void shuffle(void *addresses, size_t count, size_t each)
 {
+    char *first = addresses, other[sizeof(struct in6_addr)];
     uint32_t random;
     for (size_t i = count; i > 1; i--) {
         if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
             return;
         size_t j = random % i;
-        uint32_t other = addresses[j];
-        addresses[j] = addresses[i - 1];
-        addresses[i - 1] = other;
+        memcpy(other, first + j * each, each);
+        memcpy(first + j * each, first + (i - 1) * each, each);
+        memcpy(first + (i - 1) * each, other, each);
     }
+}
+
+static void answer_addresses(struct dns *d, const struct dns_client *c, const struct dns_query *q,
+                             const void *query, struct dns_found *found)
+{
+    struct dns_answer a = {.code = DNS_NOERROR};
+    if (q->type == DNS_A) {
+        a.addresses = found->four;
+        a.count = found->four_count;
+        shuffle(found->four, a.count, sizeof(*found->four));
+    } else if (q->type == DNS_AAAA) {
+        a.addresses = found->six;
+        a.count = found->six_count;
+        shuffle(found->six, a.count, sizeof(*found->six));
+    }
+    dns_send_answer(d, c, q, query, &a);
 }
 
 /* True when it is about a name of ours, and was answered. */
 static bool answer_known(struct dns *d, const struct dns_client *c, const struct dns_query *q,
                          const void *query)
 {
-    uint32_t addresses[DNS_ADDRESSES_MAX], address;
+    struct dns_found found;
     char name[2 * DNS_NAME_MAX];
-    struct dns_answer a = {.code = DNS_NOERROR};
+    uint8_t address[16];
     if (q->class != DNS_IN || !q->plain)
         return false;
     if (q->type == DNS_PTR) {
-        if (dns_parse_reverse(q->name, &address) < 0 ||
-            dns_names_reverse(d->names, address, name, sizeof(name)) < 0)
+        int family = dns_parse_reverse(q->name, address);
+        if (family < 0 || dns_names_reverse(d->names, family, address, name, sizeof(name)) < 0)
             return false;
-        a.name = name;
-    } else if (q->type == DNS_A || q->type == DNS_AAAA || q->type == DNS_MX) {
-        int count = dns_names_find(d->names, q->name, addresses);
-        if (count < 0)
-            return false;
-        if (q->type == DNS_A) {
-            shuffle(addresses, (size_t)count);
-            a.addresses = addresses;
-            a.count = (size_t)count;
-        }
-    } else {
-        return false;
+        dns_send_answer(d, c, q, query, &(struct dns_answer){.code = DNS_NOERROR, .name = name});
+        return true;
     }
-    dns_send_answer(d, c, q, query, &a);
+    if ((q->type != DNS_A && q->type != DNS_AAAA && q->type != DNS_MX) ||
+        dns_names_find(d->names, q->name, &found) < 0)
+        return false;
+    answer_addresses(d, c, q, query, &found);
     return true;
 }
 

@@ -180,13 +180,14 @@ size_t dns_respond(const struct dns_query *q, const void *query, const struct dn
 {
     uint8_t *message = out, *p = message + q->question_end, encoded[DNS_NAME_MAX + 1];
     const uint8_t *end = message + max - (q->edns ? OPT_SIZE : 0);
+    unsigned type = q->type == DNS_AAAA ? DNS_AAAA : DNS_A, each = type == DNS_AAAA ? 16 : 4;
     size_t name_len = a->name ? encode_name(a->name, encoded) : 0, count = 0;
     unsigned flags = FLAG_RESPONSE | FLAG_AVAILABLE | (q->flags & (FLAG_RECURSION | FLAG_OPCODE)) | a->code;
     memcpy(message, query, q->question_end);
-    for (; count < a->count && p + 12 + 4 <= end; count++) {
-        p = put_record(p, DNS_A, 4);
-        memcpy(p, &a->addresses[count], 4);
-        p += 4;
+    for (; count < a->count && p + 12 + each <= end; count++) {
+        p = put_record(p, type, each);
+        memcpy(p, (const uint8_t *)a->addresses + count * each, each);
+        p += each;
     }
     if (count < a->count)
         flags |= FLAG_TRUNCATED;
@@ -254,13 +255,30 @@ size_t dns_truncate(void *data, size_t question_end)
     return question_end;
 }
 
-int dns_parse_reverse(const char *name, uint32_t *ret_address)
+static int parse_reverse6(const char *name, uint8_t *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    enum { DIGITS = 32 };
+    if (strlen(name) != 2 * DIGITS + strlen("ip6.arpa") || !str_eq(name + 2 * DIGITS, "ip6.arpa"))
+        return -EINVAL;
+    memset(out, 0, DIGITS / 2);
+    for (int i = 0; i < DIGITS; i++) {
+        const char *digit = strchr(digits, name[2 * i]);
+        if (!digit || !*digit || name[2 * i + 1] != '.')
+            return -EINVAL;
+        out[(DIGITS - 1 - i) / 2] |= (uint8_t)((digit - digits) << (i % 2 ? 4 : 0));
+    }
+    return AF_INET6;
+}
+
+int dns_parse_reverse(const char *name, void *ret)
 {
     unsigned a, b, c, d;
     int end = 0;
     if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &a, &b, &c, &d, &end) != 4 || !end || name[end] ||
         a > 255 || b > 255 || c > 255 || d > 255)
-        return -EINVAL;
-    *ret_address = htonl(d << 24 | c << 16 | b << 8 | a);
-    return 0;
+        return parse_reverse6(name, ret);
+    uint32_t address = htonl(d << 24 | c << 16 | b << 8 | a);
+    memcpy(ret, &address, sizeof(address));
+    return AF_INET;
 }

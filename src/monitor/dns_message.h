@@ -43,10 +43,11 @@ struct dns_query {
  * (NOTIMP); after both only id, flags and question_end are good. */
 int dns_parse(const void *data, size_t len, struct dns_query *ret);
 
-/* What is answered: addresses (A, network byte order), or one name (PTR), or nothing but the code. */
+/* What is answered: addresses (A, AAAA, by the query's type; in network byte order), or one name (PTR), or nothing but the
+ * code. */
 struct dns_answer {
     unsigned code;
-    const uint32_t *addresses;
+    const void *addresses;
     size_t count;
     const char *name;
 };
@@ -63,7 +64,8 @@ void dns_set_id(void *data, uint16_t id);
 /* Shortens a response to its header and question, and says so in it. Returns its new length. */
 size_t dns_truncate(void *data, size_t question_end);
 
-/* "4.3.2.1.in-addr.arpa" is 1.2.3.4. 0 or -EINVAL. */
-int dns_parse_reverse(const char *name, uint32_t *ret_address);
+/* "4.3.2.1.in-addr.arpa" is 1.2.3.4, and 32 digits before ".ip6.arpa" are an IPv6 address. ret: 16 bytes. The family or
+ * -EINVAL. */
+int dns_parse_reverse(const char *name, void *ret);
 
 #endif

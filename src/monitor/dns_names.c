@@ -192,85 +192,89 @@ struct dns_names *dns_names_free(struct dns_names *n)
 
 /* ---- looking for names ---- */
 
-/* The address at the start of the line that `at` is in; 0 when there is none. */
-static uint32_t line_address(const struct mapped *m, const char *at)
+/* Adds the address at the start of the line that `at` is in. */
+static void add_address(const struct mapped *m, const char *at, struct dns_found *found)
 {
     const char *start = memrchr(m->text, '\n', (size_t)(at - m->text));
-    char text[INET_ADDRSTRLEN];
-    uint32_t address;
+    char text[INET6_ADDRSTRLEN];
     start = start ? start + 1 : m->text;
     size_t len = strcspn(start, " \n"); /* a name follows: there is a blank */
     if (len >= sizeof(text))
-        return 0;
+        return;
     memcpy(text, start, len);
     text[len] = '\0';
-    return inet_pton(AF_INET, text, &address) == 1 ? address : 0;
+    if (found->four_count < DNS_ADDRESSES_MAX &&
+        inet_pton(AF_INET, text, &found->four[found->four_count]) == 1)
+        found->four_count++;
+    else if (found->six_count < DNS_ADDRESSES_MAX &&
+             inet_pton(AF_INET6, text, &found->six[found->six_count]) == 1)
+        found->six_count++;
+}
+
+static bool any_found(const struct dns_found *found)
+{
+    return found->four_count + found->six_count > 0;
 }
 
 /* Every line that has the name, from ' ' before to ' ' or '\n' behind it. */
-static size_t zone_find(const struct zone *z, const char *name, uint32_t *out, size_t max)
+static bool zone_find(const struct zone *z, const char *name, struct dns_found *found)
 {
     const struct mapped *m = &z->file;
     _cleanup_free_ char *word = xasprintf(" %s", name);
-    size_t len = strlen(word), count = 0;
+    size_t len = strlen(word);
     const char *end = m->text + m->len, *at = m->text;
     if (len < 2 || !m->text || end[-1] != '\n')
-        return 0;
-    while (count < max && (at = memmem(at, (size_t)(end - at), word, len))) {
-        uint32_t address = at[len] == ' ' || at[len] == '\n' ? line_address(m, at) : 0;
-        if (address)
-            out[count++] = address;
+        return false;
+    while ((at = memmem(at, (size_t)(end - at), word, len))) {
+        if (at[len] == ' ' || at[len] == '\n')
+            add_address(m, at, found);
         at += len;
     }
-    return count;
+    return any_found(found);
 }
 
-static size_t zone_find_linked(const struct zone *z, const char *name, uint32_t *out, size_t max)
+static bool zone_find_linked(const struct zone *z, const char *name, struct dns_found *found)
 {
-    for (const struct link *l = z->links; l; l = l->next) {
-        size_t count = str_eq(l->alias, name) ? zone_find(z, l->target, out, max) : 0;
-        if (count)
-            return count;
-    }
-    return zone_find(z, name, out, max);
+    for (const struct link *l = z->links; l; l = l->next)
+        if (str_eq(l->alias, name) && zone_find(z, l->target, found))
+            return true;
+    return zone_find(z, name, found);
 }
 
 /* In one network, or (NULL) in the first that has it. */
-static size_t find_in(const struct dns_names *n, const char *name, const char *network, uint32_t *out)
+static bool find_in(const struct dns_names *n, const char *name, const char *network, struct dns_found *found)
 {
-    for (const struct zone *z = n->zones; z; z = z->next) {
-        if (network && !str_eq(z->network, network))
-            continue;
-        size_t count = zone_find_linked(z, name, out, DNS_ADDRESSES_MAX);
-        if (count)
-            return count;
-    }
-    return 0;
+    for (const struct zone *z = n->zones; z; z = z->next)
+        if ((!network || str_eq(z->network, network)) && zone_find_linked(z, name, found))
+            return true;
+    return false;
 }
 
-int dns_names_find(struct dns_names *n, const char *name, uint32_t out[DNS_ADDRESSES_MAX])
+int dns_names_find(struct dns_names *n, const char *name, struct dns_found *ret)
 {
-    size_t count;
+    ret->four_count = ret->six_count = 0;
     if (!*name || strpbrk(name, " \n"))
         return -ENOENT;
     refresh(n);
-    count = find_in(n, name, NULL, out);
-    _cleanup_free_ char *head = count ? NULL : xstrdup(name);
-    for (int i = 0; !count && i < SUFFIXES_MAX; i++) { /* "a.b.c": a.b on c, a on b.c */
+    if (find_in(n, name, NULL, ret))
+        return 0;
+    _cleanup_free_ char *head = xstrdup(name);
+    for (int i = 0; i < SUFFIXES_MAX; i++) { /* "a.b.c": a.b on c, a on b.c */
         char *dot = strrchr(head, '.');
         if (!dot)
             break;
         *dot = '\0';
-        count = find_in(n, head, name + (dot - head) + 1, out);
+        if (find_in(n, head, name + (dot - head) + 1, ret))
+            return 0;
     }
-    return count ? (int)count : -ENOENT;
+    return -ENOENT;
 }
 
-int dns_names_reverse(struct dns_names *n, uint32_t address, char *out, size_t size)
+int dns_names_reverse(struct dns_names *n, int family, const void *address, char *out, size_t size)
 {
-    char line[INET_ADDRSTRLEN + 1], text[INET_ADDRSTRLEN];
+    char line[INET6_ADDRSTRLEN + 1], text[INET6_ADDRSTRLEN];
     refresh(n);
-    int len = snprintf(line, sizeof(line), "%s ", inet_ntop(AF_INET, &address, text, sizeof(text)));
+    int len = snprintf(line, sizeof(line), "%s ", inet_ntop(family, address, text, sizeof(text)));
     for (const struct zone *z = n->zones; z; z = z->next) {
         const char *at = z->file.text, *end = at + z->file.len;
         while (at && end[-1] == '\n' && (at = memmem(at, (size_t)(end - at), line, (size_t)len))) {

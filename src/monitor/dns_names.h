@@ -9,11 +9,12 @@
  *                             from the container's. None: what isn't known doesn't exist
  *     short-names-end-here    names without a dot aren't asked for elsewhere (the user set ndots)
  *
- * A zone's file, a line for each container on the network: its address and its names, the first its own; all in lower
- * case, single blanks between them. */
+ * A zone's file, a line for each address of a container on the network: the address and the container's names, the first
+ * its own; all in lower case, single blanks between them. */
 #ifndef KEG_MONITOR_DNS_NAMES_H
 #define KEG_MONITOR_DNS_NAMES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,11 +28,16 @@ struct dns_names;
 struct dns_names *dns_names_new(const char *file);
 struct dns_names *dns_names_free(struct dns_names *n);
 
-/* name: lower case, without a dot at the end; "name.network" is looked for in that network. Returns how many addresses
- * it has, at most DNS_ADDRESSES_MAX, or -ENOENT. */
-int dns_names_find(struct dns_names *n, const char *name, uint32_t out[DNS_ADDRESSES_MAX]);
-/* "name.network" of an address, or -ENOENT. */
-int dns_names_reverse(struct dns_names *n, uint32_t address, char *out, size_t size);
+/* Of a name: addresses in network byte order. */
+struct dns_found {
+    size_t four_count, six_count;
+    uint32_t four[DNS_ADDRESSES_MAX];
+    struct in6_addr six[DNS_ADDRESSES_MAX];
+};
+/* name: lower case, without a dot at the end; "name.network" is looked for in that network. 0 or -ENOENT. */
+int dns_names_find(struct dns_names *n, const char *name, struct dns_found *ret);
+/* "name.network" of an address of a family (in network byte order), or -ENOENT. */
+int dns_names_reverse(struct dns_names *n, int family, const void *address, char *out, size_t size);
 
 struct dns_server {
     bool host; /* to be asked from the host's network */

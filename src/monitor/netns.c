@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
+
 static int netns_open(const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -31,6 +33,12 @@ static int netns_socket(struct err *err)
     return take_fd(&fd);
 }
 
+/* The current namespace's interfaces to come have no IPv6 but where kegd gives it to them; loopback keeps its own. */
+static void netns_without_ipv6(void)
+{
+    (void)!file_write_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+}
+
 int netns_make(struct netns *n, int *ret_socket, struct err *err)
 {
     n->host_fd = netns_open("/proc/self/ns/net", err);
@@ -41,6 +49,7 @@ int netns_make(struct netns *n, int *ret_socket, struct err *err)
     n->fd = netns_open("/proc/self/ns/net", err);
     if (n->fd < 0)
         return -1;
+    netns_without_ipv6();
     *ret_socket = netns_socket(err);
     return *ret_socket < 0 ? -1 : 0;
 }
@@ -58,6 +67,7 @@ int netns_join(struct netns *n, pid_t pid, int *ret_socket, struct err *err)
         return -1;
     if (setns(n->fd, CLONE_NEWNET) < 0)
         return err_errno(err, errno, "join network namespace");
+    netns_without_ipv6();
     *ret_socket = netns_socket(err);
     return *ret_socket < 0 ? -1 : 0;
 }

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -14,7 +15,7 @@ enum { LOOKS_BEFORE_FORCE = 8, LOOK_EVERY_MS = 150 };
 struct departure {
     struct departure *next;
     struct network *network;
-    uint32_t address;
+    struct address addresses[2]; /* either may be none */
     char interface[IFNAMSIZ];
     int64_t due; /* monotonic ns */
     int looks;
@@ -53,11 +54,9 @@ static bool is_gone(const char *interface)
 /* The interface has gone: gives the address back and frees the entry. */
 static void finish(struct departures *d, struct departure *e)
 {
-    if (e->address) {
-        pthread_mutex_lock(&d->host->lock);
-        address_release(&e->network->addresses, &e->network->subnet, e->address);
-        pthread_mutex_unlock(&d->host->lock);
-    }
+    pthread_mutex_lock(&d->host->lock);
+    network_give_back(e->network, e->addresses);
+    pthread_mutex_unlock(&d->host->lock);
     free(e);
 }
 
@@ -147,12 +146,13 @@ static void start_thread(struct departures *d)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void departures_add(struct departures *d, struct network *n, uint32_t address, const char *host_interface)
+void departures_add(struct departures *d, struct network *n, const struct address addresses[2],
+                    const char *host_interface)
 {
     struct departure *e = xcalloc(1, sizeof(*e));
 
     e->network = n;
-    e->address = address;
+    memcpy(e->addresses, addresses, sizeof(e->addresses));
     e->due = clock_monotonic() + (int64_t)LOOK_EVERY_MS * 1000000;
     snprintf(e->interface, sizeof(e->interface), "%s", host_interface);
     pthread_mutex_lock(&d->lock);
@@ -163,7 +163,13 @@ void departures_add(struct departures *d, struct network *n, uint32_t address, c
     pthread_mutex_unlock(&d->lock);
 }
 
-void departures_finish(struct departures *d, struct network *n, uint32_t address)
+static bool concerns(const struct departure *e, const struct network *n, const struct address *address)
+{
+    return e->network == n &&
+           (!address || address_equal(&e->addresses[0], address) || address_equal(&e->addresses[1], address));
+}
+
+void departures_finish(struct departures *d, struct network *n, const struct address *address)
 {
     pthread_mutex_lock(&d->lock);
     while (d->busy)
@@ -171,7 +177,7 @@ void departures_finish(struct departures *d, struct network *n, uint32_t address
     for (struct departure **at = &d->first; *at;) {
         struct departure *e;
 
-        if ((*at)->network != n || (address && (*at)->address != address)) {
+        if (!concerns(*at, n, address)) {
             at = &(*at)->next;
             continue;
         }

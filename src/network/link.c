@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "network/internal.h"
 #include "sys/netlink.h"
@@ -19,7 +20,15 @@ static void bridge_alias(const struct network_host *h, char out[64])
     snprintf(out, 64, "keg:%s", h->tag);
 }
 
-static int parse_mac(const char *text, unsigned char out[6])
+void link_put_alias(struct netlink *request, const struct network_host *h)
+{
+    char alias[64];
+
+    bridge_alias(h, alias);
+    netlink_put(request, IFLA_IFALIAS, alias, strlen(alias));
+}
+
+int link_parse_mac(const char *text, unsigned char out[6])
 {
     return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &out[0], &out[1], &out[2], &out[3], &out[4],
                   &out[5]) == 6
@@ -27,7 +36,7 @@ static int parse_mac(const char *text, unsigned char out[6])
                : -EINVAL;
 }
 
-static int write_sysctl(const char *interface, const char *family, const char *name, const char *value)
+int link_write_sysctl(const char *interface, const char *family, const char *name, const char *value)
 {
     char path[160];
 
@@ -35,17 +44,33 @@ static int write_sysctl(const char *interface, const char *family, const char *n
     return file_write_at(AT_FDCWD, path, value);
 }
 
+/* ---- bridges ---- */
+
+static int check_bridge(struct network *n, const struct network_definition *d, struct err *err)
+{
+    if (d->bridge && (strlen(d->bridge) >= IFNAMSIZ || strpbrk(d->bridge, "/ \"\n") || !*d->bridge))
+        return err_set(err, ERR_INVALID, "invalid bridge name %s: at most %d characters, no slash or blank",
+                       d->bridge, IFNAMSIZ - 1);
+    if (d->bridge)
+        snprintf(n->bridge, sizeof(n->bridge), "%s", d->bridge);
+    else if (str_eq(d->name, "bridge"))
+        snprintf(n->bridge, sizeof(n->bridge), "%.14s0", n->host->bridge_prefix);
+    else
+        snprintf(n->bridge, sizeof(n->bridge), "br-%.12s", d->id);
+    if (!n->mtu)
+        n->mtu = link_default_mtu();
+    return 0;
+}
+
 static int create_bridge(const struct network *n, int fd)
 {
     struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    uint32_t last = htonl((uint32_t)n->pools[0].gateway.value);
     struct netlink request = NETLINK_INIT;
     unsigned char mac[6] = {0x02, 0x42};
-    char alias[64];
     size_t nest;
 
-    bridge_alias(n->host, alias);
-    memcpy(mac + 2, &n->gateway,
-           4); /* fixed: a bridge without one takes over its ports' and changes with them */
+    memcpy(mac + 2, &last, 4); /* fixed: a bridge without one takes over its ports' and changes with them */
     netlink_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
     netlink_put_str(&request, IFLA_IFNAME, n->bridge);
     netlink_put(&request, IFLA_ADDRESS, mac, sizeof(mac));
@@ -57,30 +82,50 @@ static int create_bridge(const struct network *n, int fd)
     info = (struct ifinfomsg){0};
     netlink_begin(&request, RTM_SETLINK, 0, &info, sizeof(info));
     netlink_put_str(&request, IFLA_IFNAME, n->bridge);
-    netlink_put(&request, IFLA_IFALIAS, alias, strlen(alias));
+    link_put_alias(&request, n->host);
     netlink_end(&request);
     return netlink_run(&request, fd, NULL);
 }
 
-static int add_address(int fd, int index, uint32_t address, int prefix)
+void link_put_address(struct netlink *request, int index, const struct address *a, const struct subnet *in)
 {
-    struct ifaddrmsg header = {
-        .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index};
-    uint32_t broadcast = prefix < 31 ? address | htonl((uint32_t)(((uint64_t)1 << (32 - prefix)) - 1)) : 0;
-    struct netlink request = NETLINK_INIT;
+    struct ifaddrmsg header = {.ifa_family = (unsigned char)a->family,
+                               .ifa_prefixlen = (unsigned char)in->prefix,
+                               .ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0,
+                               .ifa_index = (uint32_t)index};
+    unsigned char bytes[ADDRESS_BYTES_MAX], all[ADDRESS_BYTES_MAX];
+    struct address broadcast = subnet_broadcast(in);
+    size_t len = address_to_bytes(a, bytes);
 
-    netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof(header));
-    netlink_put(&request, IFA_LOCAL, &address, sizeof(address));
-    netlink_put(&request, IFA_ADDRESS, &address, sizeof(address));
-    if (broadcast)
-        netlink_put(&request, IFA_BROADCAST, &broadcast, sizeof(broadcast));
-    netlink_end(&request);
-    return netlink_run(&request, fd, NULL);
+    netlink_begin(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof(header));
+    netlink_put(request, IFA_LOCAL, bytes, len);
+    netlink_put(request, IFA_ADDRESS, bytes, len);
+    if (broadcast.family)
+        netlink_put(request, IFA_BROADCAST, all, address_to_bytes(&broadcast, all));
+    netlink_end(request);
 }
 
-int link_bridge_ensure(const struct network *n)
+static int set_bridge_sysctls(const struct network *n)
+{
+    int r;
+
+    if (!n->ipv6) {
+        r = link_write_sysctl(n->bridge, "ipv6", "disable_ipv6", "1");
+        if (r < 0 && r != -ENOENT) /* a kernel without IPv6 has nothing to disable */
+            return r;
+    } else if ((r = link_write_sysctl(n->bridge, "ipv6", "accept_ra", "0")) < 0 ||
+               (r = link_write_sysctl(n->bridge, "ipv6", "accept_dad", "0")) < 0 ||
+               (r = link_write_sysctl(n->bridge, "ipv6", "disable_ipv6", "0")) < 0) {
+        return r;
+    }
+    /* published ports answer on 127.0.0.1 as well; the table keeps strangers' packets to 127/8 out */
+    return n->ipv4 ? link_write_sysctl(n->bridge, "ipv4", "route_localnet", "1") : 0;
+}
+
+static int make_bridge(const struct network *n)
 {
     _cleanup_close_ int fd = netlink_open();
+    struct netlink request = NETLINK_INIT;
     int index, r;
 
     if (fd < 0)
@@ -91,15 +136,21 @@ int link_bridge_ensure(const struct network *n)
     index = netlink_link_index(fd, n->bridge);
     if (index < 0)
         return index;
-    r = add_address(fd, index, n->gateway, n->subnet.prefix);
+    r = set_bridge_sysctls(n);
     if (r < 0)
         return r;
-    /* published ports answer on 127.0.0.1 as well; the table keeps strangers' packets to 127/8 out */
-    r = write_sysctl(n->bridge, "ipv4", "route_localnet", "1");
-    if (r < 0)
-        return r;
-    r = write_sysctl(n->bridge, "ipv6", "disable_ipv6", "1");
-    return r == -ENOENT ? 0 : r; /* a kernel without IPv6 has nothing to disable */
+    for (size_t i = 0; i < n->pool_count; i++)
+        link_put_address(&request, index, &n->pools[i].gateway, &n->pools[i].subnet);
+    return netlink_run(&request, fd, NULL);
+}
+
+static int bridge_up(const struct network *n, struct err *err)
+{
+    int r = make_bridge(n);
+
+    return r < 0 ? err_errno(err, r, "cannot make bridge %s with address %s", n->bridge,
+                             n->pools[0].gateway_text)
+                 : 0;
 }
 
 static void put_peer(struct netlink *request, const struct network *n, const struct network_endpoint *e,
@@ -116,19 +167,24 @@ static void put_peer(struct netlink *request, const struct network *n, const str
     netlink_nest_end(request, peer);
 }
 
-int link_veth_create(const struct network *n, const struct network_endpoint *e, int netns_fd)
+static int attach_veth(const struct network *n, struct network_endpoint *e, int netns_fd)
 {
     _cleanup_close_ int fd = netlink_open();
     struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct netlink request = NETLINK_INIT;
     unsigned char mac[6];
     size_t link_info, data;
+    char random[8];
     int bridge;
 
     if (fd < 0)
         return fd;
-    if (parse_mac(e->mac, mac) < 0)
+    if (link_parse_mac(e->mac, mac) < 0)
         return -EINVAL;
+    if (!*e->host_interface) {
+        random_hex(random, 3);
+        snprintf(e->host_interface, sizeof(e->host_interface), "veth%.6s%c", random, e->container_id[0]);
+    }
     bridge = netlink_link_index(fd, n->bridge);
     if (bridge < 0)
         return bridge;
@@ -146,62 +202,8 @@ int link_veth_create(const struct network *n, const struct network_endpoint *e, 
     return netlink_run(&request, fd, NULL);
 }
 
-int link_configure_inside(const struct network_endpoint *e, int inner)
-{
-    struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    struct netlink request = NETLINK_INIT;
-    uint32_t address;
-    int index = netlink_link_index(inner, e->interface), r;
-
-    if (index < 0)
-        return index;
-    if (inet_pton(AF_INET, e->ip, &address) != 1)
-        return -EINVAL;
-    up.ifi_index = index;
-    netlink_begin(&request, RTM_NEWLINK, 0, &up, sizeof(up));
-    netlink_end(&request);
-    r = netlink_run(&request, inner, NULL);
-    return r < 0 ? r : add_address(inner, index, address, e->prefix);
-}
-
-static int add_default_route(int inner, const char *interface, const char *gateway)
-{
-    struct rtmsg route = {.rtm_family = AF_INET,
-                          .rtm_table = RT_TABLE_MAIN,
-                          .rtm_protocol = RTPROT_BOOT,
-                          .rtm_scope = RT_SCOPE_UNIVERSE,
-                          .rtm_type = RTN_UNICAST};
-    struct netlink request = NETLINK_INIT;
-    int index = netlink_link_index(inner, interface);
-    uint32_t address;
-
-    if (index < 0)
-        return index;
-    if (inet_pton(AF_INET, gateway, &address) != 1)
-        return -EINVAL;
-    netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof(route));
-    netlink_put(&request, RTA_GATEWAY, &address, sizeof(address));
-    netlink_put_u32(&request, RTA_OIF, (uint32_t)index);
-    netlink_end(&request);
-    return netlink_run(&request, inner, NULL);
-}
-
-static int remove_default_route(int inner)
-{
-    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_scope = RT_SCOPE_NOWHERE};
-    struct netlink request = NETLINK_INIT;
-    int r;
-
-    netlink_begin(&request, RTM_DELROUTE, 0, &route, sizeof(route));
-    netlink_end(&request);
-    r = netlink_run(&request, inner, NULL);
-    return r == -ESRCH ? 0 : r;
-}
-
-int link_default_route(int inner, const char *interface, const char *gateway)
-{
-    return *gateway ? add_default_route(inner, interface, gateway) : remove_default_route(inner);
-}
+const struct network_driver link_bridge = {
+    .name = "bridge", .isolates = true, .check = check_bridge, .up = bridge_up, .attach = attach_veth};
 
 int link_delete(const char *name)
 {

@@ -1,19 +1,24 @@
-/* Networks and endpoints: what is asked for is checked and reserved under the lock, made in the kernel
- * without it, and taken back on any failure. */
+/* Networks: what is asked for is checked and reserved under the lock, made in the kernel without it, and taken back on
+ * any failure. */
 #include "network/network.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "network/internal.h"
 
+static const struct network_driver *const drivers[] = {&link_bridge, &vlan_macvlan, &vlan_ipvlan};
+
 static void network_free(struct network *n)
 {
-    address_set_finish(&n->addresses);
+    for (size_t i = 0; i < n->pool_count; i++)
+        address_set_finish(&n->pools[i].addresses);
+    free(n->pools);
     free(n);
 }
 
@@ -42,8 +47,9 @@ struct network_host *network_host_open(const struct network_host_options *option
     pthread_mutex_init(&h->nft_lock, NULL);
     snprintf(h->tag, sizeof(h->tag), "%s", options->tag);
     snprintf(h->bridge_prefix, sizeof(h->bridge_prefix), "%s", options->bridge_prefix);
-    h->bip = xstrdup(options->bip);
+    h->local[0] = pool_local(options->seed ? options->seed : options->tag);
     h->nat = options->nat;
+    h->nat6 = h->table6 = options->nat6 && access("/proc/sys/net/ipv6", F_OK) == 0;
     h->ip_forward = options->ip_forward;
     h->departures = departures_new(h);
     if (parse_pools(h, options->pools, err) < 0)
@@ -76,7 +82,6 @@ struct network_host *network_host_free(struct network_host *h)
     free(h->ports);
     free(h->claimed);
     free(h->pools);
-    free(h->bip);
     free(h);
     return NULL;
 }
@@ -99,7 +104,7 @@ int network_host_dismantle(struct network_host *h, struct err *err)
     int result = nat_remove(h, err), r;
 
     for (struct network *n = h->networks; n; n = n->next) {
-        departures_finish(h->departures, n, 0);
+        departures_finish(h->departures, n, NULL);
         r = link_bridge_remove(n);
         if (r < 0 && result == 0)
             result = err_errno(err, r, "cannot remove bridge %s", n->bridge);
@@ -107,101 +112,195 @@ int network_host_dismantle(struct network_host *h, struct err *err)
     return result;
 }
 
-static int read_addresses(struct network *n, const struct network_definition *d, struct err *err)
-{
-    uint32_t given = 0;
+/* ---- subnets ---- */
 
-    if (subnet_parse(d->subnet, &n->subnet, &given) < 0 || n->subnet.prefix > 30)
+struct network_pool *network_pool_of(const struct network *n, const struct address *a)
+{
+    for (size_t i = 0; i < n->pool_count; i++)
+        if (subnet_contains(&n->pools[i].subnet, a))
+            return &n->pools[i];
+    return NULL;
+}
+
+struct network_pool *network_first_pool(const struct network *n, int family)
+{
+    for (size_t i = 0; i < n->pool_count; i++)
+        if (n->pools[i].subnet.base.family == family)
+            return &n->pools[i];
+    return NULL;
+}
+
+static struct network_pool *add_pool(struct network *n)
+{
+    n->pools = xreallocarray(n->pools, n->pool_count + 1, sizeof(*n->pools));
+    n->pools[n->pool_count] = (struct network_pool){.addresses = {0}};
+    return &n->pools[n->pool_count++];
+}
+
+static int read_pool(struct network_pool *p, const struct network_subnet *asked, struct err *err)
+{
+    struct address given;
+
+    if (subnet_parse(asked->subnet, &p->subnet, &given) < 0 || p->subnet.prefix == 0 ||
+        p->subnet.prefix > (p->subnet.base.family == AF_INET6 ? 127 : 30))
         return err_set(err, ERR_INVALID,
-                       "invalid subnet %s: an IPv4 network such as 172.28.0.0/16 is expected", d->subnet);
-    n->gateway = given != n->subnet.base ? given : 0;
-    if (d->gateway &&
-        (inet_pton(AF_INET, d->gateway, &n->gateway) != 1 || !subnet_contains(&n->subnet, n->gateway)))
-        return err_set(err, ERR_INVALID, "no matching subnet for gateway %s", d->gateway);
-    n->range = n->subnet;
-    if (d->ip_range && (subnet_parse(d->ip_range, &n->range, NULL) < 0 ||
-                        n->range.prefix < n->subnet.prefix || !subnet_contains(&n->subnet, n->range.base)))
-        return err_set(err, ERR_INVALID, "invalid ip-range %s: not inside subnet %s", d->ip_range, d->subnet);
+                       "invalid subnet %s: a network such as 172.28.0.0/16 or fd00:1::/64 is expected",
+                       asked->subnet);
+    if (given.value != p->subnet.base.value)
+        p->gateway = given;
+    if (asked->gateway && *asked->gateway &&
+        (address_parse(asked->gateway, &p->gateway) < 0 || !subnet_contains(&p->subnet, &p->gateway)))
+        return err_set(err, ERR_INVALID, "no matching subnet for gateway %s", asked->gateway);
+    p->range = p->subnet;
+    if (asked->ip_range &&
+        (subnet_parse(asked->ip_range, &p->range, NULL) < 0 || p->range.prefix < p->subnet.prefix ||
+         !subnet_contains(&p->subnet, &p->range.base)))
+        return err_set(err, ERR_INVALID, "invalid ip-range %s: not inside subnet %s", asked->ip_range,
+                       asked->subnet);
     return 0;
 }
 
-static int reserve_others(struct network *n, const char *const *addresses, struct err *err)
+static int reserve_others(struct network_pool *p, const char *const *addresses, struct err *err)
 {
-    uint32_t address;
+    struct address a;
 
     for (; addresses && *addresses; addresses++)
-        if (inet_pton(AF_INET, *addresses, &address) != 1 ||
-            address_take(&n->addresses, &n->subnet, address) == -EADDRNOTAVAIL)
+        if (address_parse(*addresses, &a) < 0 ||
+            address_take(&p->addresses, &p->subnet, &a) == -EADDRNOTAVAIL)
             return err_set(err, ERR_INVALID, "no matching subnet for aux-address %s", *addresses);
     return 0;
+}
+
+/* Lock held. */
+static int check_overlaps(const struct network *n, const struct network_pool *p, struct err *err)
+{
+    for (const struct network *other = n->host->networks; other; other = other->next)
+        for (size_t i = 0; i < other->pool_count; i++)
+            if (subnet_overlaps(&other->pools[i].subnet, &p->subnet))
+                return err_set(err, ERR_FORBIDDEN,
+                               "invalid pool request: Pool overlaps with other one on this address space: %s "
+                               "(network %s)",
+                               other->pools[i].subnet_text, other->name);
+    return 0;
+}
+
+static bool has_rows(const struct subnet *pools, int family)
+{
+    for (; pools && pools->prefix; pools++)
+        if (pools->base.family == family)
+            return true;
+    return false;
+}
+
+/* A subnet for a family that has none. Lock held. */
+static int choose_pool(struct network *n, int family, bool is_default, struct err *err)
+{
+    struct network_host *h = n->host;
+    const struct subnet *pools = has_rows(h->pools, family) ? h->pools
+                                 : family == AF_INET6       ? h->local
+                                 : is_default               ? pool_default_bridge
+                                                            : pool_default_networks;
+    _cleanup_free_ struct subnet *taken = NULL;
+    struct network_pool *p;
+    size_t count = 0;
+
+    for (const struct network *other = h->networks; other; other = other->next)
+        for (size_t i = 0; i < other->pool_count; i++) {
+            taken = xreallocarray(taken, count + 1, sizeof(*taken));
+            taken[count++] = other->pools[i].subnet;
+        }
+    p = add_pool(n);
+    if (pool_choose(pools, family, taken, count, &p->subnet, err) < 0)
+        return -1;
+    p->range = p->subnet;
+    return 0;
+}
+
+/* The addresses that containers don't get: others', and the gateway's. */
+static int settle_pool(struct network *n, struct network_pool *p, const char *const *reserved,
+                       struct err *err)
+{
+    if (p->gateway.family)
+        address_take(&p->addresses, &p->subnet, &p->gateway);
+    if (reserve_others(p, reserved, err) < 0)
+        return -1;
+    if (n->gateless)
+        p->gateway = (struct address){.family = 0};
+    else if (!p->gateway.family && address_take_free(&p->addresses, &p->subnet, &p->range, &p->gateway) < 0)
+        return err_set(err, ERR_INVALID, "no address is left for the gateway of network %s", n->name);
+    subnet_format(&p->subnet, p->subnet_text);
+    address_format(&p->gateway, p->gateway_text);
+    return 0;
+}
+
+/* A passthru link has its parent for itself. Lock held. */
+static int check_parent_free(const struct network *n, struct err *err)
+{
+    for (const struct network *other = n->host->networks; other; other = other->next)
+        if (n->driver == &vlan_macvlan && other->driver == n->driver && str_eq(other->bridge, n->bridge) &&
+            (n->mode == MACVLAN_MODE_PASSTHRU || other->mode == MACVLAN_MODE_PASSTHRU))
+            return err_set(
+                err, ERR_FORBIDDEN,
+                "cannot use mode passthru, macvlan network %s is already using parent interface %s",
+                other->name, n->bridge);
+    return 0;
+}
+
+/* Lock held. */
+static int add_asked(struct network *n, const struct network_subnet *asked, struct err *err)
+{
+    struct network_pool *p;
+    struct subnet s;
+
+    if (subnet_parse(asked->subnet, &s, NULL) == 0 && !(s.base.family == AF_INET6 ? n->ipv6 : n->ipv4))
+        return 0;
+    if (subnet_parse(asked->subnet, &s, NULL) == 0 && n->driver->isolates &&
+        network_first_pool(n, s.base.family))
+        return err_set(err, ERR_FORBIDDEN, "bridge driver doesn't support multiple subnets");
+    p = add_pool(n);
+    if (read_pool(p, asked, err) < 0 || check_overlaps(n, p, err) < 0)
+        return -1;
+    return settle_pool(n, p, asked->reserved, err);
 }
 
 /* Chooses what the definition leaves open. Lock held. */
 static int choose_addresses(struct network *n, const struct network_definition *d, bool is_default,
                             struct err *err)
 {
-    struct network_host *h = n->host;
-    struct network_definition asked = *d;
-    struct subnet *taken;
-    size_t count = 0;
-    int r = 0;
+    const int families[] = {AF_INET, AF_INET6};
 
-    if (!asked.subnet && is_default)
-        asked.subnet = h->bip;
-    if (asked.subnet && read_addresses(n, &asked, err) < 0)
+    if (check_parent_free(n, err) < 0)
         return -1;
-    for (struct network *other = h->networks; other; other = other->next)
-        count++;
-    taken = xcalloc(count + 1, sizeof(*taken));
-    count = 0;
-    for (struct network *other = h->networks; other; other = other->next) {
-        if (asked.subnet && subnet_overlaps(&other->subnet, &n->subnet))
-            r = err_set(
-                err, ERR_FORBIDDEN,
-                "invalid pool request: Pool overlaps with other one on this address space: %s (network %s)",
-                other->subnet_text, other->name);
-        taken[count++] = other->subnet;
+    for (size_t i = 0; i < d->subnet_count; i++)
+        if (add_asked(n, &d->subnets[i], err) < 0)
+            return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        if (!(families[i] == AF_INET6 ? n->ipv6 : n->ipv4) || network_first_pool(n, families[i]))
+            continue;
+        if (choose_pool(n, families[i], is_default, err) < 0 ||
+            settle_pool(n, &n->pools[n->pool_count - 1], NULL, err) < 0)
+            return -1;
     }
-    if (r == 0 && !asked.subnet) {
-        const struct subnet *pools = h->pools     ? h->pools
-                                     : is_default ? pool_default_bridge
-                                                  : pool_default_networks;
-
-        r = pool_choose(pools, taken, count, &n->subnet, err);
-        n->range = n->subnet;
-    }
-    free(taken);
-    if (r < 0)
-        return -1;
-    if (!n->gateway)
-        n->gateway = htonl(ntohl(n->subnet.base) + 1);
-    address_take(&n->addresses, &n->subnet, n->gateway);
-    if (reserve_others(n, d->reserved, err) < 0)
-        return -1;
-    subnet_format(&n->subnet, n->subnet_text);
-    inet_ntop(AF_INET, &n->gateway, n->gateway_text, sizeof(n->gateway_text));
     return 0;
 }
 
-static struct network *network_new(struct network_host *h, const struct network_definition *d,
-                                   bool is_default)
+/* ---- networks ---- */
+
+static struct network *network_new(struct network_host *h, const struct network_driver *driver,
+                                   const struct network_definition *d)
 {
     struct network *n = xcalloc(1, sizeof(*n));
 
     n->host = h;
+    n->driver = driver;
     snprintf(n->id, sizeof(n->id), "%s", d->id);
     snprintf(n->name, sizeof(n->name), "%s", d->name);
-    snprintf(n->driver, sizeof(n->driver), "%s", d->driver);
-    if (d->bridge)
-        snprintf(n->bridge, sizeof(n->bridge), "%s", d->bridge);
-    else if (is_default)
-        snprintf(n->bridge, sizeof(n->bridge), "%.14s0", h->bridge_prefix);
-    else
-        snprintf(n->bridge, sizeof(n->bridge), "br-%.12s", d->id);
+    n->ipv4 = d->ipv4;
+    n->ipv6 = d->ipv6;
     n->internal = d->internal;
     n->icc = d->icc;
     n->masquerade = d->masquerade;
-    n->mtu = d->mtu ? d->mtu : link_default_mtu();
+    n->mtu = d->mtu;
     return n;
 }
 
@@ -218,25 +317,68 @@ static void unlink_network(struct network *n)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* Another network may stand on the same VLAN. */
+static bool shares_link(const struct network *n)
+{
+    bool shared = false;
+
+    pthread_mutex_lock(&n->host->lock);
+    for (const struct network *other = n->host->networks; other; other = other->next)
+        shared = shared || (other != n && str_eq(other->bridge, n->bridge));
+    pthread_mutex_unlock(&n->host->lock);
+    return shared;
+}
+
+static const struct network_driver *find_driver(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        if (str_eq(drivers[i]->name, name))
+            return drivers[i];
+    return NULL;
+}
+
+/* IPv6 is forwarded from the first network on that has it. */
+static int forward6(const struct network *n, struct err *err)
+{
+    static const char *const which[] = {"default", "all"};
+    char path[64];
+
+    for (size_t i = 0; n->ipv6 && n->host->ip_forward && n->driver->isolates && i < ARRAY_SIZE(which); i++) {
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/forwarding", which[i]);
+        int r = file_write_at(AT_FDCWD, path, "1");
+
+        if (r < 0)
+            return err_errno(err, r, "cannot switch net.ipv6.conf.%s.forwarding on", which[i]);
+    }
+    return 0;
+}
+
+static int bring_up(struct network *n, struct err *err)
+{
+    if (n->ipv6 && access("/proc/sys/net/ipv6", F_OK) < 0)
+        return err_set(err, ERR_INVALID, "cannot enable IPv6 on network %s: this kernel has none", n->name);
+    if (forward6(n, err) < 0 || n->driver->up(n, err) < 0)
+        return -1;
+    return n->host->settled && n->driver->isolates ? nat_sync(n->host, err) : 0;
+}
+
 struct network *network_create(struct network_host *h, const struct network_definition *d, struct err *err)
 {
-    bool is_default = str_eq(d->name, "bridge");
+    const struct network_driver *driver = find_driver(d->driver);
     struct network *n;
     int r;
 
-    if (!str_eq(d->driver, "bridge")) {
-        err_set(err, ERR_NOT_IMPLEMENTED, "network driver %s is not there yet: bridge, host and none are",
-                d->driver);
+    if (!driver) {
+        err_set(err, ERR_NOT_IMPLEMENTED, "network driver %s is not there", d->driver);
         return NULL;
     }
-    if (d->bridge && (strlen(d->bridge) >= IFNAMSIZ || strpbrk(d->bridge, "/ \"\n") || !*d->bridge)) {
-        err_set(err, ERR_INVALID, "invalid bridge name %s: at most %d characters, no slash or blank",
-                d->bridge, IFNAMSIZ - 1);
+    n = network_new(h, driver, d);
+    if (driver->check(n, d, err) < 0) {
+        network_free(n);
         return NULL;
     }
-    n = network_new(h, d, is_default);
     pthread_mutex_lock(&h->lock);
-    r = choose_addresses(n, d, is_default, err);
+    r = choose_addresses(n, d, str_eq(d->name, "bridge"), err);
     if (r == 0) {
         n->next = h->networks;
         h->networks = n;
@@ -246,14 +388,9 @@ struct network *network_create(struct network_host *h, const struct network_defi
         network_free(n);
         return NULL;
     }
-    r = link_bridge_ensure(n);
-    if (r < 0)
-        err_errno(err, r, "cannot make bridge %s with address %s/%d", n->bridge, n->gateway_text,
-                  n->subnet.prefix);
-    else if (h->settled)
-        r = nat_sync(h, err);
-    if (r < 0) {
-        link_bridge_remove(n);
+    if (bring_up(n, err) < 0) {
+        if (!shares_link(n))
+            link_bridge_remove(n);
         unlink_network(n);
         network_free(n);
         return NULL;
@@ -264,6 +401,7 @@ struct network *network_create(struct network_host *h, const struct network_defi
 int network_remove(struct network *n, struct err *err)
 {
     struct network_host *h = n->host;
+    bool isolates;
     size_t count;
     int r;
 
@@ -273,13 +411,14 @@ int network_remove(struct network *n, struct err *err)
     if (count)
         return err_set(err, ERR_CONFLICT, "error while removing network: network %s has active endpoints",
                        n->name);
-    departures_finish(h->departures, n, 0);
-    r = link_bridge_remove(n);
+    departures_finish(h->departures, n, NULL);
+    isolates = n->driver->isolates;
+    r = shares_link(n) ? 0 : link_bridge_remove(n);
     if (r < 0)
         return err_errno(err, r, "cannot remove bridge %s", n->bridge);
     unlink_network(n);
     network_free(n);
-    return nat_sync(h, err);
+    return isolates ? nat_sync(h, err) : 0;
 }
 
 const char *network_bridge(const struct network *n)
@@ -287,205 +426,29 @@ const char *network_bridge(const struct network *n)
     return n->bridge;
 }
 
-const char *network_subnet(const struct network *n)
+size_t network_pool_count(const struct network *n)
 {
-    return n->subnet_text;
+    return n->pool_count;
 }
 
-const char *network_gateway(const struct network *n)
+const char *network_subnet(const struct network *n, size_t i)
 {
-    return n->gateway_text;
+    return n->pools[i].subnet_text;
 }
 
-static int reserve_address(struct network *n, struct network_endpoint *e, struct err *err)
+const char *network_gateway(const struct network *n, size_t i)
 {
-    uint32_t address;
-    int r;
-
-    if (*e->ip) {
-        if (inet_pton(AF_INET, e->ip, &address) != 1)
-            return err_set(err, ERR_INVALID, "invalid IPv4 address: %s", e->ip);
-        r = address_take(&n->addresses, &n->subnet, address);
-        if (r == -EADDRINUSE)
-            return err_set(err, ERR_FORBIDDEN, "Address already in use: %s is %s on network %s", e->ip,
-                           str_eq(e->ip, n->gateway_text) ? "the gateway" : "another container's", n->name);
-        if (r < 0)
-            return err_set(err, ERR_INVALID, "no configured subnet contains IP address %s: network %s is %s",
-                           e->ip, n->name, n->subnet_text);
-    } else {
-        if (address_take_free(&n->addresses, &n->subnet, &n->range, &address) < 0)
-            return err_set(err, ERR_FORBIDDEN,
-                           "no available IPv4 addresses on this network's address pools: %s (%s)", n->name,
-                           n->subnet_text);
-        inet_ntop(AF_INET, &address, e->ip, sizeof(e->ip));
-    }
-    e->prefix = n->subnet.prefix;
-    if (n->internal)
-        e->gateway[0] = '\0';
-    else
-        snprintf(e->gateway, sizeof(e->gateway), "%s", n->gateway_text);
-    if (!*e->mac) {
-        const unsigned char *a = (const unsigned char *)&address;
-
-        snprintf(e->mac, sizeof(e->mac), "02:42:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3]);
-    }
-    return 0;
+    return n->pools[i].gateway_text;
 }
 
-/* Address and ports, both or neither. Takes the lock. */
-static int reserve(struct network *n, struct network_endpoint *e, bool restoring, struct err *err)
+const char *network_way_out(const struct network *n, int family)
 {
-    bool chosen = !*e->ip;
-    uint32_t address;
-    int r;
+    const struct network_pool *p = n->internal ? NULL : network_first_pool(n, family);
 
-    if (!chosen && inet_pton(AF_INET, e->ip, &address) == 1)
-        departures_finish(n->host->departures, n, address);
-    pthread_mutex_lock(&n->host->lock);
-    r = reserve_address(n, e, err);
-    if (r == 0) {
-        r = ports_reserve(n, e, restoring, err);
-        inet_pton(AF_INET, e->ip, &address);
-        if (r < 0) {
-            address_release(&n->addresses, &n->subnet, address);
-            if (chosen)
-                e->ip[0] = '\0';
-        } else {
-            n->endpoint_count++;
-        }
-    }
-    pthread_mutex_unlock(&n->host->lock);
-    return r;
+    return p ? p->gateway_text : "";
 }
 
-static size_t release(struct network *n, const struct network_endpoint *e, struct nat_port **ret_ports)
+bool network_publishes(const struct network *n)
 {
-    uint32_t address = 0;
-    bool leaving = *e->host_interface;
-    size_t count;
-
-    inet_pton(AF_INET, e->ip, &address);
-    pthread_mutex_lock(&n->host->lock);
-    if (address && !leaving)
-        address_release(&n->addresses, &n->subnet, address);
-    if (n->endpoint_count)
-        n->endpoint_count--;
-    count = ports_release(n, e->container_id, ret_ports);
-    pthread_mutex_unlock(&n->host->lock);
-    if (leaving)
-        departures_add(n->host->departures, n, address, e->host_interface);
-    return count;
-}
-
-/* The endpoint's ports as the table has them; the caller frees. */
-static size_t copy_ports(struct network *n, const char *container_id, struct nat_port **ret)
-{
-    struct network_host *h = n->host;
-    size_t count = 0;
-
-    pthread_mutex_lock(&h->lock);
-    *ret = xcalloc(h->port_count + 1, sizeof(**ret));
-    for (size_t i = 0; i < h->port_count; i++)
-        if (h->ports[i].network == n && str_eq(h->ports[i].container_id, container_id))
-            (*ret)[count++] = h->ports[i];
-    pthread_mutex_unlock(&h->lock);
-    return count;
-}
-
-static int publish(struct network *n, const struct network_endpoint *e, struct err *err)
-{
-    _cleanup_free_ struct nat_port *ports = NULL;
-    size_t count;
-
-    if (!e->port_count)
-        return 0;
-    count = copy_ports(n, e->container_id, &ports);
-    return nat_change_ports(n->host, ports, count, /* add= */ true, err);
-}
-
-int network_attach(struct network *n, struct network_endpoint *e, int netns_fd, int inner, struct err *err)
-{
-    char random[8];
-    int r;
-
-    if (!*e->interface)
-        snprintf(e->interface, sizeof(e->interface), "eth0");
-    if (!*e->host_interface) {
-        random_hex(random, 3);
-        snprintf(e->host_interface, sizeof(e->host_interface), "veth%.6s%c", random, e->container_id[0]);
-    }
-    if (reserve(n, e, /* restoring= */ false, err) < 0)
-        return -1;
-    r = link_veth_create(n, e, netns_fd);
-    if (r == 0)
-        r = link_configure_inside(e, inner);
-    if (r < 0)
-        err_errno(err, r, "cannot connect the container to network %s by %s", n->name, n->bridge);
-    else
-        r = publish(n, e, err);
-    if (r < 0)
-        network_detach(n, e, NULL);
-    return r < 0 ? -1 : 0;
-}
-
-int network_restore(struct network *n, const struct network_endpoint *endpoint, struct err *err)
-{
-    struct network_endpoint e = *endpoint;
-    struct network_host *h = n->host;
-
-    if (reserve(n, &e, /* restoring= */ true, err) < 0)
-        return -1;
-    pthread_mutex_lock(&h->lock);
-    h->claimed = xreallocarray(h->claimed, h->claimed_count + 1, sizeof(*h->claimed));
-    snprintf(h->claimed[h->claimed_count++], IFNAMSIZ, "%s", e.host_interface);
-    pthread_mutex_unlock(&h->lock);
-    return publish(n, &e, err);
-}
-
-int network_detach(struct network *n, const struct network_endpoint *e, struct err *err)
-{
-    _cleanup_free_ struct nat_port *ports = NULL;
-    size_t count = release(n, e, &ports);
-
-    return nat_change_ports(n->host, ports, count, /* add= */ false, err);
-}
-
-int network_leave(struct network *n, const struct network_endpoint *e, struct err *err)
-{
-    uint32_t address;
-    int r = network_detach(n, e, err);
-
-    if (inet_pton(AF_INET, e->ip, &address) == 1)
-        departures_finish(n->host->departures, n, address);
-    return r;
-}
-
-int network_default_route(int inner, const char *interface, const char *gateway, struct err *err)
-{
-    int r = link_default_route(inner, interface, gateway);
-
-    return r < 0 ? err_errno(err, r, "cannot set the default route by way of %s", interface) : 0;
-}
-
-int network_publish(struct network *n, struct network_endpoint *e, struct err *err)
-{
-    int r;
-
-    pthread_mutex_lock(&n->host->lock);
-    r = ports_reserve(n, e, /* restoring= */ false, err);
-    pthread_mutex_unlock(&n->host->lock);
-    if (r == 0)
-        r = publish(n, e, err);
-    return r;
-}
-
-int network_unpublish(struct network *n, const struct network_endpoint *e, struct err *err)
-{
-    _cleanup_free_ struct nat_port *ports = NULL;
-    size_t count;
-
-    pthread_mutex_lock(&n->host->lock);
-    count = ports_release(n, e->container_id, &ports);
-    pthread_mutex_unlock(&n->host->lock);
-    return nat_change_ports(n->host, ports, count, /* add= */ false, err);
+    return n->driver->isolates && !n->internal;
 }

@@ -1,17 +1,20 @@
 /* Subnets that don't collide with what the host reaches already, and the addresses inside them. */
 #include "network/pool.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "sys/netlink.h"
 
-#define IP(a, b, c, d) (__builtin_bswap32(((uint32_t)(a) << 24) | ((b) << 16) | ((c) << 8) | (d)))
+#define IP(a, b, c, d)                                                                                       \
+    {                                                                                                        \
+        AF_INET, (uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d)                                            \
+    }
 
 const struct subnet pool_default_bridge[] = {{IP(172, 17, 0, 0), 16, 16},
                                              {IP(172, 18, 0, 0), 15, 16},
@@ -19,52 +22,10 @@ const struct subnet pool_default_bridge[] = {{IP(172, 17, 0, 0), 16, 16},
                                              {IP(172, 24, 0, 0), 13, 16},
                                              {IP(192, 168, 0, 0), 16, 20},
                                              {IP(10, 0, 0, 0), 8, 16},
-                                             {0}};
+                                             {{0}, 0, 0}};
 const struct subnet pool_default_networks[] = {{IP(172, 18, 0, 0), 15, 24}, {IP(172, 20, 0, 0), 14, 24},
                                                {IP(172, 24, 0, 0), 13, 24}, {IP(192, 168, 0, 0), 16, 24},
-                                               {IP(10, 0, 0, 0), 8, 24},    {0}};
-
-static uint32_t prefix_mask(int prefix)
-{
-    return prefix == 0 ? 0 : htonl(~(uint32_t)0 << (32 - prefix));
-}
-
-int subnet_parse(const char *text, struct subnet *ret, uint32_t *ret_address)
-{
-    _cleanup_free_ char *copy = xstrdup(text ? text : "");
-    char *slash = strchr(copy, '/');
-    struct in_addr address;
-    uint32_t prefix;
-
-    if (!slash)
-        return -EINVAL;
-    *slash = '\0';
-    if (inet_pton(AF_INET, copy, &address) != 1 || str_to_u32(slash + 1, &prefix) < 0 || prefix > 32)
-        return -EINVAL;
-    *ret = (struct subnet){.base = address.s_addr & prefix_mask((int)prefix), .prefix = (int)prefix};
-    if (ret_address)
-        *ret_address = address.s_addr;
-    return 0;
-}
-
-void subnet_format(const struct subnet *s, char out[24])
-{
-    char address[INET_ADDRSTRLEN];
-
-    snprintf(out, 24, "%s/%d", inet_ntop(AF_INET, &s->base, address, sizeof(address)), s->prefix);
-}
-
-bool subnet_contains(const struct subnet *s, uint32_t address)
-{
-    return (address & prefix_mask(s->prefix)) == s->base;
-}
-
-bool subnet_overlaps(const struct subnet *a, const struct subnet *b)
-{
-    uint32_t mask = prefix_mask(MIN_OF(a->prefix, b->prefix));
-
-    return (a->base & mask) == (b->base & mask);
-}
+                                               {IP(10, 0, 0, 0), 8, 24},    {{0}, 0, 0}};
 
 int pool_parse(const char *text, struct subnet *ret)
 {
@@ -73,23 +34,36 @@ int pool_parse(const char *text, struct subnet *ret)
     bool based = false;
 
     for (char **p = parts; *p; p++) {
-        const char *value;
+        const char *base = str_after(*p, "base="), *length = str_after(*p, "size=");
 
-        if ((value = str_after(*p, "base="))) {
-            if (subnet_parse(value, ret, NULL) < 0)
+        if (base || strchr(*p, '/')) {
+            if (subnet_parse(base ? base : *p, ret, NULL) < 0)
                 return -EINVAL;
             based = true;
-        } else if ((value = str_after(*p, "size="))) {
-            if (str_to_u32(value, &size) < 0)
-                return -EINVAL;
-        } else {
+        } else if (str_to_u32(length ? length : *p, &size) < 0) {
             return -EINVAL;
         }
     }
-    if (!based || size > 30 || (int)size < ret->prefix || ret->prefix == 0)
+    if (!based || size > (uint32_t)address_bits(ret->base.family) - 2 || (int)size < ret->prefix ||
+        ret->prefix == 0)
         return -EINVAL;
     ret->size = (int)size;
     return 0;
+}
+
+struct subnet pool_local(const char *seed)
+{
+    struct subnet s = {.base = {.family = AF_INET6, .value = 0xfd}, .prefix = 48, .size = 64};
+    char hash[65];
+    unsigned byte;
+
+    sha256_of(seed, strlen(seed), hash);
+    for (int i = 0; i < 5; i++) { /* RFC 4193: 40 bits that nobody else has */
+        sscanf(hash + (ptrdiff_t)2 * i, "%2x", &byte);
+        s.base.value = s.base.value << 8 | byte;
+    }
+    s.base.value <<= 80;
+    return s;
 }
 
 struct subnet_list {
@@ -110,18 +84,19 @@ static int add_route(const struct nlmsghdr *message, void *arg)
     struct subnet s = {.prefix = route->rtm_dst_len};
 
     netlink_attributes(message, sizeof(*route), a, RTA_MAX);
-    if (route->rtm_family != AF_INET || route->rtm_dst_len == 0 || !a[RTA_DST])
+    if ((route->rtm_family != AF_INET && route->rtm_family != AF_INET6) || route->rtm_dst_len == 0 ||
+        !a[RTA_DST])
         return 0;
-    memcpy(&s.base, RTA_DATA(a[RTA_DST]), sizeof(s.base));
+    s.base = address_from_bytes(route->rtm_family, RTA_DATA(a[RTA_DST]));
     list_add(arg, s);
     return 0;
 }
 
 /* Everything the host has a route to, the default route aside. */
-static int list_routes(struct subnet_list *list)
+static int list_routes(struct subnet_list *list, int family)
 {
     _cleanup_close_ int fd = netlink_open();
-    struct rtmsg route = {.rtm_family = AF_INET};
+    struct rtmsg route = {.rtm_family = (unsigned char)family};
     struct netlink n = NETLINK_INIT;
 
     if (fd < 0)
@@ -140,11 +115,13 @@ static void list_resolvers(struct subnet_list *list)
         return;
     lines = strv_split(buf_str(&b), '\n');
     for (char **line = lines; *line; line++) {
-        struct subnet s = {.prefix = 32};
+        struct subnet s = {.prefix = 0};
         char address[64];
 
-        if (sscanf(*line, " nameserver %63s", address) == 1 && inet_pton(AF_INET, address, &s.base) == 1)
+        if (sscanf(*line, " nameserver %63s", address) == 1 && address_parse(address, &s.base) == 0) {
+            s.prefix = address_bits(s.base.family);
             list_add(list, s);
+        }
     }
 }
 
@@ -157,33 +134,42 @@ static const struct subnet *find_overlap(const struct subnet *rows, size_t count
     return NULL;
 }
 
-int pool_choose(const struct subnet *pools, const struct subnet *taken, size_t taken_count,
+/* The first free one of a row. */
+static bool choose_of_row(const struct subnet *pool, const struct subnet *taken, size_t taken_count,
+                          const struct subnet_list *host, struct subnet *ret)
+{
+    int bits = address_bits(pool->base.family);
+    __uint128_t step = (__uint128_t)1 << (bits - pool->size), base = pool->base.value;
+
+    for (__uint128_t left = (__uint128_t)1 << (pool->size - pool->prefix); left; left--, base += step) {
+        struct subnet candidate = {.base = {.family = pool->base.family, .value = base},
+                                   .prefix = pool->size};
+
+        if (find_overlap(taken, taken_count, &candidate) || find_overlap(host->rows, host->count, &candidate))
+            continue;
+        *ret = candidate;
+        return true;
+    }
+    return false;
+}
+
+int pool_choose(const struct subnet *pools, int family, const struct subnet *taken, size_t taken_count,
                 struct subnet *ret, struct err *err)
 {
     struct subnet_list host = {0};
-    int r = list_routes(&host);
+    int r = list_routes(&host, family);
+    bool found = false;
 
     if (r < 0) {
         free(host.rows);
         return err_errno(err, r, "cannot read the host's routes");
     }
     list_resolvers(&host);
-    for (const struct subnet *pool = pools; pool->prefix; pool++) {
-        uint32_t step = (uint32_t)1 << (32 - pool->size), first = ntohl(pool->base);
-        uint64_t end = (uint64_t)first + ((uint64_t)1 << (32 - pool->prefix));
-
-        for (uint64_t base = first; base < end; base += step) {
-            struct subnet candidate = {.base = htonl((uint32_t)base), .prefix = pool->size};
-
-            if (find_overlap(taken, taken_count, &candidate) ||
-                find_overlap(host.rows, host.count, &candidate))
-                continue;
-            free(host.rows);
-            *ret = candidate;
-            return 0;
-        }
-    }
+    for (const struct subnet *pool = pools; !found && pool->prefix; pool++)
+        found = pool->base.family == family && choose_of_row(pool, taken, taken_count, &host, ret);
     free(host.rows);
+    if (found)
+        return 0;
     return err_set(
         err, ERR_CONFLICT,
         "all predefined address pools have been fully subnetted: give the network a --subnet, or the daemon "
@@ -192,57 +178,94 @@ int pool_choose(const struct subnet *pools, const struct subnet *taken, size_t t
 
 void address_set_finish(struct address_set *set)
 {
-    free(set->words);
+    free(set->taken);
     *set = (struct address_set){0};
 }
 
-static bool bit_take(struct address_set *set, uint32_t index)
+/* Where the distance is, or would be. */
+static size_t position(const struct address_set *set, __uint128_t distance)
 {
-    size_t word = index / 64;
+    size_t low = 0, high = set->count;
 
-    if (word >= set->word_count) {
-        set->words = xreallocarray(set->words, word + 1, sizeof(*set->words));
-        memset(set->words + set->word_count, 0, (word + 1 - set->word_count) * sizeof(*set->words));
-        set->word_count = word + 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (set->taken[middle] < distance)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (set->words[word] & ((uint64_t)1 << (index % 64)))
-        return false;
-    set->words[word] |= (uint64_t)1 << (index % 64);
-    return true;
+    return low;
+}
+
+static bool is_taken(const struct address_set *set, __uint128_t distance)
+{
+    size_t at = position(set, distance);
+
+    return at < set->count && set->taken[at] == distance;
+}
+
+static void insert(struct address_set *set, __uint128_t distance)
+{
+    size_t at = position(set, distance);
+
+    set->taken = xreallocarray(set->taken, set->count + 1, sizeof(*set->taken));
+    memmove(set->taken + at + 1, set->taken + at, (set->count - at) * sizeof(*set->taken));
+    set->taken[at] = distance;
+    set->count++;
+}
+
+/* The lowest distance from `first` on that isn't taken: the end of the row without a gap that begins there. */
+static __uint128_t first_free(const struct address_set *set, __uint128_t first)
+{
+    size_t start = position(set, first), low = start, high = set->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (set->taken[middle] - first == middle - start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return first + (low - start);
 }
 
 int address_take_free(struct address_set *set, const struct subnet *subnet, const struct subnet *range,
-                      uint32_t *ret)
+                      struct address *ret)
 {
-    uint32_t base = ntohl(subnet->base), first = ntohl(range->base) - base;
-    uint64_t count = (uint64_t)1 << (32 - range->prefix), total = (uint64_t)1 << (32 - subnet->prefix);
+    int family = subnet->base.family, bits = address_bits(family);
+    __uint128_t first = range->base.value - subnet->base.value;
+    __uint128_t last = first + (((__uint128_t)1 << (bits - range->prefix)) - 1);
+    __uint128_t end = ((__uint128_t)1 << (bits - subnet->prefix)) - 1; /* the subnet's last */
 
-    for (uint64_t i = first; i < first + count; i++) {
-        if (i == 0 || i == total - 1)
-            continue;
-        if (i % 64 == 0 && i / 64 < set->word_count && set->words[i / 64] == UINT64_MAX) {
-            i += 63;
-            continue;
-        }
-        if (bit_take(set, (uint32_t)i)) {
-            *ret = htonl(base + (uint32_t)i);
-            return 0;
-        }
-    }
-    return -ENOSPC;
+    if (family == AF_INET && last == end)
+        last--;
+    first = first_free(set, first ? first : 1);
+    if (first > last)
+        return -ENOSPC;
+    insert(set, first);
+    *ret = (struct address){.family = family, .value = subnet->base.value + first};
+    return 0;
 }
 
-int address_take(struct address_set *set, const struct subnet *subnet, uint32_t address)
+int address_take(struct address_set *set, const struct subnet *subnet, const struct address *address)
 {
     if (!subnet_contains(subnet, address))
         return -EADDRNOTAVAIL;
-    return bit_take(set, ntohl(address) - ntohl(subnet->base)) ? 0 : -EADDRINUSE;
+    if (is_taken(set, address->value - subnet->base.value))
+        return -EADDRINUSE;
+    insert(set, address->value - subnet->base.value);
+    return 0;
 }
 
-void address_release(struct address_set *set, const struct subnet *subnet, uint32_t address)
+void address_release(struct address_set *set, const struct subnet *subnet, const struct address *address)
 {
-    uint32_t index = ntohl(address) - ntohl(subnet->base);
+    __uint128_t distance = address->value - subnet->base.value;
+    size_t at = position(set, distance);
 
-    if (subnet_contains(subnet, address) && index / 64 < set->word_count)
-        set->words[index / 64] &= ~((uint64_t)1 << (index % 64));
+    if (!subnet_contains(subnet, address) || at >= set->count || set->taken[at] != distance)
+        return;
+    set->count--;
+    memmove(set->taken + at, set->taken + at + 1, (set->count - at) * sizeof(*set->taken));
 }

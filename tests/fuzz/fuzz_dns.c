@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_answer(const struct dns_query *q, const uint8_t *query, size_t size, size_t max)
 {
-    static const uint32_t addresses[200];
+    static const uint8_t addresses[200][16];
     static uint8_t out[DNS_MESSAGE_MAX];
     const struct dns_answer answers[] = {{.code = DNS_NXDOMAIN},
                                          {.addresses = addresses, .count = 200},
@@ -29,7 +29,7 @@ static void check_answer(const struct dns_query *q, const uint8_t *query, size_t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dns_query q;
-    uint32_t address;
+    uint8_t address[16];
     if (size < 1)
         return 0;
     size_t max = DNS_QUERY_MAX + (size_t)data[0] * 64;
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (dns_parse(message, size, &q) == 0) {
         if (strlen(q.name) > DNS_NAME_MAX || q.question_end > size)
             abort();
-        dns_parse_reverse(q.name, &address);
+        dns_parse_reverse(q.name, address);
         check_answer(&q, message, size, max);
     }
     dns_is_response(message, size, q.id, message, size);

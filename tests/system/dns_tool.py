@@ -43,7 +43,10 @@ def show(data):
         at = name_at(data, at)[1]
         kind, _, _, length = struct.unpack(">HHIH", data[at:at + 10])
         at += 10
-        found.append(socket.inet_ntoa(data[at:at + 4]) if kind == 1 else name_at(data, at)[0] if kind == 12 else "?")
+        if kind in (1, 28):
+            found.append(socket.inet_ntop(socket.AF_INET if kind == 1 else socket.AF_INET6, data[at:at + length]))
+        else:
+            found.append(name_at(data, at)[0] if kind == 12 else "?")
         at += length
     return " ".join(words + found)
 

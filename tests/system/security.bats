@@ -398,7 +398,7 @@ PYTHON
 }
 
 @test "CVE-2024-32473: IPv6 is off where a network has none" {
-    run timeout 20 keg run --rm busybox sh -c 'cat /proc/sys/net/ipv6/conf/all/disable_ipv6; ip -6 addr'
+    run timeout 20 keg run --rm busybox sh -c 'cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6; ip -6 addr'
     [ "$status" = 0 ]
     [[ $output == 1* && $output != *fe80* ]]
 }

@@ -52,7 +52,7 @@ static struct inside make_inside(void)
 /* Serves one TCP connection on port 80 of the namespace, answering "hello". */
 static pid_t serve(int netns)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(80)};
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(80)}; /* IPv4 as well */
     int ready[2], listener, on = 1;
     char c;
     pid_t pid;
@@ -62,7 +62,7 @@ static pid_t serve(int netns)
     if (pid == 0) {
         if (setns(netns, CLONE_NEWNET) < 0)
             _exit(1);
-        listener = socket(AF_INET, SOCK_STREAM, 0);
+        listener = socket(AF_INET6, SOCK_STREAM, 0);
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (bind(listener, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(listener, 8) < 0)
             _exit(2);
@@ -83,16 +83,20 @@ static pid_t serve(int netns)
 
 static void fetch(const char *address, uint16_t port, char out[16])
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    bool six = strchr(address, ':') != NULL;
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct timeval patience = {.tv_sec = 3};
-    _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_close_ int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ssize_t n;
 
-    inet_pton(AF_INET, address, &to.sin_addr);
+    inet_pton(AF_INET, address, &four.sin_addr);
+    inet_pton(AF_INET6, address, &to.sin6_addr);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     out[0] = '\0';
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+    if (connect(fd, six ? (struct sockaddr *)&to : (struct sockaddr *)&four,
+                six ? sizeof(to) : sizeof(four)) < 0)
         return;
     n = read(fd, out, 15);
     out[n > 0 ? n : 0] = '\0';
@@ -110,7 +114,7 @@ static const char id2[] = "22222222222222222222222222222222222222222222222222222
 static struct network_host *open_host(void)
 {
     struct network_host_options options = {
-        .tag = "keg-unit", .bridge_prefix = "kgunit", .ip_forward = true, .nat = true};
+        .tag = "keg-unit", .bridge_prefix = "kgunit", .ip_forward = true, .nat = true, .nat6 = true};
     struct err err = {0};
     struct network_host *h = network_host_open(&options, &err);
 
@@ -123,10 +127,13 @@ static struct network_host *open_host(void)
 static struct network *create(struct network_host *h, const char *name, const char *id, const char *subnet,
                               bool internal)
 {
+    const struct network_subnet asked = {.subnet = subnet};
     struct network_definition d = {.id = id,
                                    .name = name,
                                    .driver = "bridge",
-                                   .subnet = subnet,
+                                   .ipv4 = true,
+                                   .subnets = &asked,
+                                   .subnet_count = subnet != NULL,
                                    .icc = true,
                                    .masquerade = true,
                                    .internal = internal};
@@ -179,11 +186,11 @@ static void test_published_port(void **state)
     assert_string_equal(answer, "hello");
     fetch("127.0.0.1", 8080, answer);
     assert_string_equal(answer, "hello");
-    fetch(network_gateway(n), 8080, answer);
+    fetch(network_gateway(n, 0), 8080, answer);
     assert_string_equal(answer, "hello");
     fetch("127.0.0.1", ports[1].host_port, answer);
     assert_string_equal(answer, "hello");
-    fetch(network_gateway(n), ports[1].host_port, answer); /* published on the loopback only */
+    fetch(network_gateway(n, 0), ports[1].host_port, answer); /* published on the loopback only */
     assert_string_equal(answer, "");
 
     assert_int_equal(network_attach(n, &other, in2.netns, in2.netlink, &err), -1);
@@ -210,6 +217,62 @@ static void test_published_port(void **state)
     close(in2.netlink);
 }
 
+static void test_both_families(void **state)
+{
+    struct network_port ports[] = {{.protocol = "tcp", .container_port = 80},
+                                   {.protocol = "tcp", .host_ip = "::", .twin = true, .container_port = 80}};
+    struct network_endpoint e = {.ports = ports, .port_count = 2}, second = {.ports = NULL};
+    struct network_host *h = open_host();
+    struct network_definition d = {.id = id1,
+                                   .name = "six",
+                                   .driver = "bridge",
+                                   .ipv4 = true,
+                                   .ipv6 = true,
+                                   .icc = true,
+                                   .masquerade = true};
+    struct inside in = make_inside(), in2 = make_inside();
+    struct err err = {0};
+    struct network *n = network_create(h, &d, &err);
+    char answer[16];
+    pid_t server;
+
+    (void)state;
+    assert_string_equal(err.message, "");
+    assert_int_equal(network_pool_count(n), 2);
+    strcpy(e.container_id, id1);
+    strcpy(second.container_id, id2);
+    attach(n, &e, &in);
+    attach(n, &second, &in2);
+    assert_string_equal(strrchr(e.ip, '.') + 1, "2");
+    assert_string_equal(strrchr(e.ip6, ':') + 1, "2");
+    assert_string_equal(strrchr(second.ip6, ':') + 1, "3");
+    assert_int_equal(e.prefix6, 64);
+    assert_string_equal(e.gateway6, network_gateway(n, 1));
+    assert_int_equal(ports[0].host_port, ports[1].host_port);
+    server = serve(in.netns);
+    const char *const from[] = {e.ip, e.ip6, "127.0.0.1", network_gateway(n, 0), network_gateway(n, 1)};
+    for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+        fetch(from[i], i < 2 ? 80 : ports[0].host_port, answer);
+        assert_string_equal(answer, "hello");
+    }
+    fetch("::1", ports[0].host_port, answer); /* refused at once */
+    assert_string_equal(answer, "");
+    snprintf(ports[0].host_ip, sizeof(ports[0].host_ip), "::1");
+    assert_int_equal(network_publish(n, &e, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_IMPLEMENTED);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    assert_int_equal(network_detach(n, &e, NULL), 0);
+    assert_int_equal(network_leave(n, &second, in2.netlink, NULL), 0);
+    assert_true(goes_away(e.host_interface));
+    assert_int_equal(network_remove(n, &err), 0);
+    network_host_free(h);
+    close(in.netns);
+    close(in.netlink);
+    close(in2.netns);
+    close(in2.netlink);
+}
+
 static void test_restore_and_sweep(void **state)
 {
     struct network_port port = {.protocol = "tcp", .host_port = 8081, .container_port = 80};
@@ -217,7 +280,8 @@ static void test_restore_and_sweep(void **state)
     struct network_host *h = open_host();
     struct network *n = create(h, "bridge", id1, "10.99.0.0/24", false);
     struct inside in = make_inside();
-    struct network_host_options options = {.tag = "keg-unit", .bridge_prefix = "kgunit", .nat = true};
+    struct network_host_options options = {
+        .tag = "keg-unit", .bridge_prefix = "kgunit", .nat = true, .nat6 = true};
     struct err err = {0};
     char answer[16];
     pid_t server;
@@ -252,30 +316,69 @@ static void test_addresses(void **state)
 {
     struct address_set set = {0};
     struct subnet s;
-    uint32_t address, given;
-    char text[24];
+    struct address address, given, outside;
+    char text[SUBNET_TEXT_SIZE];
 
     (void)state;
     assert_int_equal(subnet_parse("172.30.1.7/29", &s, &given), 0);
     subnet_format(&s, text);
     assert_string_equal(text, "172.30.1.0/29");
-    for (int i = 1; i < 7; i++) {
+    for (unsigned i = 1; i < 7; i++) {
         assert_int_equal(address_take_free(&set, &s, &s, &address), 0);
-        assert_int_equal(ntohl(address) - ntohl(s.base), i);
+        assert_true(address.value - s.base.value == i);
     }
     assert_int_equal(address_take_free(&set, &s, &s, &address), -ENOSPC);
-    assert_int_equal(address_take(&set, &s, address), -EADDRINUSE);
-    assert_int_equal(address_take(&set, &s, htonl(0x0a000001)), -EADDRNOTAVAIL);
-    address_release(&set, &s, address);
+    assert_int_equal(address_parse("172.30.1.6", &address), 0);
+    assert_int_equal(address_take(&set, &s, &address), -EADDRINUSE);
+    assert_int_equal(address_parse("10.0.0.1", &outside), 0);
+    assert_int_equal(address_take(&set, &s, &outside), -EADDRNOTAVAIL);
+    address_release(&set, &s, &address);
     assert_int_equal(address_take_free(&set, &s, &s, &given), 0);
-    assert_int_equal(given, address);
+    assert_true(address_equal(&given, &address));
     address_set_finish(&set);
     for (const char *const *bad =
-             (const char *const[]){"", "1.2.3.4", "1.2.3.4/33", "1.2.3/8", "x/8", "1.2.3.4/-1", NULL};
+             (const char *const[]){"", "1.2.3.4", "1.2.3.4/33", "1.2.3/8", "x/8", "1.2.3.4/-1", "fd00::/129",
+                                   "fd00::", ":/8", "::ffff:10.0.0.0/104", NULL};
          *bad; bad++)
         assert_int_equal(subnet_parse(*bad, &s, NULL), -EINVAL);
     assert_int_equal(pool_parse("base=10.0.0.0/8,size=24", &s), 0);
+    assert_int_equal(pool_parse("10.0.0.0/8,24", &s), 0);
+    assert_int_equal(pool_parse("base=fd00::/48,size=64", &s), 0);
     assert_int_equal(pool_parse("base=10.0.0.0/8,size=4", &s), -EINVAL);
+}
+
+static void test_addresses_ipv6(void **state)
+{
+    struct address_set set = {0};
+    struct subnet s, range, other;
+    struct address address;
+    char text[SUBNET_TEXT_SIZE];
+
+    (void)state;
+    assert_int_equal(subnet_parse("fd00:1:2:3:ffff::9/64", &s, NULL), 0);
+    subnet_format(&s, text);
+    assert_string_equal(text, "fd00:1:2:3::/64");
+    assert_int_equal(subnet_parse("fd00:1:2:3:8000::/65", &range, NULL), 0);
+    assert_int_equal(address_parse("fd00:1:2:3:8000::1", &address), 0);
+    assert_int_equal(address_take(&set, &s, &address), 0);
+    assert_int_equal(address_take_free(&set, &s, &range, &address), 0);
+    assert_string_equal(address_format(&address, text),
+                        "fd00:1:2:3:8000::"); /* a range's first is like others */
+    assert_int_equal(address_take_free(&set, &s, &range, &address), 0);
+    assert_string_equal(address_format(&address, text), "fd00:1:2:3:8000::2");
+    assert_int_equal(address_take_free(&set, &s, &s, &address), 0);
+    assert_string_equal(address_format(&address, text), "fd00:1:2:3::1");
+    assert_true(subnet_overlaps(&s, &range));
+    assert_int_equal(subnet_parse("fd00:1:2:4::/64", &other, NULL), 0);
+    assert_false(subnet_overlaps(&s, &other));
+    assert_int_equal(subnet_parse("0.0.0.0/0", &other, NULL), 0);
+    assert_false(subnet_overlaps(&s, &other)); /* of another family */
+    other = pool_local("one");
+    subnet_format(&other, text);
+    assert_true(str_starts(text, "fd") && strstr(text, "::/48"));
+    range = pool_local("two");
+    assert_false(subnet_overlaps(&other, &range));
+    address_set_finish(&set);
 }
 
 static void test_pool_avoids_routes(void **state)
@@ -284,16 +387,17 @@ static void test_pool_avoids_routes(void **state)
     struct network *a = create(h, "bridge", id1, NULL, false), *b = create(h, "two", id2, NULL, true);
     struct subnet sa, sb;
     struct err err = {0};
-    struct network_definition overlapping = {.id = id2, .name = "three", .driver = "bridge"};
+    const struct network_subnet asked = {.subnet = network_subnet(a, 0)};
+    struct network_definition overlapping = {
+        .id = id2, .name = "three", .driver = "bridge", .ipv4 = true, .subnets = &asked, .subnet_count = 1};
 
     (void)state;
-    assert_int_equal(subnet_parse(network_subnet(a), &sa, NULL), 0);
-    assert_int_equal(subnet_parse(network_subnet(b), &sb, NULL), 0);
+    assert_int_equal(subnet_parse(network_subnet(a, 0), &sa, NULL), 0);
+    assert_int_equal(subnet_parse(network_subnet(b, 0), &sb, NULL), 0);
     assert_false(subnet_overlaps(&sa, &sb));
-    overlapping.subnet = network_subnet(a);
     assert_null(network_create(h, &overlapping, &err));
     assert_non_null(strstr(err.message, "overlaps"));
-    overlapping.driver = "macvlan";
+    overlapping.driver = "overlay";
     assert_null(network_create(h, &overlapping, &err));
     assert_int_equal(err.kind, ERR_NOT_IMPLEMENTED);
     assert_int_equal(network_remove(a, &err), 0);
@@ -304,10 +408,9 @@ static void test_pool_avoids_routes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_pool_avoids_routes),
-        cmocka_unit_test(test_published_port),
-        cmocka_unit_test(test_restore_and_sweep),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_addresses_ipv6),
+        cmocka_unit_test(test_both_families),  cmocka_unit_test(test_pool_avoids_routes),
+        cmocka_unit_test(test_published_port), cmocka_unit_test(test_restore_and_sweep),
     };
 
     if (geteuid() != 0) {
