@@ -255,12 +255,29 @@ static void explain_loss(const struct endpoint *e, struct err *err)
         err_wrap(err, "error during connect: %s: is it a certificate that the daemon trusts?", e->host);
 }
 
+/* A URL in which a name is missing: "/containers//json", "/networks/". */
+static int check_names(const char *url, struct err *err)
+{
+    static const char *const kinds[] = {"container", "network", "volume"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const char *rest = *url == '/' ? str_after(url + 1, kinds[i]) : NULL;
+
+        rest = rest ? str_after(rest, "s/") : NULL;
+        if (rest && strchr("/?", *rest)) /* the terminator as well */
+            return err_set(err, ERR_INVALID, "invalid %s name or ID: value is empty", kinds[i]);
+    }
+    return 0;
+}
+
 struct http *client_open(struct cli *cli, const struct client_request *request, struct err *err)
 {
     _cleanup_free_ char *body = request->body ? json_text(request->body) : NULL;
     struct client *client = get_client(cli);
 
     json_decref(request->body);
+    if (check_names(buf_str(request->url), err) < 0)
+        return NULL;
     for (int attempt = 0; attempt < 3; attempt++) {
         bool reused = client->idle != NULL;
         struct err why = {0};

@@ -471,7 +471,8 @@ static int cp_run(struct cli *cli, const struct args *args, struct err *err)
 const struct command cmd_cp = {
     .paths = "container cp,cp",
     .summary = "Copy files between a container and here",
-    .arguments = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|- or SRC_PATH|- CONTAINER:DEST_PATH",
+    .arguments =
+        "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tkeg cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = {cp_options},

@@ -97,11 +97,21 @@ static int show_event(const json_t *event, void *arg, struct err *err)
         print_event(event);
     } else {
         if (template_execute_row(t, &row.base, &out, err) < 0)
-            return -1;
+            return err_wrap(err, "Error parsing format");
         puts(buf_str(&out));
     }
     fflush(stdout);
     return 0;
+}
+
+/* What is wrong for every event is said before the first. */
+static int check_template(const struct template *t, struct err *err)
+{
+    _cleanup_json_ json_t *nothing = json_pack("{s:{s:s, s:{}}}", "Actor", "ID", "", "Attributes");
+    struct event_row row = {{"*events.Message", event_field, event_all}, nothing};
+    _cleanup_(buf_finish) struct buf ignored = BUF_INIT(1024 * 1024);
+
+    return template_execute_row(t, &row.base, &ignored, err);
 }
 
 static int events_run(struct cli *cli, const struct args *args, struct err *err)
@@ -114,12 +124,15 @@ static int events_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (*format) {
         t = template_parse("", str_eq(format, "json") ? "{{json .}}" : format, err);
-        if (!t)
-            return err_wrap(err, "error parsing format");
+        if (!t || check_template(t, err) < 0) {
+            err_wrap(err, "Error parsing format");
+            cli_complain(err);
+            return EXIT_TEMPLATE;
+        }
     }
     url_path(&url, "/events", NULL);
-    if (times_add(&url, "since", args_str(args, "since"), err) < 0 ||
-        times_add(&url, "until", args_str(args, "until"), err) < 0)
+    if (times_add(&url, "since", args_str(args, "since"), /* named= */ false, err) < 0 ||
+        times_add(&url, "until", args_str(args, "until"), /* named= */ false, err) < 0)
         return -1;
     url_add_filters(&url, args_list(args, "filter"));
     http = client_open(cli, &request, err);

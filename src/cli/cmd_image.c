@@ -106,6 +106,8 @@ static int output_open(const char *path, struct output *ret, struct err *err)
     ret->path = realpath(path, NULL); /* the file, not a symlink to it, is replaced */
     ret->path = ret->path ? ret->path : xstrdup(path);
     if (stat(ret->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        if (S_ISDIR(st.st_mode))
+            return err_set(err, ERR_INVALID, "cannot write to a directory");
         if (!S_ISFIFO(st.st_mode))
             return err_set(err, ERR_INVALID, "invalid output path: \"%s\" must be a regular file", path);
         ret->fd = open(ret->path, O_WRONLY | O_CLOEXEC);
@@ -117,8 +119,10 @@ static int output_open(const char *path, struct output *ret, struct err *err)
             ret->fd = open(ret->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         }
     }
-    return ret->fd < 0 ? err_errno(err, errno, "invalid output path: %s", ret->in_place ? path : directory)
-                       : 0;
+    if (ret->fd < 0)
+        return err_errno(err, errno, "invalid output path: %s%s", errno == ENOENT ? "stat " : "",
+                         ret->in_place ? path : directory);
+    return 0;
 }
 
 /* Gives the whole file its name. */
@@ -138,7 +142,8 @@ static int output_keep(struct output *o, struct err *err)
 }
 
 /* Copies an answer to a new file (there only when whole) or to stdout. */
-static int download(struct cli *cli, const struct buf *url, const char *path, struct err *err)
+static int download(struct cli *cli, const struct buf *url, const char *path, const char *what,
+                    struct err *err)
 {
     struct client_request request = {.method = "GET", .url = url};
     _cleanup_free_ char *data = xmalloc(PIECE);
@@ -148,7 +153,7 @@ static int download(struct cli *cli, const struct buf *url, const char *path, st
     int r;
 
     if (output_open(path, &output, err) < 0)
-        return -1;
+        return *path ? err_wrap(err, "failed to %s", what) : -1;
     http = client_open(cli, &request, err);
     if (!http)
         return -1;
@@ -208,6 +213,10 @@ static int import_run(struct cli *cli, const struct args *args, struct err *err)
     const char *source = args->rest[0];
     bool remote = str_starts(source, "http://") || str_starts(source, "https://");
 
+    _cleanup_(reference_finish) struct reference ref = {0};
+
+    if (args->rest_count > 1 && reference_parse(args->rest[1], &ref, err) < 0)
+        return -1;
     url_path(&url, "/images/create", NULL);
     url_add(&url, "fromSrc", remote ? source : "-");
     url_add(&url, "repo", args->rest_count > 1 ? args->rest[1] : NULL);
@@ -223,7 +232,7 @@ const struct command cmd_import = {
     .summary = "Make an image from an archive of a filesystem",
     .arguments = "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
     .min_arguments = 1,
-    .max_arguments = 2,
+    .max_arguments = -1,
     .options = {import_options},
     .run = import_run,
 };
@@ -249,7 +258,7 @@ static int save_run(struct cli *cli, const struct args *args, struct err *err)
         url_add(&url, "names", args->rest[i]);
     if (url_add_platform(&url, "platform", args_str(args, "platform"), err) < 0)
         return -1;
-    return download(cli, &url, args_str(args, "output"), err);
+    return download(cli, &url, args_str(args, "output"), "save image", err);
 }
 
 const struct command cmd_save = {
@@ -267,7 +276,7 @@ static int export_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_(buf_finish) struct buf url = URL_INIT;
 
     url_path(&url, "/containers/", args->rest[0], "/export", NULL);
-    return download(cli, &url, args_str(args, "output"), err);
+    return download(cli, &url, args_str(args, "output"), "export container", err);
 }
 
 const struct command cmd_export = {
@@ -288,8 +297,10 @@ static int tag_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_free_ char *name = NULL;
 
-    if (reference_parse(args->rest[1], &ref, err) < 0)
-        return err_wrap(err, "Error parsing reference: \"%s\" is not a valid repository/tag", args->rest[1]);
+    for (size_t i = 0; i < 2; i++)
+        if ((i || !*args->rest[i]) && reference_parse(args->rest[i], &ref, err) < 0)
+            return err_wrap(err, "Error parsing reference: \"%s\" is not a valid repository/tag",
+                            args->rest[i]);
     if (ref.digest)
         return err_set(err, ERR_INVALID, "refusing to create a tag with a digest reference");
     name = reference_name(&ref);
@@ -375,6 +386,8 @@ static int commit_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_free_ char *name = NULL;
     _cleanup_json_ json_t *answer = NULL;
 
+    if (!*args->rest[0])
+        return err_set(err, ERR_INVALID, "invalid container name or ID: value is empty");
     if (args->rest_count > 1 && reference_parse(args->rest[1], &ref, err) < 0)
         return -1;
     if (ref.digest)

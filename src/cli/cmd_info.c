@@ -171,7 +171,7 @@ static int info_run(struct cli *cli, const struct args *args, struct err *err)
         return -1;
     if (*format) {
         json_object_set_new(info, "ClientInfo", client_info(cli));
-        return format_object(info, format, "system.dockerInfo", err);
+        return format_object(info, "", format, "system.dockerInfo", err);
     }
     for (i = 0; i < ARRAY_SIZE(info_lines); i++) {
         if (str_eq(info_lines[i].path, "Plugins.Volume"))
@@ -241,6 +241,7 @@ static int version_run(struct cli *cli, const struct args *args, struct err *err
     const char *format = args_str(args, "format");
     const json_t *component;
     size_t i;
+    int r;
 
     if (!*format) {
         printf("Client: keg\n Version:           %s\n API version:       %s\n OS/Arch:           %s/%s\n",
@@ -260,9 +261,8 @@ static int version_run(struct cli *cli, const struct args *args, struct err *err
                 json_set_str(server, "APIVersion", json_str_or(server, "ApiVersion", ""));
         }
         both = json_pack("{s:O, s:O?}", "Client", client, "Server", server);
-        if (format_object(both, format, "system.versionInfo", server ? err : &ignored) < 0)
-            return -1;
-        return server ? 0 : -1;
+        r = format_object(both, "version", format, "system.versionInfo", server ? err : &ignored);
+        return r || server ? r : -1;
     }
     if (!server)
         return -1;

@@ -7,8 +7,9 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/output.h"
+#include "cli/reference.h"
 
-enum { OBJECT_MAX = 256 * 1024 * 1024, EXIT_TEMPLATE = 64 };
+enum { OBJECT_MAX = 256 * 1024 * 1024 };
 
 int inspect_get(struct cli *cli, const char *prefix, const char *name, const char *suffix, struct buf *out,
                 struct err *err)
@@ -114,10 +115,18 @@ int inspect_print(struct cli *cli, const struct args *args, inspect_fetch *fetch
 /* To add a kind of object: a row. They are tried in this order. */
 static const struct {
     const char *type, *prefix, *suffix;
-} kinds[] = {{"container", "/containers/", "/json"},
+    bool sized; /* -s means something */
+    bool asked; /* only when --type names it: there are none yet, as the daemon says */
+} kinds[] = {{"container", "/containers/", "/json", .sized = true},
              {"image", "/images/", "/json"},
              {"network", "/networks/", ""},
-             {"volume", "/volumes/", ""}};
+             {"volume", "/volumes/", ""},
+             {"node", "/nodes/", "", .asked = true},
+             {"service", "/services/", "", .asked = true},
+             {"task", "/tasks/", "", .asked = true},
+             {"plugin", "/plugins/", "/json", .asked = true},
+             {"secret", "/secrets/", "", .asked = true},
+             {"config", "/configs/", "", .asked = true}};
 
 static int fetch_any(struct cli *cli, const struct args *args, const char *name, struct buf *out,
                      struct err *err)
@@ -125,13 +134,17 @@ static int fetch_any(struct cli *cli, const struct args *args, const char *name,
     const char *type = args_str(args, "type");
 
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        bool sized = i == 0 && args_bool(args, "size");
+        bool size = args_bool(args, "size");
         struct err why = {0};
 
-        if (*type && !str_eq(type, kinds[i].type))
+        if (*type ? !str_eq(type, kinds[i].type) : kinds[i].asked)
             continue;
-        if (inspect_get(cli, kinds[i].prefix, name, sized ? "/json?size=1" : kinds[i].suffix, out, &why) == 0)
+        if (inspect_get(cli, kinds[i].prefix, name, size && kinds[i].sized ? "/json?size=1" : kinds[i].suffix,
+                        out, &why) == 0) {
+            if (size && !kinds[i].sized)
+                fprintf(stderr, "WARNING: --size ignored for %s\n", kinds[i].type);
             return 0;
+        }
         if (why.kind != ERR_NOT_FOUND || *type)
             return err_pass(err, &why);
     }
@@ -203,6 +216,8 @@ static int fetch_image(struct cli *cli, const struct args *args, const char *nam
     _cleanup_(buf_finish) struct buf suffix = URL_INIT;
 
     buf_puts(&suffix, "/json");
+    if (!*name)
+        return err_set(err, ERR_NOT_FOUND, "Error: No such image: ");
     if (url_add_platform(&suffix, "platform", args_str(args, "platform"), err) < 0)
         return -1;
     return inspect_get(cli, "/images/", name, buf_str(&suffix), out, err);
@@ -220,10 +235,15 @@ static int fetch_volume(struct cli *cli, _unused_ const struct args *args, const
     return inspect_get(cli, "/volumes/", name, "", out, err);
 }
 
+static int check_options(const struct args *args, struct err *err)
+{
+    return str_eq(args->path, "image inspect") ? platform_check(args_str(args, "platform"), err) : 0;
+}
+
 #define INSPECT(kind, title, more)                                                                           \
     static int kind##_run(struct cli *cli, const struct args *args, struct err *err)                         \
     {                                                                                                        \
-        return inspect_print(cli, args, fetch_##kind, err);                                                  \
+        return check_options(args, err) < 0 ? -1 : inspect_print(cli, args, fetch_##kind, err);              \
     }                                                                                                        \
     const struct command cmd_##kind##_inspect = {                                                            \
         .paths = #kind " inspect",                                                                           \

@@ -208,7 +208,8 @@ static const struct option_row update_options[] = {
     {NULL},
 };
 
-static int update_one(struct cli *cli, const struct args *args, const char *name, struct err *err)
+static int update_one(struct cli *cli, const struct args *args, const char *name, char ***warnings,
+                      struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_json_ json_t *body = json_object(), *answer = NULL;
@@ -225,19 +226,34 @@ static int update_one(struct cli *cli, const struct args *args, const char *name
     if (client_call(cli, "POST", &url, json_incref(body), &answer, err) < 0)
         return -1;
     json_array_foreach (json_object_get(answer, "Warnings"), i, warning)
-        fprintf(stderr, "%s\n", json_string_value(warning));
+        strv_push(warnings, json_string_value(warning));
     return 0;
 }
 
+/* What the daemon warned of stands behind the names, as docker prints it. */
 static int update_run(struct cli *cli, const struct args *args, struct err *err)
 {
+    _cleanup_(buf_finish) struct buf complaints = BUF_INIT(1024 * 1024);
+    _cleanup_strv_ char **warnings = NULL;
     bool any = false;
 
     for (size_t i = 0; i < args->value_count; i++)
         any |= args->values[i].text != NULL;
     if (!any)
         return err_set(err, ERR_INVALID, "you must provide one or more flags when using this command");
-    return cli_for_each(cli, args, update_one);
+    for (size_t i = 0; i < args->rest_count; i++) {
+        struct err why = {0};
+
+        if (update_one(cli, args, args->rest[i], &warnings, &why) == 0)
+            puts(args->rest[i]);
+        else
+            buf_printf(&complaints, "%s\n", why.message);
+    }
+    for (char **w = warnings; w && *w; w++)
+        puts(*w);
+    fflush(stdout);
+    fputs(buf_str(&complaints), stderr);
+    return complaints.len > 0;
 }
 
 const struct command cmd_update = {

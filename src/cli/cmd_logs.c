@@ -32,8 +32,8 @@ static int logs_run(struct cli *cli, const struct args *args, struct err *err)
     if (!container)
         return -1;
     url_path(&url, "/containers/", json_str_or(container, "Id", ""), "/logs?stdout=1&stderr=1", NULL);
-    if (times_add(&url, "since", args_str(args, "since"), err) < 0 ||
-        times_add(&url, "until", args_str(args, "until"), err) < 0)
+    if (times_add(&url, "since", args_str(args, "since"), /* named= */ true, err) < 0 ||
+        times_add(&url, "until", args_str(args, "until"), /* named= */ true, err) < 0)
         return -1;
     url_add_bool(&url, "follow", args_bool(args, "follow"));
     url_add_bool(&url, "timestamps", args_bool(args, "timestamps"));

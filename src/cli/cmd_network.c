@@ -1,4 +1,5 @@
 /* keg network. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -141,50 +142,140 @@ static const struct option_row create_network_options[] = {
     {"ipam-opt", 0, OPTION_MAP, "Options of that driver", "map[]"},
     {"ipv4", 0, OPTION_BOOL, "Give IPv4 addresses", "true"},
     {"ipv6", 0, OPTION_BOOL, "Give IPv6 addresses"},
-    {"label", 0, OPTION_LIST, "Set labels"},
+    {"label", 0, OPTION_LABEL, "Set labels"},
     {"opt", 'o', OPTION_MAP, "Options of the network's driver", "map[]"},
     {"scope", 0, OPTION_STRING, "Scope of the network"},
     {"subnet", 0, OPTION_STRINGS, "Subnet in CIDR notation"},
     {NULL},
 };
 
-/* The nth subnet goes with the nth gateway and range. */
-static json_t *ipam_config(const struct args *args)
+/* The network part of "10.1.0.0/16" or of a bare address: its bytes and the bits that count. False if it is none. */
+static bool parse_net(const char *text, unsigned char bytes[16], int *ret_family, unsigned *ret_bits)
 {
-    char **subnets = args_list(args, "subnet"), **gateways = args_list(args, "gateway");
-    char **ranges = args_list(args, "ip-range"), **others = args_list(args, "aux-address");
-    json_t *configs = json_array();
+    _cleanup_free_ char *address = xstrndup(text, strcspn(text, "/"));
+    const char *slash = strchr(text, '/');
+    uint32_t bits = 0;
 
-    for (; subnets && *subnets; subnets++) {
-        json_t *config = json_pack("{s:s}", "Subnet", *subnets);
+    memset(bytes, 0, 16);
+    *ret_family = strchr(address, ':') ? AF_INET6 : AF_INET;
+    if (inet_pton(*ret_family, address, bytes) != 1)
+        return false;
+    *ret_bits = *ret_family == AF_INET ? 32 : 128;
+    if (slash && (str_to_u32(slash + 1, &bits) < 0 || bits > *ret_bits))
+        return false;
+    if (slash)
+        *ret_bits = bits;
+    return true;
+}
 
-        if (ranges && *ranges)
-            json_set_str(config, "IPRange", *ranges++);
-        if (gateways && *gateways)
-            json_set_str(config, "Gateway", *gateways++);
-        if (others && !json_array_size(configs))
-            json_object_set_new(config, "AuxiliaryAddresses", create_map(others));
-        json_array_append_new(configs, config);
+/* Whether an address, or another net's, lies in a subnet: 1 or 0; -1 with err set if either is none. */
+static int subnet_holds(const char *subnet, const char *text, struct err *err)
+{
+    unsigned char net[16], other[16];
+    int net_family, family;
+    unsigned net_bits, bits;
+
+    if (!parse_net(subnet, net, &net_family, &net_bits) || !strchr(subnet, '/'))
+        return err_set(err, ERR_INVALID, "invalid CIDR address: %s", subnet);
+    if (!parse_net(text, other, &family, &bits))
+        return strchr(text, '/') || text[strspn(text, "0123456789.:")]
+                   ? err_set(err, ERR_INVALID, "invalid CIDR address: %s", text)
+                   : 0;
+    if (family != net_family)
+        return 0;
+    for (unsigned i = 0; i < net_bits; i++)
+        if (((net[i / 8] ^ other[i / 8]) >> (7 - i % 8)) & 1)
+            return 0;
+    return 1;
+}
+
+/* Gives a range, gateway or other address to the subnet it lies in. `key` NULL: an auxiliary one with that name. */
+static int give_subnet(json_t *configs, const char *key, const char *name, const char *text, struct err *err)
+{
+    const char *what = !key ? "aux-address" : str_eq(key, "IPRange") ? "range" : "gateway";
+    json_t *config;
+    size_t i;
+
+    json_array_foreach (configs, i, config) {
+        const char *subnet = json_str_or(config, "Subnet", ""), *had = key ? json_str(config, key) : NULL;
+        int holds = subnet_holds(subnet, text, err);
+
+        if (holds < 0)
+            return -1;
+        if (!holds)
+            continue;
+        if (had)
+            return err_set(err, ERR_INVALID, "cannot configure multiple %ss (%s, %s) %s the same subnet (%s)",
+                           what, text, had, str_eq(what, "range") ? "on" : "for", subnet);
+        if (!key && !json_object_get(config, "AuxiliaryAddresses"))
+            json_object_set_new(config, "AuxiliaryAddresses", json_object());
+        json_set_str(key ? config : json_object_get(config, "AuxiliaryAddresses"), key ? key : name, text);
+        return 0;
     }
-    return configs;
+    return err_set(err, ERR_INVALID, "no matching subnet for %s %s", what, text);
+}
+
+/* Subnets, and what belongs to each. NULL on failure. */
+static json_t *ipam_config(const struct args *args, struct err *err)
+{
+    static const struct {
+        const char *option, *key;
+    } parts[] = {{"ip-range", "IPRange"}, {"gateway", "Gateway"}, {"aux-address", NULL}};
+    char **subnets = args_list(args, "subnet");
+    size_t count = strv_len(subnets);
+    _cleanup_json_ json_t *configs = json_array();
+
+    if (strv_len(args_list(args, "ip-range")) > count || strv_len(args_list(args, "gateway")) > count) {
+        err_set(err, ERR_INVALID, "every ip-range or gateway must have a corresponding subnet");
+        return NULL;
+    }
+    for (; subnets && *subnets; subnets++) {
+        json_t *other;
+        size_t i;
+
+        json_array_foreach (configs, i, other) {
+            const char *before = json_str_or(other, "Subnet", "");
+            int holds = subnet_holds(before, *subnets, err);
+
+            if (holds == 0)
+                holds = subnet_holds(*subnets, before, err);
+            if (holds > 0)
+                err_set(err, ERR_INVALID, "multiple overlapping subnet configuration is not supported");
+            if (holds)
+                return NULL;
+        }
+        json_array_append_new(configs, json_pack("{s:s}", "Subnet", *subnets));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        for (char **v = args_list(args, parts[i].option); v && *v; v++) {
+            const char *equals = parts[i].key ? NULL : strchr(*v, '=');
+            _cleanup_free_ char *name = equals ? xstrndup(*v, (size_t)(equals - *v)) : xstrdup(*v);
+
+            if (give_subnet(configs, parts[i].key, name,
+                            parts[i].key ? *v
+                            : equals     ? equals + 1
+                                         : "",
+                            err) < 0)
+                return NULL;
+        }
+    return take_ptr(&configs);
 }
 
 static int network_create_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_strv_ char **labels = NULL;
     _cleanup_(buf_finish) struct buf url = URL_INIT;
-    _cleanup_json_ json_t *answer = NULL;
+    _cleanup_json_ json_t *answer = NULL, *configs = NULL;
     const char *from = args_str(args, "config-from");
     json_t *body;
 
-    if ((args_given(args, "gateway") || args_given(args, "ip-range")) && !args_given(args, "subnet"))
-        return err_set(err, ERR_INVALID, "every ip-range or gateway must have a corresponding subnet");
-    if (create_read_variables(args_list(args, "label"), NULL, false, &labels, err) < 0)
+    configs = ipam_config(args, err);
+    if (!configs || create_read_variables(args_list(args, "label"), NULL, false, &labels, err) < 0)
         return -1;
-    body = json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:o}, s:b, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
+    body = json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:O}, s:b, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
                      args->rest[0], "Driver", args_str(args, "driver"), "Scope", args_str(args, "scope"),
                      "IPAM", "Driver", args_str(args, "ipam-driver"), "Options",
-                     create_map(args_list(args, "ipam-opt")), "Config", ipam_config(args), "Internal",
+                     create_map(args_list(args, "ipam-opt")), "Config", configs, "Internal",
                      args_bool(args, "internal"), "Attachable", args_bool(args, "attachable"), "Ingress",
                      args_bool(args, "ingress"), "ConfigOnly", args_bool(args, "config-only"), "ConfigFrom",
                      *from ? json_pack("{s:s}", "Network", from) : json_null(), "Options",
@@ -253,7 +344,7 @@ static const struct option_row connect_options[] = {
     {"gw-priority", 0, OPTION_INT, "The network with the highest priority has the default route"},
     {"ip", 0, OPTION_STRING, "IPv4 address (172.30.100.104)"},
     {"ip6", 0, OPTION_STRING, "IPv6 address (2001:db8::33)"},
-    {"link", 0, OPTION_LIST, "Make another container known (name[:alias])"},
+    {"link", 0, OPTION_LINK, "Make another container known (name[:alias])"},
     {"link-local-ip", 0, OPTION_STRINGS, "Link-local addresses"},
     {NULL},
 };
@@ -261,7 +352,14 @@ static const struct option_row connect_options[] = {
 static int network_connect_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
-    json_t *ipam = json_object();
+    json_t *ipam;
+
+    for (char **o = args_list(args, "driver-opt"); o && *o; o++)
+        if (!strchr(*o, '=') || **o == '=')
+            return err_set(err, ERR_INVALID, "invalid key/value pair format in driver options");
+    if (*args->rest[0] && !*args->rest[1])
+        return err_set(err, ERR_INVALID, "invalid container name or ID: value is empty");
+    ipam = json_object();
 
     if (args_given(args, "ip"))
         json_set_str(ipam, "IPv4Address", args_str(args, "ip"));

@@ -65,7 +65,8 @@ static int prune_one(struct cli *cli, const struct args *args, const struct prun
     _cleanup_strv_ char **filters = NULL;
 
     for (char **f = args_list(args, "filter"); f && *f; f++)
-        strv_push(&filters, *f);
+        if (!prune->extra || strncmp(*f, prune->extra, strcspn(prune->extra, "=") + 1) != 0)
+            strv_push(&filters, *f); /* what -a says counts */
     if (prune->extra)
         strv_push(&filters, prune->extra);
     url_path(&url, prune->path, NULL);
@@ -148,14 +149,24 @@ static const struct option_row system_prune_options[] = {
 static int system_prune_run(struct cli *cli, const struct args *args, struct err *err)
 {
     bool all = args_bool(args, "all"), volumes = args_bool(args, "volumes");
-    _cleanup_free_ char *warning = xasprintf(
-        "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
-        "container\n%s  - all %s\n",
-        volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
-        all ? "images without at least one container associated to them" : "dangling images");
+    _cleanup_(buf_finish) struct buf filters = BUF_INIT(64 * 1024);
+    _cleanup_free_ char *warning = NULL;
     char size[SIZE_TEXT];
     int64_t freed = 0;
 
+    for (char **f = args_list(args, "filter"); f && *f; f++) {
+        if (volumes && str_starts(*f, "until="))
+            return err_set(err, ERR_INVALID,
+                           "ERROR: The \"until\" filter is not supported with \"--volumes\"");
+        buf_printf(&filters, "%s  - %s\n",
+                   filters.len ? "" : "\n  Items to be pruned will be filtered with:\n", *f);
+    }
+    warning = xasprintf(
+        "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
+        "container\n%s  - all %s\n  - %s build cache\n%s",
+        volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
+        all ? "images without at least one container associated to them" : "dangling images",
+        all ? "all" : "unused", buf_str(&filters));
     if (!args_bool(args, "force") && !cli_confirm(warning))
         return 0;
     if (prune_one(cli, args, &prune_containers, &freed, err) < 0 ||
@@ -216,8 +227,10 @@ static const struct format_column df_columns[] = {
     {"Type", "TYPE", df_type},       {NULL},
 };
 static const struct format_view df_view = {
-    "*formatter.diskUsageContext", "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
-    "{{.Type}}", df_columns};
+    "*formatter.diskUsageImagesContext",
+    "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", "{{.Type}}", df_columns,
+    .raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\nreclaimable: "
+           "{{.Reclaimable}}\n"};
 
 static void add_df_row(json_t *rows, const char *type, int64_t total, int64_t active, int64_t size,
                        int64_t reclaimable)
@@ -334,7 +347,7 @@ static int print_template(const json_t *usage, const char *format, struct err *e
         json_object_set_new(all, df_parts[i].key,
                             format_rows(df_parts[i].view, &wish, json_object_get(usage, df_parts[i].key)));
     json_object_set_new(all, "BuildCache", json_array());
-    return format_object_bare(all, format, "*formatter.diskUsageContext", err);
+    return format_object_bare(all, "", format, "*formatter.diskUsageContext", err);
 }
 
 static int print_verbose(const json_t *usage, const char *format, struct err *err)

@@ -323,6 +323,8 @@ static int ps_run(struct cli *cli, const struct args *args, struct err *err)
         fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
         wish.format = "";
     }
+    if (*wish.format && format_check(&ps_view, &wish, err) < 0)
+        return -1;
     if (needs_size(wish.format) && !args_given(args, "size"))
         size = true;
     if (args_bool(args, "latest") && last == -1)

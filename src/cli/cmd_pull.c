@@ -136,6 +136,8 @@ static int push_run(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "cannot push a digest reference");
     if (ref.tag && args_bool(args, "all-tags"))
         return err_set(err, ERR_INVALID, "tag can't be used with --all-tags/-a");
+    if (platform_check(args_str(args, "platform"), err) < 0)
+        return err_wrap(err, "Invalid platform");
     if (!ref.tag && !args_bool(args, "all-tags")) {
         ref.tag = xstrdup("latest");
         if (!args_bool(args, "quiet"))

@@ -10,6 +10,7 @@
 #include "cli/container.h"
 #include "cli/create.h"
 #include "cli/pull.h"
+#include "cli/reference.h"
 #include "cli/terminal.h"
 
 static const struct option_row run_options[] = {
@@ -33,7 +34,12 @@ static int open_cidfile(const struct args *args, int *ret_fd, struct err *err)
         return err_set(err, ERR_INVALID,
                        "container ID file found, make sure the other container isn't running or delete %s",
                        path);
-    return *ret_fd < 0 ? err_errno(err, errno, "failed to create the container ID file: %s", path) : 0;
+    if (*ret_fd < 0) {
+        err_errno(err, errno, "failed to create the container ID file: open %s", path);
+        err->kind = ERR_INVALID;
+        return -1;
+    }
+    return 0;
 }
 
 static bool is_missing_image(const struct err *err)
@@ -74,6 +80,36 @@ static json_t *checked_body(const struct args *args, struct err *err)
     return NULL;
 }
 
+/* What is allowed, and rarely meant. */
+static void warn_of_options(const struct args *args)
+{
+    if (args_bool(args, "oom-kill-disable") && !args_bytes(args, "memory"))
+        fputs("WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be "
+              "dangerous.\n",
+              stderr);
+    for (char **d = args_list(args, "dns"); d && *d; d++)
+        if (str_starts(*d, "127.") || str_eq(*d, "::1")) {
+            fprintf(stderr, "WARNING: Localhost DNS (%s) may fail in containers.\n", *d);
+            return;
+        }
+}
+
+/* The image's name and the platform, which the daemon needn't be asked about. */
+static int check_image(const struct args *args, struct err *err)
+{
+    _cleanup_(reference_finish) struct reference reference = {0};
+    const char *image = args->rest[0], *id = str_after(image, "sha256:");
+
+    if (!id)
+        id = image;
+    if ((strlen(id) != 64 || strspn(id, "0123456789abcdef") != 64) &&
+        reference_parse(image, &reference, err) < 0)
+        return -1;
+    return platform_check(args_str(args, "platform"), err) < 0
+               ? err_wrap(err, "error parsing specified platform")
+               : 0;
+}
+
 /* Creates the container; its image is pulled before, or when it is missing, as the policy says. */
 static int create_pulling(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,
                           struct err *err)
@@ -97,6 +133,9 @@ static json_t *create_container(struct cli *cli, const struct args *args, const 
     _cleanup_close_ int cidfile = -EBADF;
     json_t *created;
 
+    warn_of_options(args);
+    if (check_image(args, err) < 0)
+        return NULL;
     if (open_cidfile(args, &cidfile, err) < 0)
         return NULL;
     if (create_pulling(cli, args, body, &created, err) < 0) {
@@ -209,16 +248,23 @@ static int run_run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_json_ json_t *body = NULL, *created = NULL;
     const char *id;
 
-    if (detach && args_list(args, "attach"))
-        return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --attach and --detach");
+    if (detach && args_list(args, "attach")) {
+        fputs("conflicting options: cannot specify both --attach and --detach\n", stderr);
+        return 1;
+    }
     if (!detach && interactive && args_bool(args, "tty") && !terminal_is(STDIN_FILENO)) {
         fputs("the input device is not a TTY\n", stderr);
         return 1;
     }
     body = checked_body(args, err);
-    created = body ? create_container(cli, args, body, err) : NULL;
-    if (!created)
+    if (!body)
         return -1;
+    created = create_container(cli, args, body, err);
+    if (!created) {
+        if (err->kind != ERR_NO_PROGRAM)
+            err->kind = start_failure_kind(err->message);
+        return -1;
+    }
     id = json_str_or(created, "Id", "");
     if (!detach)
         return run_attached(cli, args, id, err);

@@ -167,7 +167,7 @@ static const struct option_row exec_options[] = {
     {"detach", 'd', OPTION_BOOL, "Run in the background"},
     {"detach-keys", 0, OPTION_STRING, "Keys that detach from the command"},
     {"ends-with", 0, OPTION_STRING, "What ends all that the command starts (process|client|none)"},
-    {"env", 'e', OPTION_LIST, "Set environment variables"},
+    {"env", 'e', OPTION_ENV, "Set environment variables"},
     {"env-file", 0, OPTION_LIST, "Read environment variables from a file"},
     {"interactive", 'i', OPTION_BOOL, "Keep STDIN open even if not attached"},
     {"privileged", 0, OPTION_BOOL, "Give the command the host's privileges"},

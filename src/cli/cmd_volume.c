@@ -109,7 +109,7 @@ const struct command cmd_volume_ls = {
 
 static const struct option_row create_volume_options[] = {
     {"driver", 'd', OPTION_STRING, "Driver of the volume", "local"},
-    {"label", 0, OPTION_LIST, "Set labels"},
+    {"label", 0, OPTION_LABEL, "Set labels"},
     {"name", 0, OPTION_STRING, "Name of the volume", NULL, true},
     {"opt", 'o', OPTION_MAP, "Options of the driver", "map[]"},
     {NULL},

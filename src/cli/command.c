@@ -42,7 +42,7 @@ const struct command *const commands[] = {COMMANDS(ROW) NULL};
 const struct command cmd_container = {.paths = "container", .summary = "Manage containers"};
 const struct command cmd_image = {.paths = "image", .summary = "Manage images"};
 const struct command cmd_network = {.paths = "network", .summary = "Manage networks"};
-const struct command cmd_volume = {.paths = "volume", .summary = "Manage volumes"};
+const struct command cmd_volume = {.paths = "volume", .summary = "Manage volumes", .arguments = "COMMAND"};
 const struct command cmd_context = {.paths = "context", .summary = "Manage contexts: named daemons"};
 const struct command cmd_system = {.paths = "system", .summary = "Manage the engine itself"};
 
@@ -165,6 +165,8 @@ static bool check_argument_count(const struct args *args)
         return true;
     if (most == 0)
         snprintf(text, sizeof(text), "accepts no arguments");
+    else if (least && most > least)
+        snprintf(text, sizeof(text), "requires at least %d and at most %d arguments", least, most);
     else if (least == most)
         snprintf(text, sizeof(text), "requires %d argument%s", least, least == 1 ? "" : "s");
     else if (n < least)
@@ -286,7 +288,7 @@ int keg_main(int argc, char **argv)
         return 0;
     }
     if (log_level_from_name(args_str(&global, "log-level"), &level) < 0) {
-        fprintf(stderr, "unable to parse logging level: %s\n", args_str(&global, "log-level"));
+        fprintf(stderr, "Unable to parse logging level: %s\n", args_str(&global, "log-level"));
         return 1;
     }
     log_set_level(args_bool(&global, "debug") ? LOG_LEVEL_DEBUG : level);

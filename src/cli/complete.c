@@ -243,7 +243,9 @@ static void add_commands(struct completion *c, const char *group)
 /* The word of the usage line that stands for an argument: the last one for all behind it. The caller frees. */
 static char *usage_word(const struct command *command, int position)
 {
-    _cleanup_strv_ char **words = strv_split(str_empty(command->arguments) ? "" : command->arguments, ' ');
+    const char *usage = str_empty(command->arguments) ? "" : command->arguments;
+    _cleanup_free_ char *line = xstrndup(usage, strcspn(usage, "\n"));
+    _cleanup_strv_ char **words = strv_split(line, ' ');
     char *found = NULL;
     int i = 0;
 

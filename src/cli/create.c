@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/option_checks.h"
 #include "cli/terminal.h"
 
 enum { FILE_MAX = 16 * 1024 * 1024 };
@@ -37,9 +38,8 @@ static int push_variable(char ***list, const char *text, bool environment, struc
     _cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
     const char *value;
 
-    if (!*name)
-        return err_set(err, ERR_INVALID, "invalid %s: %s", environment ? "environment variable" : "label",
-                       text);
+    if ((environment ? option_check_env : option_check_label)(text, err) < 0)
+        return -1;
     if (!environment || strchr(text, '=')) {
         strv_push(list, text);
         return 0;
@@ -58,15 +58,22 @@ static int read_whole(const char *path, struct buf *text)
     return fd < 0 ? -errno : fd_read_all(fd, text);
 }
 
+/* In Go's small letters, where tools know them. */
+static const char *read_error(int r)
+{
+    return r == -ENOENT ? "no such file or directory" : r == -EISDIR ? "is a directory" : strerror(-r);
+}
+
 static int read_variable_file(char ***list, const char *path, bool environment, struct err *err)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
     _cleanup_strv_ char **lines = NULL;
     int r = read_whole(path, &text);
 
+    if (r == -EISDIR)
+        return err_set(err, ERR_INVALID, "invalid env file (%s): read %s: is a directory", path, path);
     if (r < 0)
-        return err_set(err, ERR_INVALID, "open %s: %s", path,
-                       r == -ENOENT ? "no such file or directory" : strerror(-r));
+        return err_set(err, ERR_INVALID, "open %s: %s", path, read_error(r));
     lines = strv_split(buf_str(&text), '\n');
     for (char **line = lines; *line; line++) {
         const char *start = *line + strspn(*line, " \t");
@@ -111,7 +118,7 @@ json_t *create_restart_policy(const char *text, struct err *err)
     _cleanup_free_ char *name = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
     int64_t count = 0;
 
-    if (colon && (!*name || str_to_i64(colon + 1, &count) < 0)) {
+    if (colon && (!*name || (colon[1] && str_to_i64(colon + 1, &count) < 0))) {
         err_set(err, ERR_INVALID,
                 *name ? "invalid restart policy format: maximum retry count must be an integer"
                       : "invalid restart policy format: no policy provided before colon");
@@ -167,11 +174,13 @@ static int add_security(const char *option, json_t **list, json_t *host, struct 
     colon = strchr(option, ':');
     if (!strchr(option, '=') && !colon && !str_eq(option, "no-new-privileges"))
         return err_set(err, ERR_INVALID, "Invalid --security-opt: \"%s\"", option);
+    if (path && !*path)
+        return err_set(err, ERR_INVALID, "Invalid --security-opt: \"%s\"", option);
     if (path && !str_eq(path, "unconfined") && !str_eq(path, "builtin")) {
         r = read_whole(path, &text);
         if (r < 0)
-            return err_set(err, ERR_INVALID, "opening seccomp profile (%s) failed: open %s: %s", path, path,
-                           r == -ENOENT ? "no such file or directory" : strerror(-r));
+            return err_set(err, ERR_INVALID, "opening seccomp profile (%s) failed: %s %s: %s", path,
+                           r == -EISDIR ? "read" : "open", path, read_error(r));
         profile = json_parse(buf_str(&text), text.len, path, err);
         if (!profile)
             return err_wrap(err, "compacting json for seccomp profile (%s) failed", path);
@@ -214,17 +223,19 @@ static json_t *capability_list(char *const *values)
     return list;
 }
 
-/* --add-host takes name:ip and name=ip. */
+/* --add-host takes name:ip and name=ip, the address in brackets or not. */
 static json_t *host_list(char *const *values)
 {
     json_t *list = values ? json_array() : json_null();
 
     for (; values && *values; values++) {
-        _cleanup_free_ char *line = xstrdup(*values);
-        char *equals = strchr(line, '=');
+        size_t name = strcspn(*values, strchr(*values, '=') ? "=" : ":");
+        const char *address = *values + name + 1;
+        size_t len = strlen(address);
+        bool brackets = len > 2 && *address == '[' && address[len - 1] == ']';
+        _cleanup_free_ char *line =
+            xasprintf("%.*s:%.*s", (int)name, *values, (int)(len - 2 * brackets), address + brackets);
 
-        if (equals)
-            *equals = ':';
         json_array_append_new(list, json_string(line));
     }
     return list;
@@ -301,6 +312,46 @@ static void set_host_texts(const struct args *args, json_t *host)
                                   create_map(args_list(args, "log-opt"))));
 }
 
+/* Modes of namespaces that docker's client knows; the daemon checks the rest. */
+static int check_modes(const struct args *args, struct err *err)
+{
+    static const struct {
+        const char *option, *what, *values, *prefix;
+    } modes[] = {{"uts", "UTS", "host", NULL},
+                 {"pid", "PID", "host", "container:"},
+                 {"userns", "USER", "host", NULL},
+                 {"cgroupns", "CGROUP", "host,private", NULL}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        const char *mode = args_str(args, modes[i].option);
+        const char *rest = modes[i].prefix ? str_after(mode, modes[i].prefix) : NULL;
+        _cleanup_strv_ char **values = strv_split(modes[i].values, ',');
+        bool known = !*mode || (rest && *rest);
+
+        for (char **v = values; *v; v++)
+            known |= str_eq(*v, mode);
+        if (!known)
+            return err_set(err, ERR_INVALID, "--%s: invalid %s mode", modes[i].option, modes[i].what);
+    }
+    return 0;
+}
+
+/* What of single options docker's client refuses before the daemon sees it. */
+static int check_options(const struct args *args, struct err *err)
+{
+    int64_t swappiness = args_int(args, "memory-swappiness", -1);
+
+    if (swappiness != -1 && (swappiness < 0 || swappiness > 100))
+        return err_set(err, ERR_INVALID, "invalid value: %lld. Valid memory swappiness range is 0-100",
+                       (long long)swappiness);
+    for (char **o = args_list(args, "storage-opt"); o && *o; o++)
+        if (!strchr(*o, '='))
+            return err_set(err, ERR_INVALID, "invalid storage option");
+    if (str_eq(args_str(args, "log-driver"), "none") && args_list(args, "log-opt"))
+        return err_set(err, ERR_INVALID, "invalid logging opts for driver none");
+    return check_modes(args, err);
+}
+
 static int set_host(const struct args *args, json_t *config, json_t *host, struct err *err)
 {
     json_t *restart = create_restart_policy(args_str(args, "restart"), err);
@@ -309,6 +360,8 @@ static int set_host(const struct args *args, json_t *config, json_t *host, struc
     if (!restart)
         return -1;
     json_object_set_new(host, "RestartPolicy", restart);
+    if (check_options(args, err) < 0)
+        return -1;
     if (args_bool(args, "rm") && !str_eq(json_str(restart, "Name"), "no") && *json_str(restart, "Name"))
         return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
     set_host_texts(args, host);
@@ -359,7 +412,7 @@ static int set_health(const struct args *args, json_t *config, struct err *err)
 }
 
 /* Which streams: -a, else all but stdin without -i, and none when detached. */
-static int set_streams(const struct args *args, json_t *config, struct err *err)
+static void set_streams(const struct args *args, json_t *config)
 {
     bool tty = args_bool(args, "tty"), interactive = args_bool(args, "interactive");
     char **attach = args_list(args, "attach");
@@ -371,11 +424,6 @@ static int set_streams(const struct args *args, json_t *config, struct err *err)
         in |= strcasecmp(*attach, "stdin") == 0;
         out |= strcasecmp(*attach, "stdout") == 0;
         errors |= strcasecmp(*attach, "stderr") == 0;
-        if (strcasecmp(*attach, "stdin") && strcasecmp(*attach, "stdout") && strcasecmp(*attach, "stderr"))
-            return err_set(err, ERR_INVALID,
-                           "invalid argument \"%s\" for \"-a, --attach\" flag: valid streams are STDIN, "
-                           "STDOUT and STDERR",
-                           *attach);
     }
     json_set_bool(config, "AttachStdin", in);
     json_set_bool(config, "AttachStdout", out);
@@ -383,7 +431,6 @@ static int set_streams(const struct args *args, json_t *config, struct err *err)
     json_set_bool(config, "Tty", tty);
     json_set_bool(config, "OpenStdin", interactive);
     json_set_bool(config, "StdinOnce", interactive && in);
-    return 0;
 }
 
 static int set_config(const struct args *args, json_t *config, struct err *err)
@@ -396,8 +443,9 @@ static int set_config(const struct args *args, json_t *config, struct err *err)
             0 ||
         create_read_variables(args_list(args, "label"), args_list(args, "label-file"), false, &labels, err) <
             0 ||
-        set_streams(args, config, err) < 0 || set_health(args, config, err) < 0)
+        set_health(args, config, err) < 0)
         return -1;
+    set_streams(args, config);
     json_set_str(config, "Hostname", args_str(args, "hostname"));
     json_set_str(config, "Domainname", args_str(args, "domainname"));
     json_set_str(config, "User", args_str(args, "user"));

@@ -45,5 +45,7 @@ int create_check_gpus(const char *value, struct err *err);
 
 /* Splits one CSV line ("a,\"b,c\",d"); the vector is the caller's. */
 char **create_split_csv(const char *text);
+/* Whether its quotes are where CSV has them. */
+int create_check_csv(const char *text, struct err *err);
 
 #endif

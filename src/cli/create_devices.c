@@ -4,53 +4,63 @@
 #include "base/str.h"
 #include "cli/create.h"
 
+/* "r", "w", "m", each at most once */
+static bool is_permissions(const char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++)
+        if (!strchr("rwm", text[i]) || strchr(text + i + 1, text[i]))
+            return false;
+    return len > 0;
+}
+
 /* "host[:container[:permissions]]" */
 static int add_device(const char *text, json_t *devices, struct err *err)
 {
     _cleanup_strv_ char **parts = strv_split(text, ':');
     const char *permissions = "rwm", *inside = parts[0];
     size_t n = strv_len(parts);
-    bool two_is_permissions = n == 2 && *parts[1] && strspn(parts[1], "rwm") == strlen(parts[1]);
 
     if (n > 3 || !*parts[0])
-        return err_set(err, ERR_INVALID, "invalid device specification: %s", text);
-    if (n == 3 || two_is_permissions)
+        return err_set(err, ERR_INVALID, "bad format for path: %s", text);
+    if (n == 3 && !is_permissions(parts[2]))
+        return err_set(err, ERR_INVALID, "bad mode specified: %s", parts[2]);
+    if (n == 3 || (n == 2 && is_permissions(parts[1])))
         permissions = parts[n - 1];
-    if (n > 1 && !two_is_permissions)
+    if (n == 3 || (n == 2 && permissions != parts[1]))
         inside = parts[1];
     if (inside[0] != '/')
         return err_set(err, ERR_INVALID, "%s is not an absolute path", inside);
-    if (strspn(permissions, "rwm") != strlen(permissions))
-        return err_set(err, ERR_INVALID, "%s is not a valid device permission", permissions);
     json_array_append_new(devices, json_pack("{s:s, s:s, s:s}", "PathOnHost", parts[0], "PathInContainer",
                                              inside, "CgroupPermissions", permissions));
     return 0;
 }
 
-/* "path:number", the number with or without a unit, under `field`. */
-static int add_throttle(const char *option, const char *text, const char *field, bool units, json_t *list,
-                        struct err *err)
+/* "path:number", the number with or without a unit, under `field`; checked when it was parsed. */
+static void add_throttle(const char *text, const char *field, bool units, json_t *list)
 {
     const char *colon = strchr(text, ':');
-    _cleanup_free_ char *path = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
+    _cleanup_free_ char *path = xstrndup(text, (size_t)(colon - text));
     int64_t number = 0;
     uint64_t plain = 0;
 
-    if (!colon)
-        return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--%s\" flag: bad format: %s", text,
-                       option, text);
-    if (!str_starts(path, "/dev/"))
-        return err_set(err, ERR_INVALID,
-                       "invalid argument \"%s\" for \"--%s\" flag: bad format for device path: %s", text,
-                       option, text);
-    if (units ? str_to_bytes(colon + 1, &number) < 0 : str_to_u64(colon + 1, &plain) < 0)
-        return err_set(
-            err, ERR_INVALID,
-            "invalid argument \"%s\" for \"--%s\" flag: invalid rate for device: %s. The correct format is "
-            "<device-path>:<number>[<unit>]",
-            text, option, text);
+    if (units)
+        str_to_bytes(colon + 1, &number);
+    else
+        str_to_u64(colon + 1, &plain);
     json_array_append_new(
         list, json_pack("{s:s, s:I}", "Path", path, field, (json_int_t)(units ? number : (int64_t)plain)));
+}
+
+/* One of a ulimit's numbers. */
+static int parse_limit(const char *text, int64_t *ret, struct err *err)
+{
+    int r = str_to_i64(text, ret);
+
+    if (r < 0)
+        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": %s", text,
+                       r == -ERANGE ? "value out of range" : "invalid syntax");
     return 0;
 }
 
@@ -75,11 +85,16 @@ static int parse_ulimit(const char *text, json_t **ret, struct err *err)
         return err_set(err, ERR_INVALID,
                        "too many limit value arguments - %s, can only have up to two, `soft[:hard]`",
                        equals + 1);
-    if (str_to_i64(limits[0], &soft) < 0)
-        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax", limits[0]);
+    if (parse_limit(limits[0], &soft, err) < 0)
+        return -1;
     hard = soft;
-    if (limits[1] && str_to_i64(limits[1], &hard) < 0)
-        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax", limits[1]);
+    if (limits[1] && parse_limit(limits[1], &hard, err) < 0)
+        return -1;
+    if (soft == -1 && hard != -1)
+        return err_set(err, ERR_INVALID,
+                       "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), "
+                       "hard: %lld",
+                       (long long)hard);
     if (hard >= 0 && (soft > hard || soft < 0))
         return err_set(err, ERR_INVALID,
                        "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
@@ -105,15 +120,24 @@ static int parse_gpus(const char *text, json_t **ret, struct err *err)
     _cleanup_json_ json_t *capabilities = json_array(), *ids = NULL, *options = json_object();
     const char *driver = "";
     int64_t count = 0;
+    _cleanup_strv_ char **seen = NULL;
     bool counted = false;
 
+    if (!*text)
+        return err_set(err, ERR_INVALID, "EOF");
+    if (create_check_csv(text, err) < 0)
+        return -1;
     for (char **f = fields; *f; f++) {
         char *equals = strchr(*f, '=');
-        const char *key = *f, *value = equals ? equals + 1 : *f;
+        const char *key = equals ? *f : "count", *value = equals ? equals + 1 : *f;
 
         if (equals)
             *equals = '\0';
-        if (!equals || str_eq(key, "count")) {
+        for (char **s = seen; s && *s; s++)
+            if (str_eq(*s, key))
+                return err_set(err, ERR_INVALID, "gpu request key '%s' can be specified only once", key);
+        strv_push(&seen, key);
+        if (str_eq(key, "count")) {
             if (!str_eq(value, "all") && str_to_i64(value, &count) < 0)
                 return err_set(
                     err, ERR_INVALID,
@@ -192,8 +216,7 @@ int create_devices(const struct args *args, json_t *host, struct err *err)
 
         json_object_set_new(host, throttles[i].name, list);
         for (char **t = args_list(args, throttles[i].option); t && *t; t++)
-            if (add_throttle(throttles[i].option, *t, throttles[i].field, throttles[i].units, list, err) < 0)
-                return -1;
+            add_throttle(*t, throttles[i].field, throttles[i].units, list);
     }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         char **values = args_list(args, requests[i].option);

@@ -1,4 +1,5 @@
 /* -v source:target[:options], --mount key=value,…, --tmpfs target[:options]. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -31,6 +32,32 @@ char **create_split_csv(const char *text)
     }
 }
 
+int create_check_csv(const char *text, struct err *err)
+{
+    bool quoted = false, start = true;
+
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' && !quoted && !start)
+            return err_set(err, ERR_INVALID, "parse error on line 1, column %zu: bare \" in non-quoted field",
+                           (size_t)(c - text) + 1);
+        if (*c == '"' && quoted && c[1] == '"') {
+            c++;
+        } else if (*c == '"' && quoted && c[1] && c[1] != ',') {
+            return err_set(err, ERR_INVALID,
+                           "parse error on line 1, column %zu: extraneous or missing \" in quoted-field",
+                           (size_t)(c - text) + 1);
+        } else if (*c == '"') {
+            quoted = !quoted;
+        }
+        start = !quoted && *c == ',';
+    }
+    if (quoted)
+        return err_set(err, ERR_INVALID,
+                       "parse error on line 1, column %zu: extraneous or missing \" in quoted-field",
+                       strlen(text) + 1);
+    return 0;
+}
+
 /* ---- --mount ---- */
 
 struct mount_parse {
@@ -58,6 +85,16 @@ static int set_text(struct mount_parse *p, const char *where, const char *name)
     return 0;
 }
 
+static int set_type(struct mount_parse *p, _unused_ const char *where, const char *name)
+{
+    _cleanup_free_ char *type = xstrdup(p->value);
+
+    for (char *c = type; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    json_set_str(p->mount, name, type);
+    return 0;
+}
+
 static int set_flag(struct mount_parse *p, const char *where, const char *name)
 {
     bool on = true;
@@ -65,16 +102,6 @@ static int set_flag(struct mount_parse *p, const char *where, const char *name)
     if (!p->bare && str_to_bool(p->value, &on) < 0)
         return err_set(p->err, ERR_INVALID, "invalid value for %s: %s", p->key, p->value);
     json_set_bool(where ? part(p, where) : p->mount, name, on);
-    return 0;
-}
-
-static int set_writable(struct mount_parse *p, const char *where, const char *name)
-{
-    bool on = true;
-
-    if (!p->bare && str_to_bool(p->value, &on) < 0)
-        return err_set(p->err, ERR_INVALID, "invalid value for %s: %s", p->key, p->value);
-    json_set_bool(where ? part(p, where) : p->mount, name, !on);
     return 0;
 }
 
@@ -176,7 +203,7 @@ static const struct {
     int (*set)(struct mount_parse *p, const char *where, const char *name);
     const char *where, *name;
 } mount_keys[] = {
-    {"type", false, set_text, NULL, "Type"},
+    {"type", false, set_type, NULL, "Type"},
     {"source", false, set_source, NULL, "Source"},
     {"src", false, set_source, NULL, "Source"},
     {"target", false, set_text, NULL, "Target"},
@@ -184,7 +211,6 @@ static const struct {
     {"destination", false, set_text, NULL, "Target"},
     {"readonly", true, set_flag, NULL, "ReadOnly"},
     {"ro", true, set_flag, NULL, "ReadOnly"},
-    {"rw", true, set_writable, NULL, "ReadOnly"},
     {"consistency", false, set_text, NULL, "Consistency"},
     {"bind-propagation", false, set_text, "BindOptions", "Propagation"},
     {"bind-nonrecursive", true, set_flag, "BindOptions", "NonRecursive"},
@@ -220,6 +246,25 @@ static int set_mount_field(struct mount_parse *p, const char *field)
                    key, field);
 }
 
+/* What bind-recursive needs besides. */
+static int check_recursion(const json_t *mount, struct err *err)
+{
+    const json_t *bind = json_object_get(mount, "BindOptions");
+    bool force = json_is_true(json_object_get(bind, "ReadOnlyForceRecursive"));
+
+    if (!force && !json_is_true(json_object_get(bind, "ReadOnlyNonRecursive")))
+        return 0;
+    if (!json_is_true(json_object_get(mount, "ReadOnly")))
+        return err_set(err, ERR_INVALID,
+                       "option 'bind-recursive=%s' requires 'readonly' to be specified in conjunction",
+                       force ? "readonly" : "writable");
+    if (force && !str_eq(json_str_or(bind, "Propagation", ""), "rprivate"))
+        return err_set(err, ERR_INVALID,
+                       "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be "
+                       "specified in conjunction");
+    return 0;
+}
+
 static int check_mount(const json_t *mount, struct err *err)
 {
     static const char *const types[] = {"bind", "volume", "tmpfs", "image", "npipe", "cluster"};
@@ -230,7 +275,7 @@ static int check_mount(const json_t *mount, struct err *err)
 
     if (!*type)
         return err_set(err, ERR_INVALID, "type is required");
-    if (!json_str(mount, "Target"))
+    if (!*json_str_or(mount, "Target", ""))
         return err_set(err, ERR_INVALID, "target is required");
     for (size_t i = 0; i < ARRAY_SIZE(types); i++)
         known |= str_eq(types[i], type);
@@ -238,7 +283,7 @@ static int check_mount(const json_t *mount, struct err *err)
         if (json_object_get(mount, parts[i]) && !str_eq(owners[i], type))
             return err_set(err, ERR_INVALID, "cannot mix '%s-*' options with mount type '%s'", owners[i],
                            type);
-    return 0;
+    return check_recursion(mount, err);
 }
 
 int create_parse_mount(const char *text, json_t **ret, struct err *err)
@@ -252,6 +297,8 @@ int create_parse_mount(const char *text, json_t **ret, struct err *err)
 
     if (!*text)
         return err_set(err, ERR_INVALID, "value is empty");
+    if (create_check_csv(text, err) < 0)
+        return -1;
     for (char **f = fields; *f; f++)
         if (set_mount_field(&p, *f) < 0)
             return -1;
@@ -295,10 +342,27 @@ static char *absolute_bind(const char *bind)
     return xstrdup(bind);
 }
 
+/* "source:target:options": no part is empty, and there are no more than three. */
+static int check_volume(const char *text, struct err *err)
+{
+    _cleanup_strv_ char **parts = strv_split(text, ':');
+    size_t n = strv_len(parts);
+
+    if (!*text)
+        return err_set(err, ERR_INVALID, "invalid empty volume spec");
+    for (size_t i = 0; strlen(text) > 2 && i < n; i++) {
+        if (!*parts[i])
+            return err_set(err, ERR_INVALID, "invalid spec: %s: empty section between colons", text);
+        if (i == 2 && n > 3)
+            return err_set(err, ERR_INVALID, "invalid spec: %s: too many colons", text);
+    }
+    return 0;
+}
+
 static int add_volume(const char *text, json_t *volumes, json_t **binds, struct err *err)
 {
-    if (!*text || text[0] == ':')
-        return err_set(err, ERR_INVALID, "invalid spec: %s: empty section between colons", text);
+    if (check_volume(text, err) < 0)
+        return -1;
     if (!strchr(text, ':')) {
         json_object_set_new(volumes, text, json_object());
         return 0;

@@ -130,24 +130,41 @@ int format_text(const struct format_view *view, const struct format_wish *wish, 
     size_t i;
 
     if (!t)
-        return err_wrap(err, "failed to parse template");
+        return err_wrap(err, "template parsing error");
     if (*ret_table) {
         struct format_row headings = row;
 
         headings.base.field = heading_field;
         template_set_headings(t, true);
         if (template_execute_row(t, &headings.base, out, err) < 0)
-            return err_wrap(err, "failed to execute template");
+            return err_wrap(err, "template parsing error");
         template_set_headings(t, false);
         buf_putc(out, '\n');
     }
     json_array_foreach (rows, i, data) {
         row.data = data;
         if (template_execute_row(t, &row.base, out, err) < 0)
-            return err_wrap(err, "failed to execute template");
+            return err_wrap(err, "template parsing error");
         buf_putc(out, '\n');
     }
     return buf_failed(out) ? err_set(err, ERR_SYSTEM, "the list is too long to print") : 0;
+}
+
+int format_check(const struct format_view *view, const struct format_wish *wish, struct err *err)
+{
+    _cleanup_(buf_finish) struct buf ignored = BUF_INIT(TEXT_MAX);
+    _cleanup_json_ json_t *nothing = json_object();
+    bool table;
+    _cleanup_free_ char *text = choose_template(view, wish, &table);
+    _cleanup_(template_free_p) struct template *t = template_parse("", text, err);
+    struct format_row row = {.base = {.type_name = view->type_name, .field = row_field, .all = row_all},
+                             .view = view,
+                             .data = nothing};
+
+    if (!t)
+        return err_wrap(err, "failed to parse template");
+    return template_execute_row(t, &row.base, &ignored, err) < 0 ? err_wrap(err, "failed to execute template")
+                                                                 : 0;
 }
 
 int format_print(const struct format_view *view, const struct format_wish *wish, const json_t *rows,
@@ -186,30 +203,35 @@ static json_t *object_all(const struct template_row *base)
     return json_incref((json_t *)((const struct object_row *)base)->object);
 }
 
-static int print_object(const json_t *object, const char *format, const char *type_name, const char *end,
-                        struct err *err)
+static int print_object(const json_t *object, const char *name, const char *format, const char *type_name,
+                        const char *end, struct err *err)
 {
     _cleanup_(template_free_p) struct template *t =
-        template_parse("", str_eq(format, "json") ? "{{json .}}" : format, err);
+        template_parse(name, str_eq(format, "json") ? "{{json .}}" : format, err);
     _cleanup_(buf_finish) struct buf out = BUF_INIT(TEXT_MAX);
     struct object_row row = {{type_name, object_field, object_all}, object};
     int r;
 
-    if (!t)
-        return err_wrap(err, "template parsing error");
+    if (!t) {
+        err_wrap(err, "template parsing error");
+        cli_complain(err);
+        return EXIT_TEMPLATE;
+    }
     r = template_execute_row(t, &row.base, &out, err);
     printf("%s%s", buf_str(&out), end);
     return r;
 }
 
-int format_object(const json_t *object, const char *format, const char *type_name, struct err *err)
+int format_object(const json_t *object, const char *name, const char *format, const char *type_name,
+                  struct err *err)
 {
-    return print_object(object, format, type_name, "\n", err);
+    return print_object(object, name, format, type_name, "\n", err);
 }
 
-int format_object_bare(const json_t *object, const char *format, const char *type_name, struct err *err)
+int format_object_bare(const json_t *object, const char *name, const char *format, const char *type_name,
+                       struct err *err)
 {
-    return print_object(object, format, type_name, "", err);
+    return print_object(object, name, format, type_name, "", err);
 }
 
 json_t *format_rows(const struct format_view *view, const struct format_wish *wish, const json_t *rows)

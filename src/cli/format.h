@@ -44,11 +44,21 @@ int format_print(const struct format_view *view, const struct format_wish *wish,
 int format_text(const struct format_view *view, const struct format_wish *wish, const json_t *rows,
                 struct buf *out, bool *ret_table, struct err *err);
 
-/* Prints one JSON object by a template ("json" prints it as it is). Fields that aren't there fail with `type_name`. */
-int format_object(const json_t *object, const char *format, const char *type_name, struct err *err);
+/* Whether a template works on a row that has nothing, which docker's ps looks at before it asks for rows. 0, or -1 with its words
+ * for that. */
+int format_check(const struct format_view *view, const struct format_wish *wish, struct err *err);
+
+/* Exit code of a command whose template doesn't parse. */
+enum { EXIT_TEMPLATE = 64 };
+
+/* Prints one JSON object by a template ("json" prints it as it is). `name` stands in messages; fields that aren't there fail with
+ * `type_name`. 0, EXIT_TEMPLATE when it has complained of the template, or -1 (ERR_INVALID). */
+int format_object(const json_t *object, const char *name, const char *format, const char *type_name,
+                  struct err *err);
 
 /* The same without a newline behind it. */
-int format_object_bare(const json_t *object, const char *format, const char *type_name, struct err *err);
+int format_object_bare(const json_t *object, const char *name, const char *format, const char *type_name,
+                       struct err *err);
 /* The rows as the objects that {{json .}} prints: a new array. */
 json_t *format_rows(const struct format_view *view, const struct format_wish *wish, const json_t *rows);
 

@@ -172,9 +172,17 @@ static void synopsis(struct buf *out, const char *path, const char *arguments)
     buf_puts(out, ".B keg ");
     words(out, path);
     buf_putc(out, '\n');
-    if (!str_empty(arguments)) {
-        words(out, arguments);
+    if (!str_empty(arguments)) { /* a second form stands on a line of its own */
+        const char *second = strchr(arguments, '\n');
+        _cleanup_free_ char *first = xstrndup(arguments, strcspn(arguments, "\n"));
+
+        words(out, first);
         buf_putc(out, '\n');
+        if (second) {
+            buf_puts(out, ".br\n");
+            words(out, second + strspn(second, "\n\t"));
+            buf_putc(out, '\n');
+        }
     }
 }
 

@@ -1,131 +1,48 @@
 /* The command line, parsed against option rows with the rules and messages of the Go library that docker uses. */
 #include "cli/options.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/create.h"
-
-/* A validator says what is wrong with a value (in err's message), 0 or -1. */
-static int check_bool(const char *value, struct err *err)
-{
-    bool ignored;
-
-    if (str_to_bool(value, &ignored) < 0)
-        return err_set(err, ERR_INVALID, "strconv.ParseBool: parsing \"%s\": invalid syntax", value);
-    return 0;
-}
-
-static int check_int(const char *value, struct err *err)
-{
-    int64_t ignored;
-
-    if (str_to_i64(value[0] == '+' ? value + 1 : value, &ignored) < 0)
-        return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax", value);
-    return 0;
-}
-
-static int check_uint16(const char *value, struct err *err)
-{
-    uint32_t number;
-    int r = str_to_u32(value, &number);
-
-    if (r == -EINVAL)
-        return err_set(err, ERR_INVALID, "strconv.ParseUint: parsing \"%s\": invalid syntax", value);
-    if (r < 0 || number > UINT16_MAX)
-        return err_set(err, ERR_INVALID, "strconv.ParseUint: parsing \"%s\": value out of range", value);
-    return 0;
-}
-
-static int check_bytes(const char *value, struct err *err)
-{
-    int64_t ignored;
-
-    if (str_to_bytes(value, &ignored) < 0)
-        return err_set(err, ERR_INVALID, "invalid size: '%s'", value);
-    return 0;
-}
-
-static int check_swap(const char *value, struct err *err)
-{
-    return str_eq(value, "-1") ? 0 : check_bytes(value, err);
-}
-
-/* Decimal digits with one optional point, as billionths. */
-static int parse_nano(const char *value, int64_t *ret_nano)
-{
-    double number;
-    char *end;
-
-    if (!isdigit((unsigned char)value[0]) && value[0] != '.' && value[0] != '-')
-        return -EINVAL;
-    number = strtod(value, &end);
-    if (*end || number > 9e9 || number < -9e9)
-        return -EINVAL;
-    *ret_nano = (int64_t)(number * 1e9 + (number < 0 ? -0.5 : 0.5));
-    return 0;
-}
-
-static int check_decimal(const char *value, struct err *err)
-{
-    int64_t ignored;
-
-    if (parse_nano(value, &ignored) < 0)
-        return err_set(err, ERR_INVALID, "failed to parse %s as a rational number", value);
-    return 0;
-}
-
-static int check_duration(const char *value, struct err *err)
-{
-    int64_t ignored;
-
-    if (clock_parse_duration(value, &ignored) < 0)
-        return err_set(err, ERR_INVALID, "time: invalid duration \"%s\"", value);
-    return 0;
-}
-
-static int check_filter(const char *value, struct err *err)
-{
-    if (*value && !strchr(value, '='))
-        return err_set(err, ERR_INVALID, "bad format of filter (expected name=value)");
-    return 0;
-}
-
-static int check_pairs(const char *value, struct err *err)
-{
-    _cleanup_strv_ char **parts = strv_split(value, ',');
-
-    for (char **part = parts; *part; part++)
-        if (!strchr(*part, '='))
-            return err_set(err, ERR_INVALID, "%s must be formatted as key=value", *part);
-    return 0;
-}
+#include "cli/option_checks.h"
 
 static const struct {
     const char *type;
-    int (*check)(const char *value, struct err *err); /* NULL: anything goes */
+    option_check *check; /* NULL: anything goes */
     bool repeats;
 } kinds[OPTION_KIND_COUNT] = {
-    [OPTION_BOOL] = {"", check_bool},
+    [OPTION_BOOL] = {"", option_check_bool},
     [OPTION_STRING] = {"string"},
-    [OPTION_INT] = {"int", check_int},
-    [OPTION_UINT16] = {"uint16", check_uint16},
+    [OPTION_INT] = {"int", option_check_int},
+    [OPTION_UINT16] = {"uint16", option_check_uint16},
     [OPTION_LIST] = {"list", NULL, true},
     [OPTION_STRINGS] = {"strings", NULL, true},
     [OPTION_MAP] = {"map", NULL, true},
-    [OPTION_PAIRS] = {"stringToString", check_pairs, true},
-    [OPTION_FILTER] = {"filter", check_filter, true},
-    [OPTION_BYTES] = {"bytes", check_bytes},
-    [OPTION_SWAP] = {"bytes", check_swap},
-    [OPTION_DECIMAL] = {"decimal", check_decimal},
-    [OPTION_DURATION] = {"duration", check_duration},
+    [OPTION_PAIRS] = {"stringToString", option_check_pairs, true},
+    [OPTION_FILTER] = {"filter", option_check_filter, true},
+    [OPTION_BYTES] = {"bytes", option_check_bytes},
+    [OPTION_SWAP] = {"bytes", option_check_swap},
+    [OPTION_DECIMAL] = {"decimal", option_check_decimal},
+    [OPTION_DURATION] = {"duration", option_check_duration},
     [OPTION_ULIMIT] = {"ulimit", create_check_ulimit, true},
     [OPTION_MOUNT] = {"mount", create_check_mount, true},
     [OPTION_NETWORK] = {"network", create_check_network, true},
     [OPTION_GPUS] = {"gpu-request", create_check_gpus, true},
+    [OPTION_ENV] = {"list", option_check_env, true},
+    [OPTION_LABEL] = {"list", option_check_label, true},
+    [OPTION_HOST] = {"list", option_check_host, true},
+    [OPTION_SYSCTL] = {"map", option_check_sysctl, true},
+    [OPTION_LINK] = {"list", option_check_link, true},
+    [OPTION_STREAM] = {"list", option_check_stream, true},
+    [OPTION_ADDRESS] = {"list", option_check_address, true},
+    [OPTION_DOMAIN] = {"list", option_check_domain, true},
+    [OPTION_DEVICE_RULE] = {"list", option_check_device_rule, true},
+    [OPTION_WEIGHT] = {"list", option_check_weight, true},
+    [OPTION_BPS] = {"list", option_check_bps, true},
+    [OPTION_IOPS] = {"list", option_check_iops, true},
 };
 
 const char *option_kind_type(enum option_kind kind)
@@ -164,12 +81,19 @@ static int store_value(struct option_value *v, const char *text, struct err *err
 {
     enum option_kind kind = v->row->kind;
     struct err why;
-    char display[80];
 
     if (kinds[kind].check && kinds[kind].check(text, &why) < 0) {
+        _cleanup_(buf_finish) struct buf quoted = BUF_INIT(64 * 1024);
+        char display[80];
+
+        for (const char *c = text; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                buf_putc(&quoted, '\\');
+            buf_putc(&quoted, *c);
+        }
         option_display(v->row, display, sizeof(display));
-        return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"%s\" flag: %s", text, display,
-                       why.message);
+        return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"%s\" flag: %s", buf_str(&quoted),
+                       display, why.message);
     }
     v->text = text;
     if (kind == OPTION_STRINGS || kind == OPTION_PAIRS) {
@@ -209,9 +133,7 @@ static int parse_long(struct args *args, int argc, char **argv, int *i, struct e
 /* "-a", "-abc", "-nvalue", "-n=value", "-n value" */
 static int parse_letters(struct args *args, int argc, char **argv, int *i, struct err *err)
 {
-    const char *all = argv[*i], *p = all + 1;
-
-    for (; *p; p++) {
+    for (const char *p = argv[*i] + 1; *p; p++) {
         struct option_value *v = find_letter(args, *p);
 
         if (!v && *p == 'h') {
@@ -220,7 +142,7 @@ static int parse_letters(struct args *args, int argc, char **argv, int *i, struc
             return 0;
         }
         if (!v)
-            return err_set(err, ERR_INVALID, "unknown shorthand flag: '%c' in %s", *p, all);
+            return err_set(err, ERR_INVALID, "unknown shorthand flag: '%c' in -%s", *p, p);
         if (p[1] == '=')
             return store_value(v, p + 2, err);
         if (v->row->kind == OPTION_BOOL) {
@@ -231,7 +153,7 @@ static int parse_letters(struct args *args, int argc, char **argv, int *i, struc
         if (p[1])
             return store_value(v, p + 1, err);
         if (*i + 1 >= argc)
-            return err_set(err, ERR_INVALID, "flag needs an argument: '%c' in %s", *p, all);
+            return err_set(err, ERR_INVALID, "flag needs an argument: '%c' in -%s", *p, p);
         return store_value(v, argv[++*i], err);
     }
     return 0;
@@ -324,7 +246,7 @@ int64_t args_int(const struct args *args, const char *name, int64_t otherwise)
     int64_t value = otherwise;
 
     if (text)
-        str_to_i64(text[0] == '+' ? text + 1 : text, &value);
+        option_parse_int(text, &value);
     return value;
 }
 
@@ -356,7 +278,7 @@ int64_t args_nano(const struct args *args, const char *name)
     int64_t value = 0;
 
     if (text)
-        parse_nano(text, &value);
+        option_parse_nano(text, &value);
     return value;
 }
 

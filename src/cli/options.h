@@ -2,7 +2,7 @@
  * completion and manual pages.
  *
  * To add an option: one row {name, letter, kind, summary, default shown} in its command's table, and an args_…() call
- * with that name in the command. To add a kind: a value here and a row in options.c's table (type name, validator). */
+ * with that name in the command. To add a kind: a value here and a row in options.c's table (type name, check of option_checks.h). */
 #ifndef KEG_CLI_OPTIONS_H
 #define KEG_CLI_OPTIONS_H
 
@@ -31,6 +31,19 @@ enum option_kind {
     OPTION_MOUNT,
     OPTION_NETWORK,
     OPTION_GPUS,
+    /* lists whose values are checked */
+    OPTION_ENV,
+    OPTION_LABEL,
+    OPTION_HOST, /* for /etc/hosts */
+    OPTION_SYSCTL,
+    OPTION_LINK,
+    OPTION_STREAM, /* stdin, stdout, stderr */
+    OPTION_ADDRESS,
+    OPTION_DOMAIN,
+    OPTION_DEVICE_RULE,
+    OPTION_WEIGHT, /* of a device, as the next two */
+    OPTION_BPS,
+    OPTION_IOPS,
     OPTION_KIND_COUNT
 };
 

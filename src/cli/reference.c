@@ -126,3 +126,33 @@ char *reference_familiar(const struct reference *r)
                      hub && official ? official : r->path, r->tag ? ":" : "", r->tag ? r->tag : "",
                      r->digest ? "@" : "", r->digest ? r->digest : "");
 }
+
+int platform_check(const char *text, struct err *err)
+{
+    static const char *const known[] = {
+        "aix",   "android",  "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios",     "js",
+        "linux", "nacl",     "netbsd", "openbsd",   "plan9",   "solaris", "windows", "zos",     "386",
+        "amd64", "amd64p32", "arm",    "armbe",     "arm64",   "arm64be", "ppc64",   "ppc64le", "loong64",
+        "mips",  "mipsle",   "mips64", "mips64le",  "ppc",     "riscv",   "riscv64", "s390",    "s390x",
+        "sparc", "sparc64",  "wasm",   "i386",      "x86_64",  "x86-64",  "aarch64", "armhf",   "armel"};
+    _cleanup_strv_ char **parts = strv_split(text, '/');
+
+    if (!*text)
+        return 0;
+    for (char **p = parts; *p; p++)
+        if (!**p ||
+            strspn(*p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(*p))
+            return err_set(
+                err, ERR_INVALID,
+                "\"%s\" is an invalid component of \"%s\": platform specifier component must match "
+                "\"^[A-Za-z0-9_.-]+$\": invalid argument",
+                *p, text);
+    if (strv_len(parts) > 3)
+        return err_set(err, ERR_INVALID, "\"%s\": cannot parse platform specifier: invalid argument", text);
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strcasecmp(known[i], text) == 0)
+            return 0;
+    return parts[1] ? 0
+                    : err_set(err, ERR_INVALID,
+                              "\"%s\": unknown operating system or architecture: invalid argument", text);
+}

@@ -19,4 +19,7 @@ char *reference_name(const struct reference *r);
 /* As people write it: without docker.io/library, with its tag or digest. The caller frees. */
 char *reference_familiar(const struct reference *r);
 
+/* Whether "os", "arch" or "os/arch[/variant]" is one (ERR_INVALID); "" is. */
+int platform_check(const char *text, struct err *err);
+
 #endif

@@ -207,7 +207,7 @@ setup() {
     [ -L link.tar ]
     tar tf old.tar | grep -qx index.json
     run -1 keg save -o none/x.tar busybox
-    [ "$output" = "invalid output path: none: no such file or directory" ]
+    [ "$output" = "failed to save image: invalid output path: stat none: no such file or directory" ]
     run -1 keg save -o . busybox
     mknod null c 1 3
     run -1 keg save -o null busybox

@@ -118,7 +118,7 @@ static void test_option_errors(_unused_ void **state)
         {{"--foo"}, "unknown flag: --foo"},
         {{"-z"}, "unknown shorthand flag: 'z' in -z"},
         {{"--number"}, "flag needs an argument: --number"},
-        {{"-an"}, "flag needs an argument: 'n' in -an"},
+        {{"-an"}, "flag needs an argument: 'n' in -n"},
         {{"-n", "x"},
          "invalid argument \"x\" for \"-n, --number\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"},
         {{"--all=x"},

@@ -137,7 +137,7 @@ static void test_messages(_unused_ void **state)
         {"{{(.Name}}", "template: :1: unclosed left paren", 1},
         {"{{| upper}}", "template: :1: unexpected \"|\" in command", 1},
         {"{{.Name.Foo}}",
-         "template: :1:7: executing \"\" at <.Name.Foo>: can't evaluate field Foo in type string", 1},
+         "template: :1:7: executing \"\" at <.Name.Foo>: can't evaluate field Foo in type interface {}", 1},
         {"{{upper 5}}", "template: :1:8: executing \"\" at <5>: expected string; found 5", 1},
         {"{{join .Name \",\"}}",
          "template: :1:7: executing \"\" at <.Name>: wrong type for value; expected []string; got string", 1},

@@ -87,7 +87,8 @@ static json_t *field(struct run *r, const struct node *n, json_t *value, const c
     if (json_is_null(value) || template_is_nil(value))
         return fail(r, n, "nil data; no entry for key \"%s\"", name);
     if (!json_is_object(value))
-        return fail(r, n, "can't evaluate field %s in type %s", name, value_type(value));
+        return fail(r, n, "can't evaluate field %s in type %s", name,
+                    r->row ? value_type(value) : "interface {}");
     member = json_object_get(value, name);
     if (member && !json_is_null(member))
         return json_incref(member);

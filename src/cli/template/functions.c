@@ -26,6 +26,19 @@ static const char *string_argument(const struct call *c, size_t i, struct err *e
     return NULL;
 }
 
+/* Whether the argument is an integer; err is set if it is none. */
+static bool is_integer_argument(const struct call *c, size_t i, struct err *err)
+{
+    if (json_is_integer(c->args[i]))
+        return true;
+    *c->blame = (int)i;
+    if (json_is_string(c->args[i]))
+        err_set(err, ERR_INVALID, "expected integer; found \"%s\"", json_string_value(c->args[i]));
+    else
+        err_set(err, ERR_INVALID, "expected integer; found %s", value_type(c->args[i]));
+    return false;
+}
+
 static json_t *string_from_buf(struct buf *b)
 {
     json_t *s = json_string_lossy(buf_str(b), b->len);
@@ -143,6 +156,8 @@ static json_t *index_once(json_t *v, const json_t *key, struct err *err)
     if (json_integer_value(key) < 0 ||
         json_integer_value(key) >=
             (json_int_t)(json_is_array(v) ? json_array_size(v) : json_string_length(v))) {
+        if (json_is_string(v))
+            return fail(err, "reflect: string index out of range%s", "");
         err_set(err, ERR_INVALID, "index out of range: %lld", (long long)json_integer_value(key));
         return NULL;
     }
@@ -279,8 +294,15 @@ static json_t *fn_truncate(const struct call *c, struct err *err)
 
     if (!text)
         return NULL;
-    if (c->headings || !json_is_integer(c->args[1]) || json_integer_value(c->args[1]) < 0)
+    if (c->headings)
         return json_incref(c->args[0]);
+    if (!is_integer_argument(c, 1, err))
+        return NULL;
+    if (json_integer_value(c->args[1]) < 0) {
+        err_set(err, ERR_INVALID, "runtime error: slice bounds out of range [:%lld]",
+                (long long)json_integer_value(c->args[1]));
+        return NULL;
+    }
     return json_string_lossy(text, utf8_prefix(text, (size_t)json_integer_value(c->args[1])));
 }
 
@@ -289,8 +311,10 @@ static json_t *fn_pad(const struct call *c, struct err *err)
     const char *text = string_argument(c, 0, err);
     struct buf b = BUF_INIT(RESULT_MAX);
 
-    if (!text || !*text)
-        return text ? json_string("") : NULL;
+    if (!text || !is_integer_argument(c, 1, err) || !is_integer_argument(c, 2, err))
+        return NULL;
+    if (!*text)
+        return json_string("");
     buf_printf(&b, "%*s%s%*s", (int)MIN_OF(json_integer_value(c->args[1]), 4096), "", text,
                (int)MIN_OF(json_integer_value(c->args[2]), 4096), "");
     return string_from_buf(&b);
