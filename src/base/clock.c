@@ -80,7 +80,7 @@ static int parse_zone(const char *s, int64_t *ret_offset)
 
 static int parse_calendar(const char *text, bool lenient, int64_t *ret_ns)
 {
-    static const char *const shapes[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    static const char *const shapes[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d"};
 
     for (size_t i = 0; i < (lenient ? ARRAY_SIZE(shapes) : 1); i++) {
         struct tm tm = {0};

@@ -18,7 +18,7 @@ int64_t clock_monotonic(void);
 void clock_format(int64_t ns, char out[CLOCK_TEXT_SIZE]);
 /* RFC 3339 with any fraction and zone. CLOCK_ZERO_TEXT gives 0. 0 or -EINVAL. */
 int clock_parse(const char *text, int64_t *ret_ns);
-/* What docker's since/until take: RFC 3339, "2006-01-02", "2006-01-02T15:04[:05]", unix seconds with an optional
+/* What docker's since/until take: RFC 3339, "2006-01-02", "2006-01-02T15[:04[:05]]", unix seconds with an optional
  * fraction ("1136073600.000000001"), or a Go duration before `now` ("10m", "1h30m"). 0 or -EINVAL. */
 int clock_parse_since(const char *text, int64_t now, int64_t *ret_ns);
 /* A Go duration ("1m30s", "250ms", "-1h"). 0 or -EINVAL. */

@@ -1,28 +1,26 @@
-/* keg cp: files between here and a container. What is here is packed and unpacked by tar; what is there, by the daemon. */
+/* keg cp: files between here and a container. What is here is packed and unpacked by copy_*.c; what is there, by the daemon. */
 #include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/copy.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 256 * 1024, PROGRESS_NS = 200 * 1000 * 1000 };
 
 #define GO_MODE_DIR  (1LL << 31)
 #define GO_MODE_LINK (1LL << 27)
-
-extern char **environ;
 
 static const struct option_row cp_options[] = {
     {"archive", 'a', OPTION_BOOL, "Archive mode: what comes in belongs to the container's user"},
@@ -42,6 +40,9 @@ struct copy {
     struct cli *cli;
     bool follow, archive, tell;
     int64_t bytes;
+    const char *header; /* "Copying to container", or NULL */
+    int64_t shown;      /* when the progress was looked at last */
+    bool drawn;         /* it is on the terminal */
 };
 
 static void side_finish(struct side *s)
@@ -56,7 +57,7 @@ static void side_parse(const char *text, struct side *ret)
     const char *colon = strchr(text, ':');
 
     *ret = (struct side){0};
-    if (colon && *text != '/' && *text != '.') {
+    if (colon && colon != text && *text != '/' && *text != '.') {
         ret->container = xstrndup(text, (size_t)(colon - text));
         text = colon + 1;
     }
@@ -84,57 +85,45 @@ static void split_path(const char *path, char **ret_parent, char **ret_base)
     *ret_base = xstrndup(start, (size_t)(end - start));
 }
 
-/* ---- tar ---- */
-
-static void append_quoted(struct buf *out, const char *text, const char *special)
+/* Local paths are absolute in messages, as docker's; what they end in stays: "/." and "/" mean something. The caller frees. */
+static char *absolute(const char *path)
 {
-    for (; *text; text++) {
-        if (strchr(special, *text))
-            buf_putc(out, '\\');
-        buf_putc(out, *text);
-    }
+    char here[PATH_MAX];
+    size_t len = strlen(path);
+    const char *end = len > 1 && str_eq(path + len - 2, "/.") ? "/."
+                      : len && path[len - 1] == '/'           ? "/"
+                      : str_eq(path, ".")                     ? "/."
+                                                              : "";
+    _cleanup_free_ char *joined = *path == '/'                 ? xstrdup(path)
+                                  : getcwd(here, sizeof(here)) ? path_join(here, path)
+                                                               : xstrdup(path);
+    _cleanup_free_ char *clean = path_clean(joined);
+
+    return str_eq(clean, "/") ? xasprintf("/%s", str_eq(end, "/.") ? "." : "")
+                              : xasprintf("%s%s", clean, end);
 }
 
-/* The option by which tar gives the top of what it (un)packs another name; "" is the root. The caller frees. */
-static char *rename_rule(const char *from, const char *to)
-{
-    struct buf rule = BUF_INIT(64 * 1024);
+/* ---- progress ---- */
 
-    buf_puts(&rule, "--transform=s,^");
-    append_quoted(&rule, from, ".*[]^$\\,");
-    buf_puts(&rule, *from ? "," : "/*,");
-    append_quoted(&rule, to, "&\\,");
-    buf_puts(&rule, *from ? ",S" : "/,S"); /* targets of symbolic links stay */
-    return buf_take(&rule);
+/* On a terminal, how far it is, a few times a second. */
+static void show_progress(struct copy *c)
+{
+    int64_t now = clock_monotonic();
+    char size[SIZE_TEXT];
+
+    if (!c->tell || !c->header || !terminal_is(STDERR_FILENO) || now - c->shown < PROGRESS_NS)
+        return;
+    if (c->shown)
+        fprintf(stderr, "\r\033[K%s - %s", c->header, human_size((double)c->bytes, 4, size));
+    c->drawn |= c->shown != 0;
+    c->shown = now;
 }
 
-/* Runs tar with our end of a pipe at its stdin (unpacking) or stdout (packing). The descriptor, or -1. */
-static int run_tar(char *const *argv, bool packing, pid_t *ret_pid, struct err *err)
+static void clear_progress(struct copy *c)
 {
-    posix_spawn_file_actions_t actions;
-    int ends[2], ours = packing ? 0 : 1, r;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_errno(err, errno, "cannot make a pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[!ours], packing ? STDOUT_FILENO : STDIN_FILENO);
-    r = posix_spawnp(ret_pid, "tar", &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[!ours]);
-    if (r) {
-        close(ends[ours]);
-        return err_errno(err, r, "cannot run tar");
-    }
-    return ends[ours];
-}
-
-static int finish_tar(pid_t pid, struct err *err)
-{
-    int status;
-
-    if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-        return err_set(err, ERR_SYSTEM, "tar failed");
-    return 0;
+    if (c->drawn)
+        fputs("\r\033[K", stderr);
+    c->drawn = false;
 }
 
 /* ---- the container's side ---- */
@@ -214,6 +203,8 @@ static int choose_place(const struct side *from, const struct side *to, char **r
     if (!to->exists && !from->directory && asserts_directory(to->path))
         return err_set(err, ERR_INVALID, "no such directory");
     split_path(to->path, ret_dir, ret_name);
+    for (size_t len = strlen(*ret_dir); len > 1 && (*ret_dir)[len - 1] == '/';)
+        (*ret_dir)[--len] = '\0';
     if (!**ret_dir) {
         free(*ret_dir);
         *ret_dir = xstrdup(to->container ? "/" : ".");
@@ -232,15 +223,47 @@ static void tell(const struct copy *c, const struct side *to)
 
 /* ---- out of a container ---- */
 
-static int copy_down(struct copy *c, struct http *http, int fd, struct err *err)
+/* The answer's body, as the tar reader takes it. */
+struct download {
+    struct copy *copy;
+    struct http *http;
+    uint8_t *data; /* PIECE */
+    size_t len, at;
+};
+
+static ssize_t download_span(void *arg, const uint8_t **data, struct err *err)
+{
+    struct download *d = arg;
+    ssize_t n;
+
+    if (d->at == d->len) {
+        n = http_read(d->http, d->data, PIECE, err);
+        if (n <= 0)
+            return n;
+        d->len = (size_t)n;
+        d->at = 0;
+        d->copy->bytes += n;
+        show_progress(d->copy);
+    }
+    *data = d->data + d->at;
+    return (ssize_t)(d->len - d->at);
+}
+
+static void download_consume(void *arg, size_t n)
+{
+    ((struct download *)arg)->at += n;
+}
+
+static int write_out(struct http *http, struct err *err)
 {
     _cleanup_free_ char *data = xmalloc(PIECE);
     ssize_t n;
 
     while ((n = http_read(http, data, PIECE, err)) > 0) {
-        c->bytes += n;
-        if (fd_write_full(fd, data, (size_t)n) < 0)
-            return 0; /* tar tells why */
+        int r = fd_write_full(STDOUT_FILENO, data, (size_t)n);
+
+        if (r < 0)
+            return err_errno(err, r, "write stdout");
     }
     return (int)n;
 }
@@ -248,28 +271,16 @@ static int copy_down(struct copy *c, struct http *http, int fd, struct err *err)
 static int unpack_here(struct copy *c, struct http *http, const char *dir, const char *base, const char *name,
                        struct err *err)
 {
-    _cleanup_free_ char *rule = name && !str_eq(base, name) ? rename_rule(base, name) : NULL;
-    char *argv[] = {(char *)"tar",
-                    (char *)"-x",
-                    (char *)"-p",
-                    (char *)"-C",
-                    (char *)dir,
-                    (char *)"-f",
-                    (char *)"-",
-                    (char *)"--no-same-owner",
-                    (char *)"--warning=no-timestamp",
-                    rule,
-                    NULL};
-    _cleanup_close_ int pipe = -EBADF;
-    pid_t pid;
+    _cleanup_free_ uint8_t *data = xmalloc(PIECE);
+    struct download d = {.copy = c, .http = http, .data = data};
+    struct tar_input input = {download_span, download_consume, &d};
     int r;
 
-    pipe = run_tar(argv, /* packing= */ false, &pid, err);
-    if (pipe < 0)
-        return -1;
-    r = copy_down(c, http, pipe, err);
-    close_fd(&pipe);
-    return finish_tar(pid, r < 0 ? NULL : err) < 0 ? -1 : r;
+    c->header = "Copying from container";
+    r = copy_unpack(&input, dir, str_eq(base, ".") ? "" : base, name && !str_eq(base, name) ? name : NULL,
+                    err);
+    clear_progress(c);
+    return r;
 }
 
 static int look_here(struct side *to, struct err *err)
@@ -313,7 +324,7 @@ static int from_container(struct copy *c, struct side *from, struct side *to, st
     if (!http)
         return -1;
     if (out)
-        return copy_down(c, http, STDOUT_FILENO, err);
+        return write_out(http, err);
     stat = stat_of(http);
     from->directory = json_int_or(stat, "mode", 0) & GO_MODE_DIR;
     free(above);
@@ -327,42 +338,76 @@ static int from_container(struct copy *c, struct side *from, struct side *to, st
 
 /* ---- into a container ---- */
 
-static int send_pipe(struct copy *c, struct http *http, int fd, struct err *err)
-{
-    _cleanup_free_ char *data = xmalloc(PIECE);
-    ssize_t n;
+/* The request's body, piece by piece. */
+struct upload {
+    struct copy *copy;
+    struct http *http;
+};
 
-    do {
-        n = read(fd, data, PIECE);
-        if (n < 0)
-            return err_errno(err, errno, "read what to copy");
-        c->bytes += n;
-        if (http_send_chunk(http, data, (size_t)n, err) < 0)
-            return -1;
-    } while (n > 0);
-    return 0;
+static int upload_take(void *arg, const void *data, size_t len, struct err *err)
+{
+    struct upload *u = arg;
+
+    u->copy->bytes += (int64_t)len;
+    show_progress(u->copy);
+    return http_send_chunk(u->http, data, len, err);
 }
 
-/* Sends a tar stream from fd into the directory. */
-static int put(struct copy *c, int fd, const struct side *to, const char *dir, struct err *err)
+/* What is copied in: a file's tree under a name, or, without a path, stdin as it is. */
+struct content {
+    const char *path, *name;
+};
+
+static int send_content(struct upload *u, const struct content *what, struct err *err)
+{
+    struct sink sink;
+    int r;
+
+    if (what->path) {
+        sink_init_taker(&sink, upload_take, u);
+        r = copy_pack(&sink, what->path, what->name, err);
+        sink_finish(&sink);
+    } else {
+        _cleanup_free_ char *data = xmalloc(PIECE);
+        ssize_t n;
+
+        while ((n = read(STDIN_FILENO, data, PIECE)) > 0 || (n < 0 && errno == EINTR))
+            if (n > 0 && upload_take(u, data, (size_t)n, err) < 0)
+                return -1;
+        r = n < 0 ? err_errno(err, errno, "read what to copy") : 0;
+    }
+    return r < 0 ? -1 : http_send_chunk(u->http, "", 0, err);
+}
+
+/* Sends a tar stream to the directory. */
+static int put(struct copy *c, const struct content *what, const struct side *to, const char *dir,
+               struct err *err)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     struct client_request request = {
         .method = "PUT", .url = &url, .content_type = "application/x-tar", .stream = true};
+    struct upload u = {.copy = c};
     struct err sending = {0};
-    struct http *http;
     int r, sent;
 
     archive_url(&url, to, dir);
     url_add(&url, "noOverwriteDirNonDir", "true");
     if (c->archive)
         url_add(&url, "copyUIDGID", "true");
-    http = client_open(c->cli, &request, err);
-    if (!http)
+    u.http = client_open(c->cli, &request, err);
+    if (!u.http)
         return -1;
-    sent = send_pipe(c, http, fd, &sending);
-    r = client_begin_reply(http, err); /* what the daemon says counts for more than that it stopped reading */
-    http_free(http);
+    c->header = what->path ? "Copying to container" : NULL;
+    sent = send_content(&u, what, &sending);
+    clear_progress(c);
+    if (sent < 0 &&
+        sending.kind != ERR_UNAVAILABLE) { /* what was to be copied is at fault, not the connection */
+        http_free(u.http);
+        return err_pass(err, &sending);
+    }
+    r = client_begin_reply(u.http,
+                           err); /* what the daemon says counts for more than that it stopped reading */
+    http_free(u.http);
     if (r == 0 && sent < 0)
         r = err_pass(err, &sending);
     return r;
@@ -371,36 +416,12 @@ static int put(struct copy *c, int fd, const struct side *to, const char *dir, s
 static int pack_here(struct copy *c, struct side *from, struct side *to, const char *dir, const char *name,
                      struct err *err)
 {
-    _cleanup_free_ char *parent = NULL, *base = NULL, *rule = NULL;
-    _cleanup_close_ int pipe = -EBADF;
-    char *argv[] = {(char *)"tar",
-                    (char *)"-c",
-                    (char *)"-f",
-                    (char *)"-",
-                    (char *)"--numeric-owner",
-                    (char *)"-C",
-                    NULL,
-                    (char *)"--transform=s,^\\./\\./,./,S",
-                    NULL,
-                    NULL,
-                    NULL,
-                    NULL};
-    size_t n = 8;
-    pid_t pid;
-    int r;
+    _cleanup_free_ char *parent = NULL, *base = NULL;
+    struct content what = {.path = from->path};
 
     split_path(from->path, &parent, &base);
-    argv[6] = *parent ? parent : (char *)".";
-    if (name && !str_eq(name, base))
-        argv[n++] = rule = rename_rule(*base ? base : ".", name);
-    argv[n++] = (char *)"--";
-    argv[n++] = *base ? base : (char *)".";
-    pipe = run_tar(argv, /* packing= */ true, &pid, err);
-    if (pipe < 0)
-        return -1;
-    r = put(c, pipe, to, dir, err);
-    close_fd(&pipe);
-    return finish_tar(pid, r < 0 ? NULL : err) < 0 ? -1 : r;
+    what.name = name ? name : *base ? base : ".";
+    return put(c, &what, to, dir, err);
 }
 
 static int look_at_source(const struct copy *c, struct side *from, struct err *err)
@@ -408,6 +429,8 @@ static int look_at_source(const struct copy *c, struct side *from, struct err *e
     char target[PATH_MAX];
     struct stat st;
 
+    if (lstat(from->path, &st) < 0 && errno == ENOTDIR && asserts_directory(from->path))
+        return err_set(err, ERR_INVALID, "not a directory");
     if (lstat(from->path, &st) < 0)
         return err_set(err, ERR_NOT_FOUND, "lstat %s: %s", from->path,
                        errno == ENOENT ? "no such file or directory" : strerror(errno));
@@ -435,7 +458,7 @@ static int to_container(struct copy *c, struct side *from, struct side *to, stru
         return err_set(err, ERR_INVALID, "destination \"%s:%s\" must be a directory", to->container,
                        to->path);
     if (in)
-        return put(c, STDIN_FILENO, to, to->path, err);
+        return put(c, &(struct content){0}, to, to->path, err);
     if (choose_place(from, to, &dir, &name, err) < 0)
         return -1;
     if (pack_here(c, from, to, dir,
@@ -451,12 +474,13 @@ static int to_container(struct copy *c, struct side *from, struct side *to, stru
 static int cp_run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_(side_finish) struct side from, to;
+    struct side *here;
     struct copy c = {
         .cli = cli, .follow = args_bool(args, "follow-link"), .archive = args_bool(args, "archive")};
 
     side_parse(args->rest[0], &from);
     side_parse(args->rest[1], &to);
-    c.tell = !args_bool(args, "quiet") && terminal_is(STDOUT_FILENO);
+    c.tell = args_given(args, "quiet") ? !args_bool(args, "quiet") : terminal_is(STDOUT_FILENO);
     if (!*args->rest[0])
         return err_set(err, ERR_INVALID, "source can not be empty");
     if (!*args->rest[1])
@@ -465,6 +489,13 @@ static int cp_run(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "copying between containers is not supported");
     if (!from.container && !to.container)
         return err_set(err, ERR_INVALID, "must specify at least one container source");
+    here = from.container ? &to : &from;
+    if (!str_eq(here->path, "-")) {
+        char *whole = absolute(here->path);
+
+        free(here->path);
+        here->path = whole;
+    }
     return from.container ? from_container(&c, &from, &to, err) : to_container(&c, &from, &to, err);
 }
 

@@ -35,7 +35,9 @@ static char *read_stdin(struct err *err)
     _cleanup_(buf_finish) struct buf text = BUF_INIT(64 * 1024);
 
     if (fd_read_all(STDIN_FILENO, &text) < 0 || !text.len) {
-        err_set(err, ERR_INVALID, "the password on STDIN is empty or too long");
+        err_set(err, ERR_INVALID, "%s",
+                text.len ? "the password on STDIN is too long"
+                         : "Error: Cannot perform an interactive login from a non TTY device");
         return NULL;
     }
     text.data[strcspn(text.data, "\r\n")] = '\0';

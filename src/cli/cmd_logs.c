@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/container.h"
+#include "cli/option_checks.h"
 #include "cli/output.h"
 #include "cli/times.h"
 
@@ -127,10 +128,17 @@ static int port_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!container)
         return -1;
-    if (args->rest_count > 1) {
-        _cleanup_free_ char *wanted =
-            strchr(args->rest[1], '/') ? xstrdup(args->rest[1]) : xasprintf("%s/tcp", args->rest[1]);
+    if (args->rest_count > 1 && *args->rest[1]) {
+        _cleanup_free_ char *number = xstrndup(args->rest[1], strcspn(args->rest[1], "/"));
+        const char *slash = strchr(args->rest[1], '/');
+        _cleanup_free_ char *wanted = xasprintf("%s%s", number, slash ? slash : "/tcp");
+        uint64_t ignored;
+        int r = option_parse_uint(number, UINT16_MAX, &ignored);
 
+        if (r < 0)
+            return err_set(err, ERR_INVALID,
+                           "Error: invalid port (%s): strconv.ParseUint: parsing \"%s\": %s", number, number,
+                           r == -ERANGE ? "value out of range" : "invalid syntax");
         bindings = json_object_get(ports, wanted);
         if (!json_array_size(bindings))
             return err_set(err, ERR_NOT_FOUND, "Error: No public port '%s' published for %s", args->rest[1],

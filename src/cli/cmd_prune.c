@@ -342,12 +342,14 @@ static int print_template(const json_t *usage, const char *format, struct err *e
 {
     const struct format_wish wish = {.no_trunc = true};
     _cleanup_json_ json_t *all = json_object();
+    int r;
 
     for (size_t i = 0; i < ARRAY_SIZE(df_parts); i++)
         json_object_set_new(all, df_parts[i].key,
                             format_rows(df_parts[i].view, &wish, json_object_get(usage, df_parts[i].key)));
     json_object_set_new(all, "BuildCache", json_array());
-    return format_object_bare(all, "", format, "*formatter.diskUsageContext", err);
+    r = format_object_bare(all, "", format, "*formatter.diskUsageContext", err);
+    return r == EXIT_TEMPLATE ? 1 : r;
 }
 
 static int print_verbose(const json_t *usage, const char *format, struct err *err)

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "storage/worker/tar_format.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/format.h"
+#include "tar/reader.h"
 
 /* A stream in pieces of changing size. */
 struct fuzz_pieces {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Files in and out of containers (cp, the archive calls), what they changed (diff), and what they use (stats).
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
     load lib
     require root curl jq nft python3
@@ -110,10 +112,10 @@ tree() { # what tells trees apart
     keg create --name c1 busybox true
     said() { keg cp "$@" 2>&1 || :; }
     [ "$(said c1:/bin/busybox new/)" = "no such directory" ]
-    [ "$(said c1:/bin/busybox no/x)" = 'invalid output path: directory "no" does not exist' ]
+    [ "$(said c1:/bin/busybox no/x)" = "invalid output path: directory \"$PWD/no\" does not exist" ]
     [ "$(said c1:/bin d/f)" = "cannot copy directory" ]
     [ "$(said c1:/nope .)" = "Error response from daemon: Could not find the file /nope in container c1" ]
-    [ "$(said nothing c1:/)" = "lstat nothing: no such file or directory" ]
+    [ "$(said nothing c1:/)" = "lstat $PWD/nothing: no such file or directory" ]
     [ "$(said d c1:/bin/busybox)" = "cannot copy directory" ]
     [ "$(said d/f c1:/no/)" = "no such directory" ]
     [[ "$(said d/f c1:/no/such)" == "Error response from daemon: Could not find the file /no"*" in container c1" ]]
@@ -343,4 +345,78 @@ PY
     keg rm c1
     keg volume rm beside
     [ "$(find dev -name 'f*' | wc -l)" = 24 ]
+}
+
+@test "cp: what a hostile daemon sends stays in the destination" {
+    mkdir outside
+    echo mine >outside/secret
+    python3 - "$PWD/outside" <<'PY'
+import io, sys, tarfile
+outside = sys.argv[1]
+def entry(name, kind=tarfile.REGTYPE, link="", data=b"evil"):
+    e = tarfile.TarInfo(name)
+    e.type, e.linkname = kind, link
+    e.size = len(data) if kind == tarfile.REGTYPE else 0
+    return e, io.BytesIO(data)
+up = "../" * 20
+cases = {
+    "dots": [entry("d/"), entry("d/../../outside/new")],
+    "absolute": [entry(outside + "/new")],
+    "link": [entry("d/x", tarfile.SYMTYPE, outside), entry("d/x/new")],
+    "relative": [entry("d/x", tarfile.SYMTYPE, up + outside), entry("d/x/new")],
+    "chain": [entry("d/a", tarfile.SYMTYPE, "."), entry("d/a/b", tarfile.SYMTYPE, "../.."), entry("d/a/b/outside/new")],
+    "file": [entry("d/x", tarfile.SYMTYPE, outside + "/secret"), entry("d/x")],
+    "hard": [entry("d/x", tarfile.LNKTYPE, outside + "/secret"), entry("d/x")],
+    "harddots": [entry("d/x", tarfile.LNKTYPE, up + outside + "/secret")],
+    "hardlink": [entry("d/l", tarfile.SYMTYPE, outside), entry("d/x", tarfile.LNKTYPE, "d/l/secret")],
+    "directory": [entry("d/x", tarfile.SYMTYPE, outside), entry("d/x", tarfile.DIRTYPE), entry("d/x/new")],
+}
+for name, entries in cases.items():
+    with tarfile.open(name + ".tar", "w") as t:
+        for e, data in entries:
+            t.addfile(e, data if e.size else None)
+PY
+    chmod 640 outside/secret
+    touch -d 2001-02-03 outside/secret outside
+    local before name
+    before=$(ls -lR --time-style=full-iso outside)
+    for name in dots absolute link relative chain file hard harddots hardlink directory; do
+        "$BATS_TEST_DIRNAME/fake_daemon.py" "$PWD/$name.sock" "$PWD/$name.tar" d 2147484141 >ready 3>&- &
+        eventually grep -q ready ready
+        mkdir "to-$name"
+        KEG_HOST=unix://$PWD/$name.sock keg cp c1:/d "to-$name" >"said-$name" 2>&1 && echo done >>"said-$name"
+        kill $! && wait $! || :
+        : >ready
+        diff <(echo "$before") <(ls -lR --time-style=full-iso outside)
+        [ "$(cat outside/secret)" = mine ]
+    done
+    grep -q "is outside of" said-dots
+    for name in link relative chain; do grep -q "leads out of" said-$name; done
+    [ "$(cat to-file/d/x)" = evil ] # the link has made way for the file
+    grep -qx done said-file
+    grep -q 'cannot overwrite non-directory' said-directory
+    # and into a tree that somebody else has prepared
+    mkdir -p prepared/d
+    ln -s "$PWD/outside" prepared/d/bin
+    keg create --name c1 busybox true
+    run -1 keg cp c1:/bin prepared/d
+    [ "$output" = "cannot overwrite non-directory \"$PWD/prepared/d/bin\" with directory \"$PWD/prepared/d\"" ]
+    diff <(echo "$before") <(ls -lR --time-style=full-iso outside)
+}
+
+@test "cp: into and out of a pipe, with -q, and without the host's tar" {
+    keg create --name c1 busybox true
+    mkdir -p src/sub bin
+    echo hi >src/sub/f
+    ln -s "$(command -v keg)" bin/keg
+    PATH=$PWD/bin keg cp src c1:/new
+    PATH=$PWD/bin keg cp c1:/new out
+    [ "$(cat out/sub/f)" = hi ]
+    keg cp c1:/new - | keg cp - c1:/tmp
+    [ "$(names c1 /tmp/new | tr '\n' ' ')" = "new/ new/sub/ new/sub/f " ]
+    [ -z "$(keg cp src/sub/f c1:/ 2>&1)" ]
+    [[ "$(keg cp -q=false src/sub/f c1:/ 2>&1)" =~ ^"Successfully copied "[0-9.]+"kB to c1:/"$ ]]
+    [[ "$(keg cp -q=false c1:/f copy 2>&1)" =~ ^"Successfully copied "[0-9.]+"kB to $PWD/copy"$ ]]
+    run -1 keg cp c1:/f "$PWD/src/sub/f/"
+    [ "$output" = "not a directory" ] || [ "$output" = "no such directory" ]
 }

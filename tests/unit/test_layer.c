@@ -18,9 +18,9 @@
 #include "storage/worker/layer_path.h"
 #include "storage/worker/link_map.h"
 #include "storage/worker/pending.h"
-#include "storage/worker/tar_number.h"
-#include "storage/worker/tar_pax.h"
-#include "storage/worker/tar_writer.h"
+#include "tar/number.h"
+#include "tar/pax.h"
+#include "tar/writer.h"
 #include "storage/worker/xattr_policy.h"
 
 /* ---- Numbers ---- */

@@ -248,7 +248,7 @@ static json_t *blame_call(struct run *r, const struct node *command, int blame, 
                     why->message + strlen("non-function"));
     if (blame == BLAME_NOBODY)
         return fail(r, command, "error calling %s: %s", name, why->message);
-    if (at->kind == NODE_VALUE)
+    if (at->kind == NODE_VALUE && !str_starts(why->message, "expected "))
         return fail(r, at, "expected string; found %.*s", len, r->template->text + at->at);
     return fail(r, at, "%s", why->message);
 }

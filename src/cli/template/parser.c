@@ -439,8 +439,6 @@ static char *parse_name(struct parser *p, const char *context)
 {
     char *name;
 
-    next(p);
-    skip_space(p);
     if (p->tok.kind != TOKEN_STRING)
         return unexpected(p, context);
     name = xstrdup(p->tok.text);
@@ -480,6 +478,9 @@ static struct node *parse_template(struct parser *p, bool block)
 {
     _cleanup_node_ struct node *n = node_new(p, NODE_TEMPLATE);
 
+    next(p);
+    skip_space(p);
+    n->where = p->tok.at; /* messages show the whole action */
     n->text = parse_name(p, block ? "block clause" : "template clause");
     if (!n->text)
         return NULL;
@@ -488,6 +489,7 @@ static struct node *parse_template(struct parser *p, bool block)
         if (!n->pipe)
             return NULL;
     }
+    n->at -= n->at >= 2 ? 2 : 0;
     next(p);
     if (block && parse_definition(p, n->text) < 0)
         return NULL;
@@ -496,8 +498,11 @@ static struct node *parse_template(struct parser *p, bool block)
 
 static struct node *parse_define(struct parser *p)
 {
-    _cleanup_free_ char *name = parse_name(p, "define clause");
+    _cleanup_free_ char *name = NULL;
 
+    next(p);
+    skip_space(p);
+    name = parse_name(p, "define clause");
     if (!name || expect_close(p, "define clause") < 0 || parse_definition(p, name) < 0)
         return NULL;
     return node_new(p, NODE_LIST);

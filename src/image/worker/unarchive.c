@@ -17,7 +17,7 @@
 #include "image/worker/packets.h"
 #include "image/worker/privileges.h"
 #include "storage/worker/source.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 struct archive {
     int sock;

@@ -5,7 +5,7 @@
 #define KEG_STORAGE_WORKER_ATTRIBUTES_H
 
 #include "base/err.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 /* Where attributes are set: an open file or directory, or (fd < 0) a name in the parent, for what can't be
  * opened. */

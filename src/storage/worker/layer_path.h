@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 struct layer_path {
     char text[TAR_PATH_MAX + 1]; /* relative, no ".", "..", "//"; "" is the layer's root */

@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "storage/worker/packer.h"
 #include "storage/worker/sandbox.h"
-#include "storage/worker/tar_writer.h"
+#include "tar/writer.h"
 #include "storage/worker/worker.h"
 #include "storage/worker/xattr_policy.h"
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "storage/worker/link_map.h"
-#include "storage/worker/sink.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/sink.h"
+#include "tar/reader.h"
 #include "storage/worker/worker.h"
 
 enum { XATTR_LIST_SIZE = 64 * 1024 };

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "storage/worker/protocol.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 struct source;
 

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "storage/worker/pending.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 struct tree;
 

@@ -1,12 +1,12 @@
 /* Writes tar headers. */
-#include "storage/worker/tar_writer.h"
+#include "tar/writer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "storage/worker/tar_format.h"
+#include "tar/format.h"
 
 /* The largest number that fits octal digits and a NUL. */
 #define OCTAL_MAX(size) ((1LL << 3 * ((size)-1)) - 1)

@@ -1,12 +1,12 @@
 /* Reads a tar stream; see the header for what and why. */
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#include "storage/worker/tar_format.h"
-#include "storage/worker/tar_number.h"
-#include "storage/worker/tar_pax.h"
+#include "tar/format.h"
+#include "tar/number.h"
+#include "tar/pax.h"
 
 struct tar_reader {
     struct tar_input input;

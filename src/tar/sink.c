@@ -1,5 +1,5 @@
-/* The worker's output. */
-#include "storage/worker/sink.h"
+/* Where an archive goes. */
+#include "tar/sink.h"
 
 #include <string.h>
 
@@ -8,6 +8,11 @@
 void sink_init(struct sink *s, int fd)
 {
     *s = (struct sink){.fd = fd, .hash = sha256_new(), .data = xmalloc(SINK_SIZE)};
+}
+
+void sink_init_taker(struct sink *s, sink_take *take, void *arg)
+{
+    *s = (struct sink){.fd = -EBADF, .take = take, .arg = arg, .data = xmalloc(SINK_SIZE)};
 }
 
 void sink_finish(struct sink *s)
@@ -19,14 +24,18 @@ void sink_finish(struct sink *s)
 
 int sink_flush(struct sink *s, struct err *err)
 {
+    size_t len;
     int r;
 
     if (s->len == 0)
         return 0;
-    sha256_update(s->hash, s->data, s->len);
-    r = fd_write_full(s->fd, s->data, s->len);
     s->written += (int64_t)s->len;
+    len = s->len;
     s->len = 0;
+    if (s->take)
+        return s->take(s->arg, s->data, len, err);
+    sha256_update(s->hash, s->data, len);
+    r = fd_write_full(s->fd, s->data, len);
     if (r == -EPIPE || r == -ECONNRESET)
         return err_set(err, ERR_CANCELLED, "the reader of the archive has gone");
     return r < 0 ? err_errno(err, r, "cannot write the archive") : 0;

@@ -1,6 +1,6 @@
 /* Numbers as tar headers spell them. */
-#ifndef KEG_STORAGE_WORKER_TAR_NUMBER_H
-#define KEG_STORAGE_WORKER_TAR_NUMBER_H
+#ifndef KEG_TAR_NUMBER_H
+#define KEG_TAR_NUMBER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /* Writes tar headers: ustar, with a pax header in front where ustar has no room (long names, large numbers,
  * fractions of seconds, extended attributes). The same entries give the same bytes. */
-#ifndef KEG_STORAGE_WORKER_TAR_WRITER_H
-#define KEG_STORAGE_WORKER_TAR_WRITER_H
+#ifndef KEG_TAR_WRITER_H
+#define KEG_TAR_WRITER_H
 
-#include "storage/worker/sink.h"
-#include "storage/worker/tar_reader.h"
+#include "tar/sink.h"
+#include "tar/reader.h"
 
 /* Writes the header(s) of an entry; e->segments is passed over: holes are written as zeros. */
 int tar_write_header(struct sink *s, const struct tar_entry *e, struct err *err);

@@ -8,8 +8,8 @@
  * Everything is bounded (TAR_*_MAX), and nothing is trusted: checksums are verified, numbers are
  * range-checked, sparse maps have to be ordered, disjoint and as long as the data. Errors are ERR_INVALID and
  * name the entry. */
-#ifndef KEG_STORAGE_WORKER_TAR_READER_H
-#define KEG_STORAGE_WORKER_TAR_READER_H
+#ifndef KEG_TAR_READER_H
+#define KEG_TAR_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

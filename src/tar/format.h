@@ -1,6 +1,6 @@
 /* The tar header block (POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"). */
-#ifndef KEG_STORAGE_WORKER_TAR_FORMAT_H
-#define KEG_STORAGE_WORKER_TAR_FORMAT_H
+#ifndef KEG_TAR_FORMAT_H
+#define KEG_TAR_FORMAT_H
 
 struct tar_sparse_field {
     char offset[12];

@@ -1,10 +1,10 @@
 /* Extended headers: "LENGTH KEY=VALUE\n" records, dispatched by a table. */
-#include "storage/worker/tar_pax.h"
+#include "tar/pax.h"
 
 #include <string.h>
 
 #include "base/str.h"
-#include "storage/worker/tar_number.h"
+#include "tar/number.h"
 
 #define XATTR_PREFIX "SCHILY.xattr."
 

@@ -1,8 +1,8 @@
 /* Extended headers: what they say about the next entry. */
-#ifndef KEG_STORAGE_WORKER_TAR_PAX_H
-#define KEG_STORAGE_WORKER_TAR_PAX_H
+#ifndef KEG_TAR_PAX_H
+#define KEG_TAR_PAX_H
 
-#include "storage/worker/tar_reader.h"
+#include "tar/reader.h"
 
 /* Values of pax records and of GNU long-name entries, which replace the header's. */
 struct tar_pax {

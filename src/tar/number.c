@@ -1,5 +1,5 @@
 /* Numbers as tar headers spell them. */
-#include "storage/worker/tar_number.h"
+#include "tar/number.h"
 
 #include <ctype.h>
 #include <errno.h>
