@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/apparmor.h"
 #include "engine/container.h"
 #include "engine/endpoints.h"
 #include "engine/exec.h"
@@ -191,7 +192,8 @@ static json_t *inspect_json(struct container *c, const struct container_snapshot
     json_set_str(json, "Platform", "linux");
     json_set_str(json, "MountLabel", "");
     json_set_str(json, "ProcessLabel", "");
-    json_set_str(json, "AppArmorProfile", "");
+    const char *apparmor = apparmor_available() ? apparmor_profile(s->host_config) : NULL;
+    json_set_str(json, "AppArmorProfile", apparmor ? apparmor : "");
     json_object_set_new(json, "ExecIDs", execs_ids(c));
     json_t *host = fields_expand(host_config_fields, s->host_config);
     if (json_bool_or(s->host_config, "Privileged", false)) {

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "engine/apparmor.h"
 #include "engine/oci.h"
 #include "sys/capability.h"
 
@@ -250,11 +251,9 @@ static json_t *process_build(const struct oci_input *in, struct process_parts *p
     json_set_str(process, "cwd", *parts->cwd ? parts->cwd : "/");
     json_object_set_new(process, "capabilities", process_capabilities(capabilities));
     json_object_set(process, "rlimits", rlimits);
-    struct oci_security security;
-    if (oci_security_parse(in->host_config, &security, err) < 0)
-        return NULL;
-    if (security.apparmor)
-        json_set_str(process, "apparmorProfile", security.apparmor);
+    const char *apparmor = apparmor_profile(in->host_config);
+    if (apparmor)
+        json_set_str(process, "apparmorProfile", apparmor);
     if (oci_no_new_privileges(in))
         json_set_bool(process, "noNewPrivileges", true);
     json_set_int(process, "oomScoreAdj", json_int_or(in->host_config, "OomScoreAdj", 0));

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/apparmor.h"
 #include "engine/attach.h"
 #include "engine/copies.h"
 #include "engine/endpoints.h"
@@ -110,6 +111,9 @@ static json_t *compose(struct start *s)
         .portable = s->runtime != NULL,
     };
     memcpy(s->input.namespaces, s->names.choices, sizeof(s->input.namespaces));
+    const char *apparmor = apparmor_profile(c->host_config);
+    if (apparmor && apparmor_load(apparmor, s->err) < 0)
+        return NULL;
     json_t *config = oci_compose(&s->input, s->err);
     if (config && s->rootfs.root)
         json_set_str(json_object_get(config, "root"), "path", s->rootfs.root);

@@ -1,5 +1,6 @@
 /* What the engine says about itself and its host: /version and /info. */
 #include "engine/system.h"
+#include "engine/apparmor.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -251,8 +252,10 @@ static void system_add_parts(struct engine *e, json_t *info)
              (const char *const[]){"ContainerdCommit", "RuncCommit", "InitCommit", NULL};
          *name; name++)
         json_object_set_new(info, *name, json_pack("{s:s}", "ID", ""));
-    json_object_set_new(info, "SecurityOptions",
-                        json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns"));
+    json_t *security = json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns");
+    if (apparmor_available())
+        json_array_insert_new(security, 0, json_string("name=apparmor"));
+    json_object_set_new(info, "SecurityOptions", security);
     json_object_set_new(info, "FirewallBackend", json_pack("{s:s}", "Driver", "nftables"));
     json_object_set_new(info, "CDISpecDirs", json_from_strv((char *const *)e->options.cdi_dirs));
 }

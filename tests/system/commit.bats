@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # commit and export: what a container has changed becomes an image, or one archive.
+# vm: yes
 
 setup_file() {
     load lib

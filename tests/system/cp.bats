@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Files in and out of containers (cp, the archive calls), what they changed (diff), and what they use (stats).
+# vm: long
 
 bats_require_minimum_version 1.5.0
 

@@ -117,7 +117,7 @@ inside() {
     [ "$(inside '{"SecurityOpt":["no-new-privileges"]}' 'grep NoNewPrivs /proc/self/status')" = $'NoNewPrivs:\t1' ]
     [ "$(inside '{"SecurityOpt":["no-new-privileges:false"]}' 'grep NoNewPrivs /proc/self/status')" = $'NoNewPrivs:\t0' ]
     [ -e /sys/fs/selinux/enforce ] || [ "$(inside '{"SecurityOpt":["label=type:svirt_t"]}' 'echo ran')" = ran ]
-    [ -e /sys/kernel/security/apparmor ] || [ "$(inside '{"SecurityOpt":["apparmor=docker-default"]}' 'echo ran')" = ran ]
+    [ "$(cat /sys/module/apparmor/parameters/enabled 2>&1)" = Y ] || [ "$(inside '{"SecurityOpt":["apparmor=docker-default"]}' 'echo ran')" = ran ]
 }
 
 # ---- links ----

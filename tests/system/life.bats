@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What monitors do for their containers with nobody around: restarts, health checks, timed stops; and events that no kegd misses.
+# vm: long
 
 setup_file() {
     load lib

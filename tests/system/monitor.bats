@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # keg-monitor with the real runtime, without kegd: the checks are in monitor_checks.py.
+# vm: long
 
 setup_file() {
     load lib

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Networks of users: names, several networks a container, connect and disconnect, and what a container must not see.
+# vm: long
 
 bats_require_minimum_version 1.5.0
 
