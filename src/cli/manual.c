@@ -1,49 +1,17 @@
 /* Manual pages, from the tables: man(7), a page a command, and one for keg itself. */
 #include "cli/manual.h"
 
-#include <ctype.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-#include "base/path.h"
+#include "base/roff.h"
 #include "base/str.h"
 #include "cli/command.h"
 
-enum { PAGE_MAX = 1024 * 1024, ROWS_MAX = 200 };
-
-/* Text as roff has to have it. */
-static void text(struct buf *out, const char *s, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        bool start = i ? s[i - 1] == '\n' : out->len && out->data[out->len - 1] == '\n';
-
-        if (start && (s[i] == '.' || s[i] == '\''))
-            buf_puts(out, "\\&");
-        if (s[i] == '-')
-            buf_puts(out, "\\-");
-        else if (s[i] == '\\')
-            buf_puts(out, "\\e");
-        else if (s[i] == '~')
-            buf_puts(out, "\\(ti");
-        else if (s[i] == '^')
-            buf_puts(out, "\\(ha");
-        else if (s[i] == '\'')
-            buf_puts(out, "\\(aq");
-        else if (s[i] == '`')
-            buf_puts(out, "\\(ga");
-        else
-            buf_putc(out, s[i]);
-    }
-}
-
-static void words(struct buf *out, const char *s)
-{
-    text(out, s, strlen(s));
-}
+enum { ROWS_MAX = 200 };
 
 /* "container ls" → "keg-container-ls". The caller frees. */
 static char *page_name(const char *path)
@@ -56,24 +24,12 @@ static char *page_name(const char *path)
     return name;
 }
 
-static void head(struct buf *out, const char *name, const char *summary)
-{
-    buf_puts(out, ".TH ");
-    for (const char *c = name; *c; c++)
-        buf_putc(out, (char)toupper((unsigned char)*c));
-    buf_puts(out, " 1 \"\" \"keg " KEG_VERSION "\" \"keg\"\n.SH NAME\n");
-    words(out, name);
-    buf_puts(out, " \\- ");
-    words(out, summary);
-    buf_putc(out, '\n');
-}
-
 static void reference(struct buf *out, const char *path, const char *end)
 {
     _cleanup_free_ char *name = page_name(path);
 
     buf_puts(out, ".BR ");
-    words(out, name);
+    roff_words(out, name);
     buf_printf(out, " (1)%s\n", end);
 }
 
@@ -92,23 +48,13 @@ static void option(struct buf *out, const struct option_row *row)
     const char *type = option_kind_type(row->kind);
     bool lines = strchr(row->summary, '\n');
 
-    buf_puts(out, ".TP\n");
-    if (row->letter)
-        buf_printf(out, "\\fB\\-%c\\fR, ", row->letter);
-    buf_puts(out, "\\fB\\-\\-");
-    words(out, row->name);
-    buf_puts(out, "\\fR");
-    if (*type) {
-        buf_puts(out, " \\fI");
-        words(out, type);
-        buf_puts(out, "\\fR");
-    }
+    roff_option(out, row->letter, row->name, type);
     buf_puts(out, lines ? "\n.nf\n" : "\n");
-    words(out, row->summary);
+    roff_words(out, row->summary);
     buf_puts(out, lines ? "\n.fi\n" : "\n");
     if (row->otherwise) {
         buf_puts(out, "(default: ");
-        words(out, row->otherwise);
+        roff_words(out, row->otherwise);
         buf_puts(out, ")\n");
     }
 }
@@ -161,7 +107,7 @@ static void command_list(struct buf *out, const char *group)
     for (size_t i = 0; i < n; i++) {
         buf_puts(out, ".TP\n");
         reference(out, found[i].path, "");
-        words(out, found[i].summary);
+        roff_words(out, found[i].summary);
         buf_putc(out, '\n');
         free(found[i].path);
     }
@@ -170,17 +116,17 @@ static void command_list(struct buf *out, const char *group)
 static void synopsis(struct buf *out, const char *path, const char *arguments)
 {
     buf_puts(out, ".B keg ");
-    words(out, path);
+    roff_words(out, path);
     buf_putc(out, '\n');
     if (!str_empty(arguments)) { /* a second form stands on a line of its own */
         const char *second = strchr(arguments, '\n');
         _cleanup_free_ char *first = xstrndup(arguments, strcspn(arguments, "\n"));
 
-        words(out, first);
+        roff_words(out, first);
         buf_putc(out, '\n');
         if (second) {
             buf_puts(out, ".br\n");
-            words(out, second + strspn(second, "\n\t"));
+            roff_words(out, second + strspn(second, "\n\t"));
             buf_putc(out, '\n');
         }
     }
@@ -201,7 +147,7 @@ static void command_page(struct buf *out, const struct command *command, char *c
 {
     _cleanup_free_ char *name = page_name(paths[0]);
 
-    head(out, name, command->summary);
+    roff_head(out, name, 1, command->summary);
     buf_puts(out, ".SH SYNOPSIS\n");
     for (char *const *path = paths; *path; path++) {
         buf_puts(out, path == paths ? "" : ".br\n");
@@ -223,7 +169,7 @@ static void own_page(struct buf *out)
 {
     const option_tables tables = {global_options};
 
-    head(out, "keg", "run, build and look into containers");
+    roff_head(out, "keg", 1, "run, build and look into containers");
     buf_puts(out,
              ".SH SYNOPSIS\n.B keg\n[OPTIONS] COMMAND [ARG...]\n"
              ".SH DESCRIPTION\nThe command line of the keg container engine. It speaks\n.BR docker (1)\\(aqs "
@@ -246,14 +192,6 @@ static void own_page(struct buf *out)
         ".TP\n.I /run/keg/keg.sock\nWhere the daemon listens by default.\n");
 }
 
-static int write_page(const char *directory, const char *name, const struct buf *page, struct err *err)
-{
-    _cleanup_free_ char *file = xasprintf("%s/%s.1", directory, name);
-    int r = file_replace(AT_FDCWD, file, page->data, page->len, 0644, /* sync= */ false);
-
-    return r < 0 ? err_errno(err, r, "cannot write %s", file) : 0;
-}
-
 static int write_link(const char *directory, const char *name, const char *page, struct err *err)
 {
     _cleanup_free_ char *file = xasprintf("%s/%s.1", directory, name), *target = xasprintf("%s.1", page);
@@ -268,10 +206,10 @@ static int write_command(const char *directory, const struct command *command, s
 {
     _cleanup_strv_ char **paths = strv_split(command->paths, ',');
     _cleanup_free_ char *first = page_name(paths[0]);
-    _cleanup_(buf_finish) struct buf page = BUF_INIT(PAGE_MAX);
+    _cleanup_(buf_finish) struct buf page = BUF_INIT(ROFF_PAGE_MAX);
 
     command_page(&page, command, paths);
-    if (write_page(directory, first, &page, err) < 0)
+    if (roff_write(directory, first, 1, &page, err) < 0)
         return -1;
     for (char **path = paths + 1; *path; path++) {
         _cleanup_free_ char *name = page_name(*path);
@@ -284,13 +222,10 @@ static int write_command(const char *directory, const struct command *command, s
 
 int manual_write(const char *directory, struct err *err)
 {
-    _cleanup_(buf_finish) struct buf page = BUF_INIT(PAGE_MAX);
-    int r = path_mkdir_all(directory, 0755);
+    _cleanup_(buf_finish) struct buf page = BUF_INIT(ROFF_PAGE_MAX);
 
-    if (r < 0)
-        return err_errno(err, r, "cannot make %s", directory);
     own_page(&page);
-    if (write_page(directory, "keg", &page, err) < 0)
+    if (roff_write(directory, "keg", 1, &page, err) < 0)
         return -1;
     for (const struct command *const *c = commands; *c; c++)
         if (!((*c)->flags & COMMAND_HIDDEN) && write_command(directory, *c, err) < 0)

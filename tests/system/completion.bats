@@ -103,7 +103,18 @@ in_bash() {
     for command in $(keg --help | sed -n '/Commands:$/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
         [ -e "$KEG_ROOT/man/keg-$command.1" ] || { echo "no page of keg $command"; false; }
     done
+    kegd __manual "$KEG_ROOT/man"
+    keg-runtime __manual "$KEG_ROOT/man/man8"
+    grep -qF '\-\-registry\-mirror\fR \fIURL' "$KEG_ROOT/man/man8/kegd.8"
+    grep -qxF '.B registry\-mirrors' "$KEG_ROOT/man/man5/keg-daemon.json.5"
+    for command in $(keg-runtime --help | sed -n '/^COMMANDS:/,/^$/s/^   \([a-z]*\) .*/\1/p'); do
+        grep -qxF ".SS $command" "$KEG_ROOT/man/man8/keg-runtime.8"
+    done
     [ -z "$(missing man)" ] || skip "$(missing man)"
+    for path in man8/kegd.8 man5/keg-daemon.json.5 man8/keg-runtime.8; do
+        run -0 man --warnings -E UTF-8 -l "$KEG_ROOT/man/$path"
+        [[ $output != *"warning"* && $output == *"DESCRIPTION"* ]]
+    done
     for path in keg keg-container-run keg-network-create; do
         run -0 man --warnings -E UTF-8 -l "$KEG_ROOT/man/$path.1"
         [[ $output != *"warning"* && $output == *"OPTIONS"* ]]

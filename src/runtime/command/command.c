@@ -11,13 +11,12 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/command/options.h"
+#include "runtime/command/table.h"
 #include "sys/selfexe.h"
-
-#define SUMMARY "Open Container Initiative runtime"
 
 #define AT(member) offsetof(struct request, member)
 
-static const struct option global_options[] = {
+const struct option runtime_global_options[] = {
     {"debug", 0, OPTION_FLAG, AT(debug), "more messages"},
     {"log", 0, OPTION_VALUE, AT(log), "file for messages, beside standard error"},
     {"log-format", 0, OPTION_VALUE, AT(log_format), "text or json"},
@@ -31,6 +30,7 @@ static const struct option global_options[] = {
     {"help", 'h', OPTION_FLAG, AT(show_help), "this text"},
     {"version", 'v', OPTION_FLAG, AT(show_version), "the version"},
 };
+const size_t runtime_global_options_count = ARRAY_SIZE(runtime_global_options);
 
 #define CONSOLE_OPTION                                                                                       \
     {                                                                                                        \
@@ -186,16 +186,7 @@ static const struct option update_options[] = {
 
 #define OPTIONS(table) table, ARRAY_SIZE(table)
 
-static const struct command {
-    const char *name, *arguments, *summary;
-    const struct option *options;
-    size_t option_count;
-    bool needs_id;
-    command_run run;
-    const char *failing; /* put before its errors, after the program's name; NULL: nothing */
-    int failure;         /* the exit status of an error, where it isn't 1 */
-    bool takes_program;  /* what follows the id is for another program, options too */
-} commands[] = {
+const struct command runtime_commands[] = {
     {"create", "CONTAINER", "make a container; its program waits", OPTIONS(create_options), true,
      command_create, "create failed"},
     {"start", "CONTAINER", "let a created container's program go", NULL, 0, true, command_start},
@@ -222,12 +213,13 @@ static const struct command {
     {"spec", "", "write a config.json to start from", OPTIONS(spec_options), false, command_spec},
     {"features", "", "print what this runtime can do", NULL, 0, false, command_features},
 };
+const size_t runtime_commands_count = ARRAY_SIZE(runtime_commands);
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        if (str_eq(commands[i].name, name))
-            return &commands[i];
+    for (size_t i = 0; i < ARRAY_SIZE(runtime_commands); i++)
+        if (str_eq(runtime_commands[i].name, name))
+            return &runtime_commands[i];
     return NULL;
 }
 
@@ -239,12 +231,12 @@ static int print_help(const char *program, const struct command *command)
         options_print(command->options, command->option_count);
         return 0;
     }
-    printf("NAME:\n   %s - " SUMMARY "\n\nUsage: %s [OPTION...] COMMAND [OPTION...]\n\nCOMMANDS:\n", program,
-           program);
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        printf("   %-30s %s\n", commands[i].name, commands[i].summary);
+    printf("NAME:\n   %s - " RUNTIME_SUMMARY "\n\nUsage: %s [OPTION...] COMMAND [OPTION...]\n\nCOMMANDS:\n",
+           program, program);
+    for (size_t i = 0; i < ARRAY_SIZE(runtime_commands); i++)
+        printf("   %-30s %s\n", runtime_commands[i].name, runtime_commands[i].summary);
     printf("\nGLOBAL OPTIONS:\n");
-    options_print(global_options, ARRAY_SIZE(global_options));
+    options_print(runtime_global_options, ARRAY_SIZE(runtime_global_options));
     return 0;
 }
 
@@ -433,11 +425,14 @@ static int print_text(const struct request *request, char **words)
 
 static int run(struct request *request, char **argv, const struct command **ret_command, struct err *err)
 {
-    int used = options_parse(request, global_options, ARRAY_SIZE(global_options), argv + 1, err);
+    int used =
+        options_parse(request, runtime_global_options, ARRAY_SIZE(runtime_global_options), argv + 1, err);
     char **words = argv + 1 + used;
 
     if (used < 0)
         return -1;
+    if (str_eq(*words, "__manual") && words[1])
+        return manual_write(words[1], err);
     if (wants_text(request, words))
         return print_text(request, words);
     if (open_log(request, err) < 0 || command_find_root(request, err) < 0)
