@@ -7,6 +7,7 @@
 
 /* routes_system.c */
 int route_system_ping(struct request *r, struct err *err);
+int route_system_options(struct request *r, struct err *err);
 int route_system_version(struct request *r, struct err *err);
 int route_system_info(struct request *r, struct err *err);
 int route_system_events(struct request *r, struct err *err);
@@ -17,6 +18,7 @@ int route_system_no_build_cache(struct request *r, struct err *err);
 int route_system_no_plugins(struct request *r, struct err *err);
 int route_system_no_plugin(struct request *r, struct err *err);
 int route_system_no_swarm(struct request *r, struct err *err);
+int route_system_no_cluster_volume(struct request *r, struct err *err);
 int route_system_not_implemented(struct request *r, struct err *err);
 
 /* routes_archive.c */

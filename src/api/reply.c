@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "engine/system.h"
 
-/* In every answer, as Docker's clients look for them. */
+/* In every answer, as Docker's clients look for them; but for what isn't a path of the API, and taken connections. */
 static const struct {
     const char *name, *value;
 } common_headers[] = {
@@ -86,6 +86,12 @@ int reply_error(struct request *r, const struct err *e)
 
     if (status == 304)
         return reply_status(r, status);
+    if (r->route && r->version < 1024) { /* who came before the oldest version knows errors as texts only */
+        _cleanup_free_ char *text = xasprintf("%s\n", e->message);
+
+        reply_header(r, "X-Content-Type-Options", "nosniff");
+        return reply_text(r, status, text);
+    }
     body = json_object();
     json_set_str(body, "message", e->message);
     return reply_json(r, status, body);
@@ -137,7 +143,7 @@ static int reply_write_head(struct request *r, bool chunked)
         r->reply.status = 200;
     buf_printf(&head, "HTTP/1.1 %d %s\r\n", r->reply.status,
                MHD_get_reason_phrase_for((unsigned)r->reply.status));
-    for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)
+    for (size_t i = 0; r->reply.kind != REPLY_HIJACK && i < ARRAY_SIZE(common_headers); i++)
         buf_printf(&head, "%s: %s\r\n", common_headers[i].name, common_headers[i].value);
     if (r->reply.content_type)
         buf_printf(&head, "Content-Type: %s\r\n", r->reply.content_type);
@@ -288,7 +294,7 @@ enum MHD_Result reply_queue(struct exchange *x)
         MHD_add_response_header(response, "Upgrade", r->reply.protocol ? r->reply.protocol : "tcp");
     else
         r->reply.document = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)
+    for (size_t i = 0; r->route && i < ARRAY_SIZE(common_headers); i++)
         MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
     if (r->reply.content_type)
         MHD_add_response_header(response, "Content-Type", r->reply.content_type);

@@ -72,15 +72,15 @@ char **request_query_all(const struct request *r, const char *key)
     return c.values;
 }
 
-int request_query_json(const struct request *r, const char *key, json_t **ret, struct err *err)
+int request_filters(const struct request *r, json_t **ret, struct err *err)
 {
-    const char *text = request_query(r, key);
+    const char *text = request_query(r, "filters");
 
     *ret = NULL;
-    if (str_empty(text))
+    if (str_empty(text) || str_eq(text, "null"))
         return 0;
-    *ret = json_parse(text, strlen(text), key, err);
-    return *ret ? 0 : -1;
+    *ret = json_parse(text, strlen(text), "filters", err);
+    return *ret ? 0 : err_wrap(err, "invalid filter");
 }
 
 const char *request_header(const struct request *r, const char *name)

@@ -48,7 +48,8 @@ struct request {
     struct engine *engine;
     struct MHD_Connection *connection;
     const char *method;
-    const char *url;  /* as asked for, decoded */
+    const char *url;  /* as asked for, decoded, without "//" and ".." */
+    char *clean_url;  /* what holds it, if it wasn't asked for like that */
     const char *path; /* without the version prefix: part of url */
     unsigned version; /* of the API: 1051 for 1.51 */
     bool http_1_0;
@@ -56,7 +57,8 @@ struct request {
     char *wildcard; /* what the {…} of the route's pattern stands for, or NULL */
     int fd;         /* the client's socket: for hang-up detection; not to be read or closed */
     json_t *body;   /* of a ROUTE_JSON request; NULL when there was none */
-    int body_fd;    /* of a ROUTE_UPLOAD request: the body as it arrives */
+    size_t body_len;
+    int body_fd; /* of a ROUTE_UPLOAD request: the body as it arrives */
     struct engine_sink sink;
     struct reply reply;
     void *data; /* the handler's own, for its hijack function; freed with free() */
@@ -75,8 +77,8 @@ int request_query_int(const struct request *r, const char *key, int64_t otherwis
 int request_query_size(const struct request *r, unsigned *ret_height, unsigned *ret_width, struct err *err);
 /* Every value of a repeated parameter, as a vector the caller frees with strv_free. */
 char **request_query_all(const struct request *r, const char *key);
-/* A parameter that holds JSON. *ret is NULL when it is absent or empty, else a new reference. ERR_INVALID. */
-int request_query_json(const struct request *r, const char *key, json_t **ret, struct err *err);
+/* The parameter "filters", JSON. *ret is NULL when it is absent, empty or null, else a new reference. ERR_INVALID. */
+int request_filters(const struct request *r, json_t **ret, struct err *err);
 /* NULL when absent. */
 const char *request_header(const struct request *r, const char *name);
 /* X-Registry-Auth and its like: base64url JSON. *ret is NULL when absent or empty. ERR_INVALID. */

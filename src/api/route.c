@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/members.h"
 #include "api/text.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -34,6 +35,9 @@ int route_find(struct request *r, struct err *err)
     size_t len;
 
     text_parse_version(ENGINE_API_VERSION, strlen(ENGINE_API_VERSION), &r->version);
+    r->clean_url = text_clean_path(r->url);
+    if (r->clean_url)
+        r->url = r->clean_url;
     r->path = text_split_version(r->url, &r->version);
     for (size_t i = 0; i < routes_count && !r->route; i++) {
         if (!str_eq(routes[i].method, r->method) || r->version < routes[i].since ||
@@ -42,7 +46,7 @@ int route_find(struct request *r, struct err *err)
         r->route = &routes[i];
         r->wildcard = len ? xstrndup(start, len) : NULL;
     }
-    if (!r->route && r->version >= 1024)
+    if (!r->route)
         return err_set(err, ERR_NOT_FOUND, "page not found");
     return r->path == r->url ? 0 : route_check_version(r, r->version, r->url + 2, err);
 }
@@ -53,7 +57,9 @@ static int route_check_type(const struct request *r, struct err *err)
     const char *type = request_header(r, "Content-Type"), *json = "application/json";
     size_t len = strlen(json);
 
-    if (type && strncasecmp(type, json, len) == 0 && strchr("; \t", type[len]))
+    if (!type && r->body_len == 0)
+        return 0;
+    if (type && strncasecmp(type, json, len) == 0 && strchr(";", type[len + strspn(type + len, " \t")]))
         return 0;
     return err_set(err, ERR_INVALID, "unsupported Content-Type header (%s): must be 'application/json'",
                    type ? type : "");
@@ -76,23 +82,22 @@ int route_decode(struct request *r, const char *data, size_t len, struct err *er
 {
     json_error_t error;
 
-    while (len && strchr(" \t\r\n", data[len - 1]))
-        len--;
-    if (len == 0)
-        return 0;
     if (route_check_type(r, err) < 0)
         return -1;
+    while (len && strchr(" \t\r\n", data[len - 1]))
+        len--;
+    if (len == 0 || (len == 4 && memcmp(data, "null", len) == 0)) {
+        r->body = r->route->flags & ROUTE_DEFAULTS ? json_object() : NULL;
+        return 0;
+    }
     if (json_is_too_deep(data, len))
         return err_set(err, ERR_INVALID, "invalid JSON: nested more than %d levels deep", JSON_DEPTH_MAX);
     r->body = json_loadb(data, len, 0, &error);
     if (!r->body)
         return route_json_error(&error, data, len, err);
-    if (json_is_null(r->body)) {
-        json_decref(r->body);
-        r->body = NULL;
-    } else if (!json_is_object(r->body)) {
+    if (!json_is_object(r->body))
         return err_set(err, ERR_INVALID, "invalid JSON: the body must be an object");
-    }
+    members_settle(r->body);
     return 0;
 }
 

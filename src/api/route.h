@@ -13,9 +13,10 @@
 #include "api/request.h"
 
 enum route_flags {
-    ROUTE_JSON = 1 << 0,   /* a JSON body is parsed into request.body; an empty one is allowed here */
-    ROUTE_UPLOAD = 1 << 1, /* the body comes through request.body_fd while the handler runs */
-    ROUTE_REMOTE = 1 << 2, /* a registry that can't be reached is the server's error: 500, not 503 */
+    ROUTE_JSON = 1 << 0,     /* a JSON body is parsed into request.body; an empty one is allowed here */
+    ROUTE_DEFAULTS = 1 << 3, /* with ROUTE_JSON: no body is an empty object */
+    ROUTE_UPLOAD = 1 << 1,   /* the body comes through request.body_fd while the handler runs */
+    ROUTE_REMOTE = 1 << 2,   /* a registry that can't be reached is the server's error: 500, not 503 */
 };
 
 struct route {

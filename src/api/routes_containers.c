@@ -4,6 +4,8 @@
 #include "base/str.h"
 #include "engine/commit.h"
 
+enum { START_BODY_MAX = 7 }; /* "null", "{}" and the like say nothing */
+
 int route_containers_list(struct request *r, struct err *err)
 {
     _cleanup_json_ json_t *filters = NULL;
@@ -13,8 +15,7 @@ int route_containers_list(struct request *r, struct err *err)
     json_t *ret = NULL;
     int64_t limit;
 
-    if (request_query_int(r, "limit", 0, &limit, err) < 0 ||
-        request_query_json(r, "filters", &filters, err) < 0)
+    if (request_query_int(r, "limit", 0, &limit, err) < 0 || request_filters(r, &filters, err) < 0)
         return -1;
     o.limit = limit > 0 && limit < INT_MAX ? (int)limit : 0;
     o.filters = filters;
@@ -71,6 +72,11 @@ int route_containers_start(struct request *r, struct err *err)
 {
     const char *keys = request_query(r, "detachKeys");
 
+    if (r->body_len > START_BODY_MAX)
+        return err_set(
+            err, ERR_INVALID,
+            "starting container with non-empty request body was deprecated since API v1.22 and removed "
+            "in v1.24");
     if (engine_container_start(r->engine, r->wildcard, str_empty(keys) ? NULL : keys, err) < 0)
         return -1;
     return reply_status(r, 204);
@@ -172,7 +178,9 @@ int route_containers_commit(struct request *r, struct err *err)
     json_t *ret = NULL;
 
     if (str_empty(container))
-        return err_set(err, ERR_INVALID, "no container given: say which in the parameter \"container\"");
+        return err_set(
+            err, ERR_INVALID,
+            "invalid name or ID supplied: \"\": say which container in the parameter \"container\"");
     if (engine_container_commit(r->engine, container, &o, &ret, err) < 0)
         return -1;
     return reply_json(r, 201, ret);
@@ -184,6 +192,8 @@ int route_containers_remove(struct request *r, struct err *err)
                                             .volumes = request_query_bool(r, "v"),
                                             .link = request_query_bool(r, "link")};
 
+    if (!r->wildcard)
+        return err_set(err, ERR_INVALID, "invalid name or ID supplied: \"\"");
     if (engine_container_remove(r->engine, r->wildcard, &o, err) < 0)
         return -1;
     return reply_status(r, 204);
@@ -194,8 +204,7 @@ int route_containers_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
-        engine_container_prune(r->engine, filters, &ret, err) < 0)
+    if (request_filters(r, &filters, err) < 0 || engine_container_prune(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }

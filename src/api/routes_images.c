@@ -20,7 +20,7 @@ int route_images_list(struct request *r, struct err *err)
     json_t *ret = NULL;
     char *text;
 
-    if (request_query_json(r, "filters", &filters, err) < 0)
+    if (request_filters(r, &filters, err) < 0)
         return -1;
     o.filters = filters;
     if (!json_object_size(filters) && !o.shared_size && !o.manifests && !reply_is_trimmed(r)) {
@@ -126,7 +126,7 @@ int route_images_search(struct request *r, struct err *err)
     struct engine_search_options o = {.term = request_query(r, "term"), .client_fd = r->fd};
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
+    if (request_filters(r, &filters, err) < 0 ||
         request_query_int(r, "limit", 0, &o.limit, err) < 0 ||
         request_auth(r, "X-Registry-Auth", &auth, err) < 0)
         return -1;
@@ -248,7 +248,7 @@ int route_images_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
+    if (request_filters(r, &filters, err) < 0 ||
         engine_image_prune(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);

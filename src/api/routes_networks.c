@@ -12,7 +12,7 @@ int route_networks_list(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
+    if (request_filters(r, &filters, err) < 0 ||
         engine_network_list(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
@@ -68,7 +68,7 @@ int route_networks_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
+    if (request_filters(r, &filters, err) < 0 ||
         engine_network_prune(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
@@ -81,7 +81,7 @@ int route_volumes_list(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0 ||
+    if (request_filters(r, &filters, err) < 0 ||
         engine_volume_list(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
@@ -118,7 +118,7 @@ int route_volumes_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_query_json(r, "filters", &filters, err) < 0)
+    if (request_filters(r, &filters, err) < 0)
         return -1;
     if (r->version < 1042) { /* named ones were not spared then */
         if (!filters)

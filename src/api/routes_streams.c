@@ -20,6 +20,12 @@ static const char *streams_type(const struct request *r, int tty)
     return tty || r->version < 1042 ? TYPE_RAW : TYPE_MULTIPLEXED;
 }
 
+/* Those that take a connection without an upgrade aren't told either. */
+static const char *streams_taken_type(const struct request *r, int tty)
+{
+    return request_wants_upgrade(r) ? streams_type(r, tty) : TYPE_RAW;
+}
+
 /* The client must see the header as soon as the wait has begun: it starts the container then. */
 int route_containers_wait(struct request *r, struct err *err)
 {
@@ -127,7 +133,7 @@ int route_containers_attach(struct request *r, struct err *err)
 
     if (tty < 0)
         return -1;
-    return reply_hijack(r, streams_type(r, tty), containers_attach_stream);
+    return reply_hijack(r, streams_taken_type(r, tty), containers_attach_stream);
 }
 
 /* A browser's attach: raw bytes in frames, whether the container has a terminal or not. */
@@ -204,7 +210,7 @@ int route_execs_start(struct request *r, struct err *err)
     if (tty < 0)
         return -1;
     if (!o.detach)
-        return reply_hijack(r, streams_type(r, tty), execs_start_stream);
+        return reply_hijack(r, streams_taken_type(r, tty), execs_start_stream);
     if (engine_exec_start(r->engine, r->wildcard, &o, NULL, err) < 0)
         return -1;
     return reply_status(r, 200);

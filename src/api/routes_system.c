@@ -17,6 +17,11 @@ int route_system_ping(struct request *r, struct err *err _unused_)
     return reply_text(r, 200, str_eq(r->method, "HEAD") ? "" : "OK");
 }
 
+int route_system_options(struct request *r, struct err *err _unused_)
+{
+    return reply_status(r, 200);
+}
+
 int route_system_version(struct request *r, struct err *err _unused_)
 {
     return reply_json(r, 200, engine_version());
@@ -50,8 +55,7 @@ int route_system_events(struct request *r, struct err *err)
 
     /* 0 is the beginning of time; and who says but an end wants what was before it */
     if (system_query_time(r, "since", &o.since, err) < 0 ||
-        system_query_time(r, "until", &o.until, err) < 0 ||
-        request_query_json(r, "filters", &filters, err) < 0)
+        system_query_time(r, "until", &o.until, err) < 0 || request_filters(r, &filters, err) < 0)
         return -1;
     if (!o.since && (o.until || !str_empty(request_query(r, "since"))))
         o.since = 1;
@@ -116,6 +120,12 @@ int route_system_no_swarm(struct request *r _unused_, struct err *err)
         err, ERR_UNAVAILABLE,
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect "
         "this node to swarm and try again.");
+}
+
+int route_system_no_cluster_volume(struct request *r _unused_, struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE,
+                   "volume update only valid for cluster volumes, but swarm is unavailable");
 }
 
 int route_system_not_implemented(struct request *r, struct err *err)

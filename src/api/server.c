@@ -66,6 +66,7 @@ static void exchange_free(struct exchange *x)
     buf_finish(&x->collected);
     json_decref(x->request.body);
     free(x->request.wildcard);
+    free(x->request.clean_url);
     free(x->request.data);
     free(x->request.reply.document);
     free(x->request.reply.headers);
@@ -109,6 +110,7 @@ static void exchange_take_body(struct exchange *x, const char *data, size_t len)
 {
     if (x->refused.kind != ERR_NONE)
         return; /* drained, so that the client reads the answer */
+    x->request.body_len += len;
     if (x->request.route->flags & ROUTE_UPLOAD) {
         if (!x->working)
             exchange_start_worker(x);

@@ -3,9 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/cleanup.h"
+#include "base/path.h"
 #include "base/str.h"
 
 bool text_is_true(const char *value)
@@ -28,19 +31,17 @@ bool text_is_true(const char *value)
 int text_parse_version(const char *text, size_t len, unsigned *ret)
 {
     unsigned parts[2] = {0, 0};
-    size_t part = 0, digits = 0;
+    size_t part = 0;
 
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '.' && digits && part == 0) {
+        if (text[i] == '.')
             part++;
-            digits = 0;
-        } else if (isdigit((unsigned char)text[i]) && ++digits <= 3) {
-            parts[part] = parts[part] * 10 + (unsigned)(text[i] - '0');
-        } else {
+        else if (!isdigit((unsigned char)text[i]))
             return -EINVAL;
-        }
+        else if (part < ARRAY_SIZE(parts))
+            parts[part] = MIN_OF(parts[part] * 10 + (unsigned)(text[i] - '0'), 999u);
     }
-    if (!digits)
+    if (!len)
         return -EINVAL;
     *ret = parts[0] * 1000 + parts[1];
     return 0;
@@ -56,6 +57,23 @@ const char *text_split_version(const char *url, unsigned *version)
     if (!end || text_parse_version(url + 2, (size_t)(end - url - 2), version) < 0)
         return url;
     return end;
+}
+
+char *text_clean_path(const char *path)
+{
+    _cleanup_free_ char *slashed = xasprintf("%s/", path);
+    char *clean;
+
+    if (!strstr(path, "//") && !strstr(slashed, "/./") && !strstr(slashed, "/../"))
+        return NULL;
+    clean = path_clean(path);
+    if (!str_eq(clean, "/") && path[strlen(path) - 1] == '/') {
+        char *with = xasprintf("%s/", clean);
+
+        free(clean);
+        return with;
+    }
+    return clean;
 }
 
 bool text_match(const char *pattern, const char *path, const char **start, size_t *len)

@@ -32,17 +32,16 @@ static void trim_virtual_sizes_of_df(json_t *usage)
     trim_each(json_object_get(usage, "Images"), trim_virtual_size);
 }
 
-static void trim_none_of(json_t *image, const char *key, const char *none)
-{
-    if (json_array_size(json_object_get(image, key)) == 0)
-        json_object_set_new(image, key, json_pack("[s]", none));
-}
-
-/* 1.43 dropped the placeholders for no name. */
+/* 1.43 dropped the placeholders for no name at all, and null for none of one kind. */
 static void trim_none(json_t *image)
 {
-    trim_none_of(image, "RepoTags", "<none>:<none>");
-    trim_none_of(image, "RepoDigests", "<none>@<none>");
+    bool tags = json_array_size(json_object_get(image, "RepoTags")) > 0;
+    bool digests = json_array_size(json_object_get(image, "RepoDigests")) > 0;
+
+    if (!tags)
+        json_object_set_new(image, "RepoTags", digests ? json_null() : json_pack("[s]", "<none>:<none>"));
+    if (!digests)
+        json_object_set_new(image, "RepoDigests", tags ? json_null() : json_pack("[s]", "<none>@<none>"));
 }
 
 static void trim_nones(json_t *images)

@@ -92,12 +92,20 @@ static int settle_mac(struct creation *cr, const char *mode)
 static int read_networks(struct creation *cr, const json_t *body)
 {
     const char *mode = network_mode(cr->host_config), *name;
-    json_t *asked = json_at(body, "NetworkingConfig.EndpointsConfig"), *settings;
+    json_t *config = json_object_get(body, "NetworkingConfig"), *settings;
+    json_t *asked = json_object_get(config, "EndpointsConfig");
+    if ((config && !json_is_null(config) && !json_is_object(config)) ||
+        (asked && !json_is_null(asked) && !json_is_object(asked)))
+        return err_set(cr->err, ERR_INVALID,
+                       "invalid JSON: NetworkingConfig.EndpointsConfig must be an object");
     cr->network_config = json_object();
     if (str_starts(mode, "container:"))
         return 0;
     json_object_set_new(cr->network_config, mode, json_object());
     json_object_foreach (asked, name, settings) {
+        if (json_is_null(settings))
+            return err_set(cr->err, ERR_INVALID, "invalid config for network %s: EndpointsConfig is nil",
+                           name);
         json_t *compact = fields_compact(endpoint_fields, settings, "EndpointsConfig", cr->err);
         if (!compact)
             return -1;

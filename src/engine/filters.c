@@ -13,6 +13,8 @@ static bool shape_is_good(const json_t *values)
     const char *key;
     const json_t *value;
     size_t i;
+    if (json_is_null(values))
+        return true;
     if (json_is_array(values)) {
         json_array_foreach (values, i, value)
             if (!json_is_string(value))
@@ -32,18 +34,20 @@ int filters_check(const json_t *filters, const char *const *allowed, struct err 
     if (!filters || json_is_null(filters))
         return 0;
     if (!json_is_object(filters))
-        return err_set(err, ERR_INVALID, "invalid filters: not a JSON object");
+        return err_set(err, ERR_INVALID, "invalid filter: not a JSON object");
     const char *key;
     json_t *values;
+    json_object_foreach ((json_t *)filters, key, values) {
+        if (!shape_is_good(values))
+            return err_set(err, ERR_INVALID,
+                           "invalid filter: '%s' is neither a list of strings nor an object", key);
+    }
     json_object_foreach ((json_t *)filters, key, values) {
         bool known = false;
         for (const char *const *a = allowed; *a && !known; a++)
             known = str_eq(*a, key);
         if (!known)
             return err_set(err, ERR_INVALID, "invalid filter '%s'", key);
-        if (!shape_is_good(values))
-            return err_set(err, ERR_INVALID, "invalid filter '%s': neither a list of strings nor an object",
-                           key);
     }
     return 0;
 }

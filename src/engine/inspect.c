@@ -19,6 +19,7 @@
 #include "engine/netfiles.h"
 #include "engine/networks.h"
 #include "storage/storage.h"
+#include "sys/cgroup.h"
 
 void container_sizes(struct engine *e, const struct container *c, int64_t *ret_own, int64_t *ret_total)
 {
@@ -200,6 +201,8 @@ static json_t *inspect_json(struct container *c, const struct container_snapshot
         json_object_set_new(host, "MaskedPaths", json_null());
         json_object_set_new(host, "ReadonlyPaths", json_null());
     }
+    if (json_is_null(json_object_get(host, "OomKillDisable")) && cgroup_mode() != CGROUP_MODE_UNIFIED)
+        json_set_bool(host, "OomKillDisable", false); /* there it could have been asked for */
     json_t *links = links_shown(c->engine, s->name, s->host_config);
     if (links)
         json_object_set_new(host, "Links", links);

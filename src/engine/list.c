@@ -44,7 +44,7 @@ static bool match_id(const struct list_row *row, const json_t *filters)
     if (!filters_has(filters, "id"))
         return true;
     for (size_t i = 0; (value = filters_value(filters, "id", i)); i++)
-        if (str_starts(row->c->id, value))
+        if (*value && str_starts(row->c->id, value))
             return true;
     return false;
 }
@@ -90,6 +90,8 @@ static bool match_ancestor(const struct list_row *row, const json_t *filters)
         return true;
     for (size_t i = 0; (value = filters_value(filters, "ancestor", i)); i++) {
         const char *hex = str_after(row->c->image_id, "sha256:"), *tag = str_after(row->c->image_ref, value);
+        if (!*value)
+            continue;
         if (str_starts(row->c->image_id, value) || (hex && strlen(value) >= 4 && str_starts(hex, value)) ||
             (tag && (*tag == '\0' || *tag == ':')))
             return true;
@@ -153,6 +155,25 @@ static bool row_matches(const struct list_row *row, const struct list_filters *f
            filters_match_labels(filters, "label", json_object_get(row->s.config, "Labels"));
 }
 
+/* "80", "80/udp", "80-90/tcp"; the first two parts are ports. */
+static int check_port_filter(const json_t *filters, const char *key, struct err *err)
+{
+    const char *value;
+    for (size_t i = 0; (value = filters_value(filters, key, i)); i++) {
+        char *end;
+        long first = strtol(value, &end, 10), last = first;
+        bool good = strspn(value, "0123456789") > 0;
+        if (good && *end == '-') {
+            good = strspn(end + 1, "0123456789") > 0;
+            last = strtol(end + 1, &end, 10);
+        }
+        if (!good || (*end && *end != '/') || first > UINT16_MAX || last > UINT16_MAX || last < first)
+            return err_set(err, ERR_INVALID, "error while looking up for %s %.64s: no port or range of ports",
+                           key, value);
+    }
+    return 0;
+}
+
 static int check_filters(struct engine *e, const json_t *filters, struct list_filters *ret, struct err *err)
 {
     static const char *const allowed[] = {"ancestor",  "before",  "expose", "exited", "health",  "id",
@@ -184,7 +205,7 @@ static int check_filters(struct engine *e, const json_t *filters, struct list_fi
     for (size_t i = 0; (value = filters_value(filters, "exited", i)); i++) {
         char *end;
         strtol(value, &end, 10);
-        if (!*value || *end)
+        if (!*value || *end || !strchr("+-0123456789", *value))
             return err_set(err, ERR_INVALID, "invalid filter 'exited=%.64s': not a number", value);
     }
     const struct {
@@ -192,14 +213,19 @@ static int check_filters(struct engine *e, const json_t *filters, struct list_fi
         int64_t *time;
     } relative[] = {{"before", &ret->before}, {"since", &ret->since}};
     for (size_t i = 0; i < ARRAY_SIZE(relative); i++) {
-        const char *ref = filters_value(filters, relative[i].key, 0);
-        _cleanup_container_ struct container *c = ref ? containers_find(e, ref, err) : NULL;
-        if (ref && !c)
-            return -1;
-        if (c)
-            *relative[i].time = c->created;
+        for (size_t j = 0; (value = filters_value(filters, relative[i].key, j)); j++) {
+            if (!*value)
+                return err_set(err, ERR_NOT_FOUND, "No such container: ");
+            _cleanup_container_ struct container *c = containers_find(e, value, err);
+            if (!c)
+                return -1;
+            if (j == 0)
+                *relative[i].time = c->created;
+        }
     }
-    return 0;
+    return check_port_filter(filters, "expose", err) < 0 || check_port_filter(filters, "publish", err) < 0
+               ? -1
+               : 0;
 }
 
 static void add_sizes(struct engine *e, const struct container *c, json_t *json)

@@ -37,12 +37,12 @@ static const char *const updatable[] = {
 /* What the request changes: members that are set; zero and absent leave things as they are. */
 static json_t *read_changes(const json_t *body, struct err *err)
 {
-    _cleanup_json_ json_t *subset = json_object();
-    for (size_t i = 0; i < ARRAY_SIZE(updatable); i++)
-        if (json_object_get(body, updatable[i]))
-            json_object_set(subset, updatable[i], json_object_get(body, updatable[i]));
-    json_t *changes = fields_compact(host_config_fields, subset, "HostConfig", err);
-    if (changes && str_empty(json_str(json_object_get(changes, "RestartPolicy"), "Name")))
+    _cleanup_json_ json_t *all = fields_compact(host_config_fields, body, "UpdateConfig", err);
+    json_t *changes = all ? json_object() : NULL;
+    for (size_t i = 0; all && i < ARRAY_SIZE(updatable); i++)
+        if (json_object_get(all, updatable[i]))
+            json_object_set(changes, updatable[i], json_object_get(all, updatable[i]));
+    if (str_empty(json_str(json_object_get(changes, "RestartPolicy"), "Name")))
         json_object_del(changes, "RestartPolicy");
     return changes;
 }

@@ -45,22 +45,47 @@ message() { # what the error says
     [ "$(api GET /version | jq -r .ApiVersion)" = 1.51 ]
     [ "$(api GET /v1.24/version | jq -r .MinAPIVersion)" = 1.24 ]
     [ "$(status GET /v1.23/version)" = 400 ]
-    [ "$(api GET /v1.23/version | message)" = "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version" ]
+    [ "$(api GET /v1.23/version)" = "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version" ]
+    [ "$(status GET /v1.23/nope)" = 404 ]
+    [ "$(status GET /v1.51.1/version)" = 200 ]
     [ "$(api GET /v1.99/info | message)" = "client version 1.99 is too new. Maximum supported API version is 1.51" ]
     [ "$(status GET /v1.99/info)" = 400 ]
 }
 
 @test "unknown paths and methods" {
-    for request in "GET /nope" "DELETE /version" "GET /v1.x/info" "POST /containers/json" "GET /containers//json"; do
+    for request in "GET /nope" "DELETE /version" "GET /v1.x/info" "POST /containers/json" "GET /containers/json/"; do
         # shellcheck disable=SC2086
         [ "$(status $request)" = 404 ]
         # shellcheck disable=SC2086
         [ "$(api $request | message)" = "page not found" ]
     done
+    [ "$(status GET //containers//json)" = 200 ]
+    [ "$(status OPTIONS /nope)" = 200 ]
+}
+
+@test "names of members in small letters, null for nothing, members of members" {
+    local id
+    id=$(post_json /containers/create '{"image":"busybox","CMD":["true"],"labels":{"Small":null},"hostconfig":{
+        "restartpolicy":{"name":"always","nonsense":1},"PortBindings":{"80/tcp":[{"HostPort":"8000"}]},
+        "Devices":[{"PathOnHost":"/dev/null"}],"Dns":null,"NetworkMode":"none"},"StopTimeout":0}' | jq -r .Id)
+    [ "$(api GET "/containers/$id/json" | jq -c '[.HostConfig.RestartPolicy, .HostConfig.PortBindings, .HostConfig.Devices,
+        .Config.Labels, .Config.Cmd, .Config.StopTimeout]')" = '[{"Name":"always","MaximumRetryCount":0},{"80/tcp":[{"HostIp":"","HostPort":"8000"}]},[{"PathOnHost":"/dev/null","PathInContainer":"","CgroupPermissions":""}],{"Small":""},["true"],0]' ]
+    [ "$(api POST "/containers/$id/update" -o /dev/null -w '%{http_code}')" = 200 ]
+    [ "$(post_json "/containers/$id/start" '{"HostConfig":{}}' | message)" = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24" ]
+    [ "$(post_json "/containers/$id/rename?name=small" '{}' | message)" = "" ]
+    [ "$(api GET /containers//small/json | jq -r .Id)" = "$id" ]
+    [ "$(api GET '/v1.44/containers/json?all=1&filters=null' | jq length)" = 1 ]
+    [ "$(api GET '/containers/json?all=1&filters=%7B%22expose%22:%5B%22x%22%5D%7D' | message)" = "error while looking up for expose x: no port or range of ports" ]
+    [ "$(api GET '/containers/json?all=1&filters=%7B%22before%22:%5B%22small%22,%22nobody%22%5D%7D' | message)" = "No such container: nobody" ]
+    [[ "$(api GET '/containers/json?filters=x' | message)" == "invalid filter: "* ]]
+    [ "$(post_json /containers/create '{"Image":"busybox","HostConfig":[]}' | message)" = "invalid JSON: HostConfig must be an object" ]
+    [ "$(post_json /containers/create '{"Image":"busybox","HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":80}]}}}' | message)" = "invalid JSON: HostConfig.PortBindings.HostPort must be a string" ]
+    [ "$(post_json /containers/create '{"Image":"busybox","NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}' | message)" = "invalid config for network bridge: EndpointsConfig is nil" ]
+    api DELETE "/containers/$id?force=1"
 }
 
 @test "what a body must be" {
-    [ "$(api POST /volumes/create | message)" = "invalid JSON: got EOF while reading request body" ]
+    [ "$(api POST /networks/create | message)" = "invalid JSON: got EOF while reading request body" ]
     [ "$(api POST /volumes/create -H 'Content-Type: text/plain' -d '{}' | message)" = \
         "unsupported Content-Type header (text/plain): must be 'application/json'" ]
     [ "$(post_json /volumes/create '{' | message)" = "invalid JSON: unexpected EOF" ]

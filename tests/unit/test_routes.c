@@ -19,6 +19,7 @@ static const struct route *find(const char *method, const char *url, char **ret_
         *ret_wildcard = r.wildcard;
     else
         free(r.wildcard);
+    free(r.clean_url);
     return found == 0 ? r.route : NULL;
 }
 
@@ -55,7 +56,10 @@ static void test_wildcards(void **state)
         {"GET", "/images/get/get", "/images/{name*}/get", "get"},
         {"DELETE", "/v1.30/images/localhost:5000/x@sha256:0", "/images/{name*}", "localhost:5000/x@sha256:0"},
         {"GET", "/containers/json", "/containers/json", NULL},
-        {"GET", "/containers/json/json", "/containers/{id}/json", "json"},
+        {"GET", "/containers/json/json", "/containers/{id*}/json", "json"},
+        {"GET", "/containers//web/json", "/containers/{id*}/json", "web"},
+        {"GET", "/containers/a/b/json", "/containers/{id*}/json", "a/b"},
+        {"OPTIONS", "/no/such", "/{anything*}", "no/such"},
         {"GET", "/plugins/a/b/json", "/plugins/{name*}/json", "a/b"},
     };
 

@@ -85,3 +85,18 @@ t update --restart no gone
 t run --rm --gpus all busybox true
 t run --rm --device vendor.com/class=name busybox true
 t run --rm --device /dev/nosuch busybox true
+
+#: members of members, and how names may be written
+made() { api POST "/v1.51/containers/create?name=made" "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],$1}" | sed 's/"Id":"[0-9a-f]*"/"Id":"…"/'
+    t inspect made -f '{{json .HostConfig.RestartPolicy}} {{json .HostConfig.PortBindings}} {{json .HostConfig.Devices}} {{json .HostConfig.Ulimits}} {{json .HostConfig.DeviceRequests}} {{json .HostConfig.Mounts}} {{json .Config.Labels}} {{json .Config.StopTimeout}} {{json .Config.Healthcheck}}'
+    q rm -f made
+}
+made '"Labels":{"a":null},"StopTimeout":0,"HostConfig":{"Devices":[],"Ulimits":[],"RestartPolicy":{"Name":"always","Other":1},"PortBindings":{"80/tcp":[{"HostPort":"8000"}],"81/tcp":null}}'
+made '"labels":{"A":"b"},"hostconfig":{"devices":[{"pathonhost":"/dev/null"}],"ulimits":[{"name":"nofile","soft":1,"hard":2}],"portbindings":{}}'
+made '"Healthcheck":{"Test":["CMD","x"],"Interval":0,"Other":1},"HostConfig":{"Devices":[{}],"Ulimits":[{"Name":"core","Hard":1}],"PortBindings":{},"DeviceRequests":[{"Count":1,"Capabilities":[["gpu"]]}]}'
+made '"HostConfig":{"Devices":[],"Ulimits":[],"PortBindings":{},"Mounts":[{"Type":"bind","Source":"/tmp","Target":"/m","ReadOnly":false,"Other":1,"BindOptions":{"Propagation":""}}]}'
+api POST "/v1.51/volumes/create" | sed 's/"[0-9a-f]*"/"…"/;s/"Mountpoint":"[^"]*"//'
+api OPTIONS /nothing
+api GET /v1.23/nothing
+api GET /v1.23/info
+api GET /v1.51.0/_ping
