@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-/* Gives the members of a body, and of the objects in it that are no maps of users', the names that the engine asks for
- * ("name" becomes "Name"), where that name isn't there already. What engine/fields.h has tables of reads both by itself. */
+/* Gives the members of a body, and of its NetworkingConfig, the names that the engine asks for ("image" becomes "Image"), where
+ * that name isn't there already. What engine/fields.h has tables of reads both by itself. */
 void members_settle(json_t *body);
 
 #endif

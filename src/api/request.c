@@ -88,22 +88,21 @@ const char *request_header(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-int request_auth(const struct request *r, const char *header, json_t **ret, struct err *err)
+void request_auth(const struct request *r, const char *header, json_t **ret)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(AUTH_MAX);
     const char *value = request_header(r, header);
 
     *ret = NULL;
     if (str_empty(value))
-        return 0;
-    if (text_base64url_decode(value, &text) < 0)
-        return err_set(err, ERR_INVALID, "invalid %s header: it must be base64url-encoded JSON", header);
-    if (text.len == 0)
-        return 0;
-    *ret = json_parse(buf_str(&text), text.len, header, err);
-    if (!*ret)
-        return err_wrap(err, "invalid %s header", header);
-    return 0;
+        return;
+    if (text_base64url_decode(value, &text) < 0 || text.len == 0)
+        return;
+    *ret = json_parse(buf_str(&text), text.len, header, NULL);
+    if (!json_is_object(*ret)) {
+        json_decref(*ret);
+        *ret = NULL;
+    }
 }
 
 const json_t *request_body(const struct request *r, struct err *err)

@@ -81,8 +81,9 @@ char **request_query_all(const struct request *r, const char *key);
 int request_filters(const struct request *r, json_t **ret, struct err *err);
 /* NULL when absent. */
 const char *request_header(const struct request *r, const char *name);
-/* X-Registry-Auth and its like: base64url JSON. *ret is NULL when absent or empty. ERR_INVALID. */
-int request_auth(const struct request *r, const char *header, json_t **ret, struct err *err);
+/* X-Registry-Auth and its like: base64url JSON. *ret is NULL when absent, empty, or nothing that can be understood ("null"): as
+ * without credentials, then. */
+void request_auth(const struct request *r, const char *header, json_t **ret);
 /* The body's object; ERR_INVALID when there is none. Borrowed. */
 const json_t *request_body(const struct request *r, struct err *err);
 /* The client asked to leave HTTP (Connection: Upgrade). */

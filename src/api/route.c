@@ -40,8 +40,7 @@ int route_find(struct request *r, struct err *err)
         r->url = r->clean_url;
     r->path = text_split_version(r->url, &r->version);
     for (size_t i = 0; i < routes_count && !r->route; i++) {
-        if (!str_eq(routes[i].method, r->method) || r->version < routes[i].since ||
-            !text_match(routes[i].pattern, r->path, &start, &len))
+        if (!str_eq(routes[i].method, r->method) || !text_match(routes[i].pattern, r->path, &start, &len))
             continue;
         r->route = &routes[i];
         r->wildcard = len ? xstrndup(start, len) : NULL;
@@ -78,6 +77,22 @@ static int route_json_error(const json_error_t *e, const char *data, size_t len,
     }
 }
 
+static int route_settle_body(struct request *r, struct err *err)
+{
+    json_t *settled;
+
+    if (!r->route->members) {
+        members_settle(r->body);
+        return 0;
+    }
+    settled = fields_compact(r->route->members, r->body, "the body", err);
+    if (!settled)
+        return -1;
+    json_decref(r->body);
+    r->body = settled;
+    return 0;
+}
+
 int route_decode(struct request *r, const char *data, size_t len, struct err *err)
 {
     json_error_t error;
@@ -97,8 +112,7 @@ int route_decode(struct request *r, const char *data, size_t len, struct err *er
         return route_json_error(&error, data, len, err);
     if (!json_is_object(r->body))
         return err_set(err, ERR_INVALID, "invalid JSON: the body must be an object");
-    members_settle(r->body);
-    return 0;
+    return route_settle_body(r, err);
 }
 
 void route_run(struct request *r)

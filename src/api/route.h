@@ -11,6 +11,7 @@
 #define KEG_API_ROUTE_H
 
 #include "api/request.h"
+#include "engine/fields.h"
 
 enum route_flags {
     ROUTE_JSON = 1 << 0,     /* a JSON body is parsed into request.body; an empty one is allowed here */
@@ -22,9 +23,10 @@ enum route_flags {
 struct route {
     const char *method;  /* "GET"; answers HEAD too only where a row says so */
     const char *pattern; /* "/containers/{id}/json"; see text_match() */
-    unsigned since;      /* the first API version that has it (1024: 1.24); 0: all */
     unsigned flags;      /* enum route_flags */
     int (*handler)(struct request *r, struct err *err);
+    const struct field *
+        members; /* of a ROUTE_JSON body, which is left with these alone; NULL: the handler looks after them */
 };
 
 extern const struct route routes[];

@@ -22,6 +22,12 @@ int route_images_list(struct request *r, struct err *err)
 
     if (request_filters(r, &filters, err) < 0)
         return -1;
+    if (r->version < 1041 && !str_empty(request_query(r, "filter"))) { /* what a "reference" is since */
+        if (!filters)
+            filters = json_object();
+        json_object_set_new(filters, "reference", json_pack("[s]", request_query(r, "filter")));
+    }
+    o.shared_size = o.shared_size && r->version >= 1042;
     o.filters = filters;
     if (!json_object_size(filters) && !o.shared_size && !o.manifests && !reply_is_trimmed(r)) {
         text = engine_image_list_text(r->engine, err);
@@ -91,9 +97,8 @@ int route_images_create(struct request *r, struct err *err)
         return -1;
     if (str_empty(o.name))
         return images_import(r, platform, err);
-    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 ||
-        request_auth(r, "X-Registry-Config", &others, err) < 0)
-        return -1;
+    request_auth(r, "X-Registry-Auth", &auth);
+    request_auth(r, "X-Registry-Config", &others);
     o.auth = auth;
     o.others = others;
     o.platform = platform;
@@ -111,7 +116,8 @@ int route_images_push(struct request *r, struct err *err)
     _cleanup_free_ char *platform = NULL;
     _cleanup_json_ json_t *auth = NULL;
 
-    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 || images_query_platform(r, &platform, err) < 0)
+    request_auth(r, "X-Registry-Auth", &auth);
+    if (images_query_platform(r, &platform, err) < 0)
         return -1;
     if (engine_image_push(r->engine, r->wildcard, str_empty(tag) ? NULL : tag, platform, auth,
                           reply_stream(r, "application/json"), err) < 0 &&
@@ -126,9 +132,8 @@ int route_images_search(struct request *r, struct err *err)
     struct engine_search_options o = {.term = request_query(r, "term"), .client_fd = r->fd};
     json_t *ret = NULL;
 
-    if (request_filters(r, &filters, err) < 0 ||
-        request_query_int(r, "limit", 0, &o.limit, err) < 0 ||
-        request_auth(r, "X-Registry-Auth", &auth, err) < 0)
+    request_auth(r, "X-Registry-Auth", &auth);
+    if (request_filters(r, &filters, err) < 0 || request_query_int(r, "limit", 0, &o.limit, err) < 0)
         return -1;
     o.filters = filters;
     o.auth = auth;
@@ -142,8 +147,8 @@ int route_images_distribution(struct request *r, struct err *err)
     _cleanup_json_ json_t *auth = NULL;
     json_t *ret = NULL;
 
-    if (request_auth(r, "X-Registry-Auth", &auth, err) < 0 ||
-        engine_distribution_inspect(r->engine, r->wildcard, auth, r->fd, &ret, err) < 0)
+    request_auth(r, "X-Registry-Auth", &auth);
+    if (engine_distribution_inspect(r->engine, r->wildcard, auth, r->fd, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }
@@ -248,8 +253,7 @@ int route_images_prune(struct request *r, struct err *err)
     _cleanup_json_ json_t *filters = NULL;
     json_t *ret = NULL;
 
-    if (request_filters(r, &filters, err) < 0 ||
-        engine_image_prune(r->engine, filters, &ret, err) < 0)
+    if (request_filters(r, &filters, err) < 0 || engine_image_prune(r->engine, filters, &ret, err) < 0)
         return -1;
     return reply_json(r, 200, ret);
 }

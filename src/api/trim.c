@@ -49,12 +49,6 @@ static void trim_nones(json_t *images)
     trim_each(images, trim_none);
 }
 
-/* 1.42 dropped the sum over the build cache. */
-static void trim_builder_size(json_t *usage)
-{
-    json_set_int(usage, "BuilderSize", 0);
-}
-
 static void trim_container_count(json_t *image)
 {
     json_set_int(image, "Containers", -1);
@@ -222,7 +216,6 @@ static const struct {
     {"/images/json", 1043, trim_nones},
     {"/images/{name*}/json", 1044, trim_virtual_size},
     {"/system/df", 1044, trim_virtual_sizes_of_df},
-    {"/system/df", 1042, trim_builder_size},
 };
 
 bool trim_changes(const char *pattern, unsigned version)

@@ -165,7 +165,7 @@ int engine_container_commit(struct engine *e, const char *ref, const struct engi
         return -1;
     options.config = config;
     options.manifest = manifest;
-    options.created_by = created_by = command_text(config);
+    options.created_by = created_by = command_text(c->config); /* what made it, not what it will run */
     options.reference = name.path ? &name : NULL;
     if (commit_paused(e, c, &options, o->pause, &image, err) < 0)
         return -1;

@@ -88,7 +88,7 @@ static const struct field volume_driver_fields[] = {
     {NULL},
 };
 
-static const struct field volume_fields[] = {
+static const struct field mount_volume_fields[] = {
     {"NoCopy", FIELD_BOOL, NONE_SHOWN},
     {"Labels", FIELD_STRING_MAP, NONE_SHOWN},
     {"Subpath", FIELD_STRING, NONE_SHOWN},
@@ -116,7 +116,7 @@ static const struct field mount_fields[] = {
     {"ReadOnly", FIELD_BOOL, NONE_SHOWN},
     {"Consistency", FIELD_STRING, NONE_SHOWN},
     {"BindOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY, bind_fields},
-    {"VolumeOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY, volume_fields},
+    {"VolumeOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY, mount_volume_fields},
     {"ImageOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY, image_fields},
     {"TmpfsOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY, tmpfs_fields},
     {"ClusterOptions", FIELD_OBJECT, NONE_SHOWN, FIELD_KEEP_EMPTY},

@@ -42,6 +42,9 @@ struct field {
 };
 
 extern const struct field config_fields[], host_config_fields[], endpoint_fields[]; /* end at name NULL */
+/* Of requests; request_fields.c. */
+extern const struct field network_fields[], connect_fields[], disconnect_fields[], volume_fields[],
+    exec_fields[], exec_start_fields[];
 
 /* Checks types, refuses what keg doesn't do, and gives the compact copy: known members that are set. Unknown
  * members are passed over, names are known in capital and small letters, and null is an empty string where one is

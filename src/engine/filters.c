@@ -60,7 +60,7 @@ const char *filters_value(const json_t *filters, const char *key, size_t n)
     const char *name;
     json_t *on;
     json_object_foreach (values, name, on) {
-        if (json_is_true(on) && n-- == 0)
+        if (n-- == 0)
             return name;
     }
     return NULL;
@@ -73,9 +73,12 @@ bool filters_has(const json_t *filters, const char *key)
 
 bool filters_match_exact(const json_t *filters, const char *key, const char *value)
 {
+    const json_t *values = json_object_get(filters, key);
     const char *wanted;
     if (!filters_has(filters, key))
         return true;
+    if (json_is_object(values))
+        return value && json_is_true(json_object_get(values, value));
     for (size_t i = 0; (wanted = filters_value(filters, key, i)); i++)
         if (str_eq(wanted, value))
             return true;
@@ -116,11 +119,24 @@ bool filters_match_labels(const json_t *filters, const char *key, const json_t *
 
 int filters_bool(const json_t *filters, const char *key, bool otherwise, bool *ret, struct err *err)
 {
-    const char *value = filters_value(filters, key, 0);
+    const json_t *values = json_object_get(filters, key);
+    _cleanup_strv_ char **all = NULL;
+    bool yes = false, no = false;
+    const char *value;
     *ret = otherwise;
-    if (!value || str_to_bool(value, ret) == 0)
+    if (!filters_has(filters, key))
         return 0;
-    return err_set(err, ERR_INVALID, "invalid filter '%s=[%s]'", key, value);
+    for (size_t i = 0; (value = filters_value(filters, key, i)); i++) {
+        bool counts = !json_is_object(values) || json_is_true(json_object_get(values, value));
+        yes |= counts && (str_eq(value, "1") || str_eq(value, "true"));
+        no |= counts && (str_eq(value, "0") || str_eq(value, "false"));
+        strv_push(&all, value);
+    }
+    *ret = yes;
+    if (yes != no)
+        return 0;
+    _cleanup_free_ char *text = strv_join(all, " ");
+    return err_set(err, ERR_INVALID, "invalid filter '%s=[%.200s]'", key, text);
 }
 
 int filters_time(const json_t *filters, const char *key, bool *has, int64_t *ret, struct err *err)
@@ -129,6 +145,8 @@ int filters_time(const json_t *filters, const char *key, bool *has, int64_t *ret
 
     *has = text != NULL;
     *ret = 0;
+    if (text && filters_value(filters, key, 1))
+        return err_set(err, ERR_INVALID, "more than one %s filter specified", key);
     if (text && clock_parse_since(text, clock_now(), ret) < 0)
         return err_set(err, ERR_INVALID, "failed to parse value as time or duration: \"%s\"", text);
     return 0;

@@ -61,12 +61,18 @@ json_t *images_uses(struct engine *e)
 static int list_creation_of(struct engine *e, const json_t *filters, const char *key, int64_t *ret,
                             struct err *err)
 {
-    const char *ref = filters_value(filters, key, 0);
+    const char *ref = filters_value(filters, key, 0), *further;
     _cleanup_images_match_ struct images_match m = {0};
 
     *ret = 0;
     if (!ref)
         return 0;
+    for (size_t i = 1; (further = filters_value(filters, key, i)); i++) {
+        _cleanup_images_match_ struct images_match other = {0};
+
+        if (images_match(e, further, &other, err) < 0)
+            return -1;
+    }
     if (images_match(e, ref, &m, err) < 0)
         return -1;
     *ret = json_int_or(m.row, "Created", 0);
@@ -89,6 +95,22 @@ static bool list_pattern_valid(const char *pattern)
     return !open;
 }
 
+/* The earliest of them. */
+static int list_until(struct list_context *c, struct err *err)
+{
+    const char *value;
+
+    for (size_t i = 0; (value = filters_value(c->options->filters, "until", i)); i++) {
+        _cleanup_json_ json_t *one = json_pack("{s:[s]}", "until", value);
+        int64_t until;
+
+        if (filters_time(one, "until", &c->has_until, &until, err) < 0)
+            return -1;
+        c->until = i == 0 ? until : MIN_OF(c->until, until);
+    }
+    return 0;
+}
+
 static int list_prepare(struct list_context *c, struct err *err)
 {
     static const char *const allowed[] = {"dangling", "label", "before", "since", "reference", "until", NULL};
@@ -98,8 +120,7 @@ static int list_prepare(struct list_context *c, struct err *err)
     if (filters_check(filters, allowed, err) < 0 ||
         filters_bool(filters, "dangling", false, &c->dangling, err) < 0 ||
         list_creation_of(c->e, filters, "before", &c->before, err) < 0 ||
-        list_creation_of(c->e, filters, "since", &c->since, err) < 0 ||
-        filters_time(filters, "until", &c->has_until, &c->until, err) < 0)
+        list_creation_of(c->e, filters, "since", &c->since, err) < 0 || list_until(c, err) < 0)
         return -1;
     for (size_t i = 0; (pattern = filters_value(filters, "reference", i)); i++)
         if (!list_pattern_valid(pattern))

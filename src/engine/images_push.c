@@ -174,6 +174,16 @@ static int push_one(struct engine *e, struct image_lease *lease, struct push_ite
     return 0;
 }
 
+/* What is wrong with a name that could be one is told behind this line. */
+static void push_begin(struct transfer *t, const struct reference *ref)
+{
+    _cleanup_free_ char *repository = reference_name(ref),
+                        *status = xasprintf("The push refers to repository [%s]", repository);
+    _cleanup_json_ json_t *line = json_pack("{s:s}", "status", status);
+
+    transfer_write(t, line);
+}
+
 /* With the lock held. */
 static int check_platforms(struct engine *e, const struct push_list *l, const char *wanted, struct err *err)
 {
@@ -204,6 +214,8 @@ int engine_image_push(struct engine *e, const char *name, const char *tag, const
     if (r == 0)
         r = check_platforms(e, &list, platform, err);
     engine_images_unlock(e);
+    if (r < 0)
+        push_begin(&t, &ref);
     for (size_t i = 0; r == 0 && i < list.n; i++)
         r = push_one(e, list.lease, &list.items[i], auth ? &credentials : NULL, &t, err);
     image_lease_free(take_ptr(&list.lease));

@@ -160,6 +160,8 @@ int engine_container_prune(struct engine *e, const json_t *filters, json_t **ret
     if (filters_check(filters, allowed, err) < 0)
         return -1;
     const char *text = filters_value(filters, "until", 0);
+    if (text && filters_value(filters, "until", 1))
+        return err_set(err, ERR_INVALID, "more than one until filter specified");
     if (text && clock_parse_since(text, clock_now(), &until) < 0)
         return err_set(err, ERR_INVALID, "invalid filter 'until=[%s]'", text);
     _cleanup_json_ json_t *deleted = json_array();

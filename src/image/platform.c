@@ -81,6 +81,20 @@ static bool is_os(const char *s)
     return false;
 }
 
+static bool is_architecture(const char *s)
+{
+    static const char *const names[] = {
+        "386",     "amd64",   "amd64p32", "arm",     "armbe",  "arm64",    "arm64be",   "ppc64",
+        "ppc64le", "loong64", "mips",     "mipsle",  "mips64", "mips64le", "mips64p32", "mips64p32le",
+        "ppc",     "riscv",   "riscv64",  "s390",    "s390x",  "sparc",    "sparc64",   "wasm",
+        "i386",    "x86_64",  "x86-64",   "aarch64", "armhf",  "armel"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_eq(s, names[i]))
+            return true;
+    return false;
+}
+
 int platform_parse(const char *text, struct platform *ret, struct err *err)
 {
     struct platform p = {0}, host;
@@ -101,6 +115,9 @@ int platform_parse(const char *text, struct platform *ret, struct err *err)
     if (n == 1 && is_os(parts[0])) {
         p = host;
         set(p.os, sizeof(p.os), parts[0]);
+    } else if (n == 1 && !is_architecture(parts[0])) {
+        return err_set(err, ERR_INVALID,
+                       "\"%.100s\": unknown operating system or architecture: invalid argument", text);
     } else if (n == 1) {
         set(p.os, sizeof(p.os), "linux");
         set(p.architecture, sizeof(p.architecture), parts[0]);

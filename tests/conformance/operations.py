@@ -281,7 +281,7 @@ def images(s):
     s.call("POST", "/images/load", "quiet=1", data, 200)
     s.call("POST", "/images/create", "fromSrc=-&repo=imported", archive(), 200)
     s.call("POST", "/images/create", "fromImage=localhost:1/nothing&tag=1", expect=(404, 500))
-    s.call("POST", "/images/{name}/push", "tag=1", name="localhost:1/nothing", expect=(404, 500))
+    s.call("POST", "/images/{name}/push", "tag=1", name="localhost:1/nothing", expect=200)
     s.call("GET", "/distribution/{name}/json", name="localhost:1/nothing:1", expect=(401, 403, 404, 500))
     s.call("GET", "/images/search", "term=localhost:1/x", expect=(500, 501, 400))
     s.call("POST", "/auth", "", {"serveraddress": "localhost:1", "username": "a", "password": "b"}, (401, 500))
@@ -350,7 +350,7 @@ def strangers(s):
                    expect=(200, 404, 501))
         elif path.startswith(("/containers/{id}", "/images/{name}/", "/volumes/{name}", "/networks/{id}")) or \
                 (method, path) == ("DELETE", "/images/{name}"):
-            body = {"Container": "nobody", "Cmd": ["x"], "EndpointConfig": {}} if method == "POST" else \
+            body = None if path.endswith("/start") else {"Container": "nobody", "Cmd": ["x"], "EndpointConfig": {}} if method == "POST" else \
                 archive() if "archive" in path else {} if method == "PUT" else None
             query = {"archive": "path=/", "rename": "name=x", "resize": "h=1&w=1", "logs": "stdout=1", "tag": "repo=x",
                      "nobody": "version=1"}.get(path.rsplit("/", 1)[1], "version=1")

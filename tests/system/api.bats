@@ -98,7 +98,7 @@ message() { # what the error says
 @test "nested and oversized bodies are errors, not crashes" {
     python3 -c 'n = 500000; print("{\"Name\":" + "[" * n + "]" * n + "}")' >"$BATS_TEST_TMPDIR/deep"
     [ "$(status POST /volumes/create -H 'Content-Type: application/json' --data-binary "@$BATS_TEST_TMPDIR/deep")" = 400 ]
-    python3 -c 'n = 250; print("{\"Labels\":" + "{\"a\":" * n + "1" + "}" * n + "}")' >"$BATS_TEST_TMPDIR/deep"
+    python3 -c 'n = 250; print("{\"Other\":" + "{\"a\":" * n + "1" + "}" * n + "}")' >"$BATS_TEST_TMPDIR/deep"
     [ "$(status POST /volumes/create -H 'Content-Type: application/json' --data-binary "@$BATS_TEST_TMPDIR/deep")" = 201 ]
     head -c 20000000 /dev/zero >"$BATS_TEST_TMPDIR/large"
     [ "$(status POST /volumes/create -H 'Content-Type: application/json' -H 'Expect:' --data-binary "@$BATS_TEST_TMPDIR/large")" = 400 ]

@@ -84,7 +84,7 @@ setup() {
     [[ "$output" == *"RUN is not a valid change command"* ]]
     run keg commit nobody x
     [[ "$output" == *"No such container: nobody"* ]]
-    [ "$(api POST /v1.51/commit -H 'Content-Type: application/json' -d '{}' | jq -r .message)" = 'no container given: say which in the parameter "container"' ]
+    [[ "$(api POST /v1.51/commit -H 'Content-Type: application/json' -d '{}' | jq -r .message)" == 'invalid name or ID supplied: ""'* ]]
     leftovers | diff "$KEG_ROOT/before" -
     keg rm c5
 }

@@ -187,5 +187,5 @@ remote_digest() { # of REPOSITORY:TAG at 127.0.0.1:5000
     run api POST /v1.51/images/127.0.0.1:5000/other/box/push?tag=latest
     echo "$output"
     [ "$(tr -d '\r' <<<"$output" | jq -rs 'map(.aux // empty)[0] | .Tag, (.Digest | startswith("sha256:")), (.Size > 100)' | tr '\n' ' ')" = "latest true true " ]
-    [ "$(api POST '/v1.51/images/nothing/push?tag=1' | jq -r .message)" = "An image does not exist locally with the tag: nothing" ]
+    [ "$(api POST '/v1.51/images/nothing/push?tag=1' | jq -r '.error // empty')" = "An image does not exist locally with the tag: nothing" ]
 }
