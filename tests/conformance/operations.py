@@ -26,6 +26,7 @@ VERSIONS = [f"v1.{n}" for n in range(24, 52)]
 # What is answered though the description of this version doesn't have it: Docker's daemon does so as well, or an extension.
 MORE = {
     "EventMessage": {"from", "id", "status"},
+    "GET /exec/{id}/json 200": {"LeftPids"},
 }
 # Members that Docker's daemon has as null, though their types don't say so: not set, not known yet.
 NULL = {"MemorySwappiness", "OomKillDisable", "ExitCode"}
