@@ -531,6 +531,17 @@ void endpoints_restore(struct container *c)
 
 /* ---- shown ---- */
 
+/* Only there ports mean something. */
+static bool has_bridge(const json_t *endpoints)
+{
+    const json_t *row;
+    size_t i;
+    json_array_foreach (endpoints, i, row)
+        if (*json_str_or(row, "HostInterface", ""))
+            return true;
+    return false;
+}
+
 json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
 {
     json_t *shown = json_object(), *value;
@@ -538,8 +549,7 @@ json_t *endpoints_ports(const json_t *config, const json_t *endpoints)
     const char *key;
     size_t i, j;
     json_object_foreach (json_object_get(config, "ExposedPorts"), key, value) {
-        if (*json_str_or(json_array_get(endpoints, 0), "IPAddress", "") ||
-            *json_str_or(json_array_get(endpoints, 0), "GlobalIPv6Address", ""))
+        if (has_bridge(endpoints))
             json_object_set_new(shown, key, json_null());
     }
     json_array_foreach (endpoints, i, endpoint)

@@ -306,10 +306,10 @@ static bool event_matches_actor(const json_t *event, const json_t *filters, cons
         return true;
     const json_t *actor = json_object_get(event, "Actor"), *attributes = json_object_get(actor, "Attributes");
     const char *id = json_str_or(actor, "ID", "");
-    const char *name = json_str(attributes, str_eq(json_str(event, "Type"), type) ? "name" : type);
     bool same_type = str_eq(json_str(event, "Type"), type), images = str_eq(type, "image");
-    if (!same_type && !images && !name)
+    if (!same_type && !images)
         return false;
+    const char *name = json_str(attributes, same_type ? "name" : type);
     const char *value;
     for (size_t i = 0; (value = filters_value(filters, type, i)); i++) {
         if ((same_type && str_starts(id, value)) || str_eq(name, value))

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 # A host beyond the machine: an interface with IPv6 whose other end is in a namespace of its own.
 setup_file() {
     load lib
-    require root curl jq python3 nsenter ip
+    require root curl jq python3 nsenter ip busybox
     ip link set lo up
     kegd_start
     image_busybox
@@ -161,7 +161,7 @@ create() { keg network create --label temporary "$@"; }
     keg exec asker ping -6 -c 1 -W 2 web
     refute keg exec asker timeout 1 wget -qO- "http://[$(address solo only)]/"
     refute keg exec solo ping -6 -c 1 -W 1 "$ip"
-    refute outside ping -6 -c 1 -W 1 "$ip"
+    refute outside busybox ping -6 -c 1 -W 1 "$ip"
 }
 
 @test "ports: on every address of both families, on one, and what goes out is masqueraded" {

@@ -238,6 +238,50 @@ post() { # PATH JSON
         tr '\n' ',')" = "connect bridge,connect one,connect two,disconnect one,connect one,disconnect two,disconnect one,disconnect bridge," ]
 }
 
+@test "events: those of a container are its own, those of a network the network's" {
+    local since id
+    since=$(date +%s.%N)
+    id=$(keg run -d --name web --network one busybox sleep 1000)
+    keg rm -f web
+    told() { keg events --since "$since" --until "$(date +%s.%N)" --format '{{.Type}} {{.Action}}' "$@" | sort -u | tr '\n' ','; }
+    for name in "$id" "${id:0:12}" web; do
+        [ "$(told --filter "container=$name")" = "container create,container destroy,container die,container kill,container start," ]
+        [ "$(told --filter "container=$name" --filter type=network)" = "" ]
+    done
+    [ "$(told --filter network=one)" = "network connect,network disconnect," ]
+}
+
+@test "addresses: a stopped container's is free, and who comes too late can't start" {
+    keg create --name first --network fixed --ip 10.99.0.200 busybox sleep 1000
+    up second fixed --ip 10.99.0.200
+    run keg start first
+    [[ $status = 1 && $output == *"failed to set up container networking: Address already in use"* ]]
+    [ "$(keg inspect -f '{{.State.ExitCode}} {{.State.Status}}' first)" = "128 created" ]
+    keg inspect first | jq -e '.[0].NetworkSettings.Networks.fixed | .IPAddress == "" and .DNSNames[0] == "first"'
+    keg stop -t 0 second
+    keg start first
+    [ "$(address first fixed)" = 10.99.0.200 ]
+    [ "$(address second fixed)" = "" ]
+    run keg start second
+    [[ $status = 1 && $output == *"Address already in use"* ]]
+    # names are known from connect or a start on
+    keg create --name idle --network one busybox true
+    [ "$(keg inspect idle | jq -c '.[0].NetworkSettings.Networks.one.DNSNames')" = null ]
+    keg network connect --alias more two idle
+    [ "$(keg inspect idle | jq -c '.[0].NetworkSettings.Networks.two.DNSNames[0:2]')" = '["idle","more"]' ]
+}
+
+@test "ports: SCTP, where the kernel has it" {
+    if grep -qw SCTP /proc/net/protocols 2>/dev/null || modprobe -q sctp 2>/dev/null; then
+        up web one -p 7777:7/sctp
+        nft list ruleset | grep -q 'sctp \. 7777 : [0-9.]* \. 7'
+        [ "$(keg port web)" = "7/sctp -> 0.0.0.0:7777" ]
+    else
+        run up web one -p 7777:7/sctp
+        [[ $output == *"failed to bind host port for 0.0.0.0:7777/sctp: protocol not supported: this kernel has no sctp"* ]]
+    fi
+}
+
 @test "connect: stopped containers, several networks from create on, fixed addresses, after a restart" {
     keg create --name st --network one busybox sleep 1000
     keg network connect --ip 10.99.0.77 --alias kept fixed st
