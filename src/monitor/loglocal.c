@@ -1,10 +1,12 @@
 /* The local log: compact, compressed, its blocks an index of themselves. base/logblock.h has the format.
  *
- * The records that are no block yet are kept in memory as well while there is traffic, and read back from the tail when it
- * comes again after a pause. Output that comes faster than a block a reading never touches the tail. */
+ * The records that are no block yet are kept in memory as well while there is traffic, in a mapping of which only what is
+ * written takes memory. What was given back in a pause stays in the tail alone until the block is full: so a line now and then
+ * costs a page. Output that comes faster than a block a reading never touches the tail. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -46,7 +48,8 @@ struct local {
     struct logchain *files;
     char *tail_path, *attrs;
     int tail;                       /* -EBADF: the next flush begins a new one */
-    char *raw;                      /* RAW_ROOM bytes; NULL while idle */
+    char *raw;                      /* RAW_ROOM bytes, mapped; NULL while idle */
+    size_t held;                    /* raw has them from here on, what is before is in the tail alone */
     size_t max;                     /* bytes of a block */
     struct open_block now, flushed; /* flushed: what is in the tail */
     bool compress;
@@ -81,6 +84,13 @@ static int begin_file(struct local *l)
     return logchain_append(l->files, header, sizeof(header));
 }
 
+static void begin_block(struct local *l)
+{
+    l->now = l->flushed = (struct open_block){.first = l->now.first + l->now.records};
+    l->held = 0;
+    close_fd(&l->tail);
+}
+
 /* What is open becomes a block: its records are in the file, or lost if it takes nothing (the disk is full). */
 static void seal(struct local *l)
 {
@@ -94,6 +104,10 @@ static void seal(struct local *l)
                                 .method = LOGBLOCK_ZSTD};
     size_t n, total;
 
+    if (l->held && pread(l->tail, l->raw, l->held, LOGBLOCK_HEADER_SIZE) != (ssize_t)l->held) {
+        begin_block(l); /* somebody has cut the tail: it can't be had back */
+        return;
+    }
     if (logchain_is_full(l->files, 0))
         logchain_rotate(l->files);
     if (logchain_size(l->files) == 0)
@@ -111,8 +125,7 @@ static void seal(struct local *l)
     total = LOGBLOCK_HEADER_SIZE + n + LOGBLOCK_TRAILER_SIZE;
     logblock_put_trailer((uint8_t *)out + LOGBLOCK_HEADER_SIZE + n, (uint32_t)total);
     logchain_append(l->files, out, total);
-    l->now = l->flushed = (struct open_block){.first = l->now.first + l->now.records};
-    close_fd(&l->tail);
+    begin_block(l);
 }
 
 /* --- the tail --- */
@@ -158,18 +171,24 @@ static void flush(struct local *l)
     l->now = l->flushed;
 }
 
-/* The tail's records come back into memory. */
-static bool have_raw(struct local *l)
+static void drop_raw(struct local *l)
 {
     if (l->raw)
-        return true;
-    l->raw = malloc(RAW_ROOM);
-    if (l->raw && l->now.len &&
-        pread(l->tail, l->raw, l->now.len, LOGBLOCK_HEADER_SIZE) != (ssize_t)l->now.len) {
-        free(l->raw);
-        l->raw = NULL;
-    }
-    return l->raw != NULL;
+        munmap(l->raw, RAW_ROOM);
+    l->raw = NULL;
+}
+
+static bool have_raw(struct local *l)
+{
+    void *map =
+        l->raw ? l->raw : mmap(NULL, RAW_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (map == MAP_FAILED)
+        return false;
+    if (!l->raw)
+        l->held = l->now.len;
+    l->raw = map;
+    return true;
 }
 
 /* --- records --- */
@@ -226,10 +245,8 @@ static void local_release(void *driver)
 
     ZSTD_freeCCtx(l->zstd);
     l->zstd = NULL;
-    if (l->now.len == l->flushed.len) {
-        free(l->raw);
-        l->raw = NULL;
-    }
+    if (l->now.len == l->flushed.len)
+        drop_raw(l);
 }
 
 /* --- what an earlier life left --- */
@@ -305,7 +322,7 @@ static void local_close(void *driver)
         local_finish(l, (enum log_stream)i, l->split.stamp.ns + 1);
     logsplit_end(&l->split);
     local_release(l);
-    free(l->raw);
+    drop_raw(l);
     logchain_close(l->files);
     close_fd(&l->tail);
     free(l->tail_path);

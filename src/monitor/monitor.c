@@ -28,6 +28,7 @@
 #define OOM_SCORE_OWN  "-999"
 
 enum { IDLE_MS = 1000, OOM_PATIENCE_MS = 20 };
+#define HELD_NS (2 * CLOCK_NS_PER_S)
 
 /* --- set-up --- */
 
@@ -344,15 +345,21 @@ static bool is_served(const struct monitor *m)
            server_flushed(m->server);
 }
 
+/* What a burst took is given back when nothing comes for a while, and now and then also while something does: a line a second, or
+ * a check, mustn't hold it for ever. */
 static int monitor_run(struct monitor *m)
 {
+    int64_t released = clock_monotonic();
+
     while (!is_served(m)) {
         int r = loop_turn(&m->loop, scratch_used() ? IDLE_MS : -1);
 
         if (r < 0)
             return r;
-        if (r == 0)
+        if (r == 0 || (scratch_used() && clock_monotonic() - released > HELD_NS)) {
             release_memory(m);
+            released = clock_monotonic();
+        }
         server_sweep(m->server);
     }
     return 0;
