@@ -28,7 +28,7 @@ struct config {
     char *log_level, *log_format;
     bool debug, validate, version, help;
 
-    char *storage_driver;
+    char *storage_driver, **storage_options;
     char **insecure_registries, **registry_mirrors;
     int64_t max_concurrent_downloads, max_concurrent_uploads;
 

@@ -135,6 +135,7 @@ static struct engine *daemon_open_engine(const struct config *c, int host_mounts
         .data_root = c->data_root,
         .exec_root = c->exec_root,
         .storage_driver = c->storage_driver,
+        .storage_options = (const char *const *)c->storage_options,
         .bip = c->bip,
         .bip6 = c->bip6,
         .fixed_cidr6 = c->fixed_cidr6,
@@ -266,6 +267,7 @@ int daemon_check(const struct config *c, struct err *err)
 
     if (images_collect_check(c->image_gc, err) < 0 ||
         engine_check_storage_driver(c->storage_driver, err) < 0 ||
+        engine_check_storage_options((const char *const *)c->storage_options, err) < 0 ||
         runtimes_check(c->runtimes, c->default_runtime, err) < 0 ||
         log_defaults_check(c->log_driver, c->log_options, err) < 0 || listen_group(c->group, &gid, err) < 0)
         return -1;

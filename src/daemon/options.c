@@ -35,6 +35,7 @@ const struct option_row option_rows[] = {
     {"help", 'h', NULL, OPTION_BOOL, AT(help), NULL, "Print this help and quit"},
 
     {"storage-driver", 's', "storage-driver", OPTION_STRING, AT(storage_driver), "NAME", "Storage driver: overlay2, erofs, btrfs, vfs"},
+    {"storage-opt", 0, "storage-opts", OPTION_LIST, AT(storage_options), "DRIVER.OPTION=VALUE", "Setting of the storage driver: overlay2.size=10G (erofs, btrfs), btrfs.min_space=1G"},
     {"insecure-registry", 0, "insecure-registries", OPTION_LIST, AT(insecure_registries), "HOST", "Allow plain HTTP and unverified certificates with this registry or network", check_insecure},
     {"registry-mirror", 0, "registry-mirrors", OPTION_LIST, AT(registry_mirrors), "URL", "Preferred mirror of Docker Hub", check_mirror},
     {"max-concurrent-downloads", 0, "max-concurrent-downloads", OPTION_INT, AT(max_concurrent_downloads), "N", "Layers that a pull downloads at once (default 3)"},
@@ -105,7 +106,6 @@ const struct option_row option_rows[] = {
     {"raw-logs", 0, "raw-logs", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"rootless", 0, NULL, OPTION_FIXED, 0, "false", NULL},
     {"selinux-enabled", 0, "selinux-enabled", OPTION_FIXED, 0, "false", NULL},
-    {"storage-opt", 0, "storage-opts", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"swarm-default-advertise-addr", 0, "swarm-default-advertise-addr", OPTION_UNSUPPORTED, 0, NULL, NULL},
     {"userland-proxy", 0, "userland-proxy", OPTION_FIXED, 0, "false", NULL},
     {"userland-proxy-path", 0, "userland-proxy-path", OPTION_UNSUPPORTED, 0, NULL, NULL},

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/check_internal.h"
 #include "engine/container.h"
+#include "engine/validate_parts.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
 #include "volume/volume.h"
@@ -93,7 +94,9 @@ int container_mend(struct container *c, struct err *err)
 
     if (!top)
         return err_set(err, ERR_NOT_FOUND, "its image %s isn't here any more", c->image_id);
-    return storage_container_mend(c->engine->storage, c->id, top, err);
+    if (storage_container_mend(c->engine->storage, c->id, top, err) < 0)
+        return -1;
+    return storage_container_limit(c->engine->storage, c->id, validate_storage_size(c->host_config), err);
 }
 
 static void check_container(struct check *x, struct container *c)

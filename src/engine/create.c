@@ -284,7 +284,9 @@ static int make_places(struct creation *cr)
     if (storage_container_create(cr->e->storage, cr->c->id, cr->image.top_layer, &rootfs, cr->err) < 0)
         return -1;
     cr->has_layers = true;
-    int r = mounts_prepare(cr->c, &rootfs, cr->warnings, cr->err);
+    int r = storage_container_limit(cr->e->storage, cr->c->id, validate_storage_size(cr->c->host_config), cr->err);
+    if (r == 0)
+        r = mounts_prepare(cr->c, &rootfs, cr->warnings, cr->err);
     storage_rootfs_finish(&rootfs);
     return r;
 }

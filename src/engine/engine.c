@@ -63,6 +63,7 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->bip = xstrdup(from->bip);
     to->bip6 = xstrdup(from->bip6);
     to->fixed_cidr6 = xstrdup(from->fixed_cidr6);
+    to->storage_options = copy_list(from->storage_options);
     to->default_address_pools = copy_list(from->default_address_pools);
     to->insecure_registries = copy_list(from->insecure_registries);
     to->registry_mirrors = copy_list(from->registry_mirrors);
@@ -98,7 +99,8 @@ static void options_finish(struct engine_options *o)
                                         o->dns_search,
                                         o->dns_options,
                                         o->labels,
-                                        o->cdi_dirs};
+                                        o->cdi_dirs,
+                                        o->storage_options};
     const char *const texts[] = {o->data_root,
                                  o->exec_root,
                                  o->storage_driver,
@@ -255,7 +257,8 @@ static int open_stores(struct engine *e, struct err *err)
         return -1;
     check_note_open(e);
     if (open_identity(e, err) < 0 ||
-        !(e->storage = storage_open(o->data_root, o->storage_driver, worker, err)))
+        !(e->storage = storage_open(o->data_root, o->storage_driver, worker, err)) ||
+        storage_configure(e->storage, o->storage_options, err) < 0)
         return -1;
     const struct image_store_options images = {
         .data_dir = o->data_root,
@@ -312,6 +315,11 @@ static int open_all(struct engine *e, struct err *err)
 int engine_check_storage_driver(const char *name, struct err *err)
 {
     return storage_driver_check(name, err);
+}
+
+int engine_check_storage_options(const char *const *options, struct err *err)
+{
+    return storage_options_check(options, err);
 }
 
 struct engine *engine_open(const struct engine_options *options, struct err *err)

@@ -30,6 +30,7 @@ struct engine_options {
     const char *data_root;          /* /var/lib/keg */
     const char *exec_root;          /* /run/keg */
     const char *storage_driver;     /* NULL: "overlay2" */
+    const char *const *storage_options; /* "overlay2.size=10G" */
     const char *bip;                /* default bridge's address, "172.17.0.1/16" */
     const char *bip6, *fixed_cidr6; /* … "fd00:1::1/64"; of which subnet containers get addresses */
     const char *const *default_address_pools; /* "base,size" */
@@ -65,6 +66,7 @@ struct engine_options {
 struct engine *engine_open(const struct engine_options *options, struct err *err);
 /* What can be told of the options without opening anything: for kegd --validate. ERR_INVALID. */
 int engine_check_storage_driver(const char *name, struct err *err);
+int engine_check_storage_options(const char *const *options, struct err *err);
 /* Lets go of everything; containers go on running. No request may be under way. */
 struct engine *engine_close(struct engine *e);
 DEFINE_CLEANUP_PTR(struct engine, engine_close)

@@ -1,6 +1,7 @@
 /* Lists and texts of HostConfig: names, addresses, security options, what Linux or the kernel has not. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -134,24 +135,31 @@ int validate_foreign(const struct subject *s, struct err *err)
     return 0;
 }
 
-/* No driver limits the size of a container's layer yet. */
+/* Whether the driver can limit a layer is for it to say. */
 int validate_storage(const struct subject *s, struct err *err)
 {
-    const json_t *options = json_object_get(s->host, "StorageOpt");
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)options, key, value) {
+    json_object_foreach ((json_t *)json_object_get(s->host, "StorageOpt"), key, value) {
         int64_t size;
-        if (!str_eq(key, "size"))
+        if (strcasecmp(key, "size") != 0)
             return err_set(err, ERR_INVALID, "Unknown option %.64s", key);
         if (str_to_bytes(json_string_value(value), &size) < 0)
             return err_set(err, ERR_INVALID, "invalid size: '%.64s'", json_string_value(value));
     }
-    return json_object_size(options)
-               ? err_set(
-                     err, ERR_NOT_IMPLEMENTED,
-                     "--storage-opt size is not supported: a container's layer may take what the disk has")
-               : 0;
+    return 0;
+}
+
+int64_t validate_storage_size(const json_t *host_config)
+{
+    const char *key;
+    json_t *value;
+    int64_t size = 0;
+    json_object_foreach ((json_t *)json_object_get(host_config, "StorageOpt"), key, value) {
+        if (str_to_bytes(json_string_value(value), &size) < 0)
+            return 0;
+    }
+    return size;
 }
 
 int validate_realtime(const struct subject *s, struct err *err)

@@ -26,6 +26,9 @@ int validate_storage(const struct subject *s, struct err *err);
 int validate_realtime(const struct subject *s, struct err *err);
 int validate_oom(const struct subject *s, struct err *err);
 
+/* HostConfig.StorageOpt's size in bytes; 0: not said. */
+int64_t validate_storage_size(const json_t *host_config);
+
 /* An IPv4 or IPv6 address. "02:42:ac:11:00:02": six bytes. */
 bool validate_is_address(const char *text);
 bool validate_is_mac(const char *text);

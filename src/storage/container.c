@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "storage/init_layer.h"
 #include "storage/internal.h"
+#include "storage/quota.h"
 #include "storage/tree_remove.h"
 #include "storage/whole.h"
 
@@ -183,6 +184,33 @@ int storage_container_create(struct storage *s, const char *id, const char *top,
     return 0;
 }
 
+int driver_limit_layered(int dir, int64_t bytes, struct err *err)
+{
+    static const char *const names[] = {"upper", "work"};
+    int r = quota_project_make(dir, names, ARRAY_SIZE(names), (uint64_t)bytes);
+
+    if (r == -EOPNOTSUPP)
+        return err_set(err, ERR_SYSTEM,
+                       "--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+    return r < 0 ? err_errno(err, r, "cannot limit a layer to %lld bytes", (long long)bytes) : 0;
+}
+
+int storage_container_limit(struct storage *s, const char *id, int64_t bytes, struct err *err)
+{
+    _cleanup_close_ int dir = -EBADF;
+
+    bytes = bytes > 0 ? bytes : s->default_size;
+    if (bytes <= 0)
+        return 0;
+    if (!s->driver->limit)
+        return err_set(err, ERR_SYSTEM, "--storage-opt is not supported with %s: it has no quotas", s->driver->name);
+    if (bytes < s->smallest_size)
+        return err_set(err, ERR_SYSTEM, "%s: storage size cannot be less than %lld bytes", s->driver->name,
+                       (long long)s->smallest_size);
+    dir = open_container(s, id, err);
+    return dir < 0 ? -1 : s->driver->limit(dir, bytes, err);
+}
+
 int storage_container_mend(struct storage *s, const char *id, const char *top, struct err *err)
 {
     _cleanup_free_ char *base = xasprintf("%s%s", BASE_PREFIX, storage_base_name(top));
@@ -222,6 +250,8 @@ int storage_container_renew(struct storage *s, const char *id, struct err *err)
     r = tree_remove(dir, "work");
     if (r == 0 && mkdirat(dir, "work", WORK_MODE) < 0)
         r = -errno;
+    if (r == 0)
+        r = quota_project_join(dir, "upper", "work"); /* nothing can be renamed from one project to another */
     return r < 0 ? err_errno(err, r, "cannot make overlay's work directory anew") : 0;
 }
 
@@ -238,6 +268,8 @@ int storage_container_remove(struct storage *s, const char *id, struct err *err)
             return 0;
         return err_pass(err, &open_err);
     }
+    if (!s->driver->root_make)
+        quota_project_end(dir, "upper");
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         int r = driver_remove(s->driver, dir, names[i], NULL);
 

@@ -64,6 +64,8 @@ struct storage_driver {
     /* What such a root was made of, topmost first, appended to *paths: one plain tree, or layers in overlay's form.
      * NULL: the init layer and the image's. */
     int (*root_origin)(struct storage *s, const char *top, char ***paths, struct err *err);
+    /* Limits what a container whose layer is new may take: the directory `dir` is its own. NULL: it can't. */
+    int (*limit)(int dir, int64_t bytes, struct err *err);
 };
 
 extern const struct storage_driver overlay_driver, vfs_driver, btrfs_driver, erofs_driver;
@@ -73,6 +75,9 @@ const struct storage_driver *driver_find(const char *name, struct err *err);
 /* The driver for a store that is being opened, its directories made: the one it is used with, else the one named (NULL:
  * overlay), which is then recorded. ERR_CONFLICT when the store is used with another one; ERR_INVALID. */
 const struct storage_driver *driver_choose(struct storage *s, const char *name, struct err *err);
+
+/* `limit` of layered containers: by project quotas, of `upper` and `work`. */
+int driver_limit_layered(int dir, int64_t bytes, struct err *err);
 
 /* Removes `name` below dirfd as the driver has to. 0 or -errno. */
 int driver_remove(const struct storage_driver *driver, int dirfd, const char *name, const atomic_bool *stop);

@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "storage/internal.h"
+#include "storage/quota.h"
 #include "storage/tree_remove.h"
 #include "storage/whole.h"
 
@@ -165,6 +166,14 @@ static int btrfs_root_origin(struct storage *s, const char *top, char ***paths, 
     return ensure_base(s, top, err);
 }
 
+static int btrfs_limit(int dir, int64_t bytes, struct err *err)
+{
+    _cleanup_close_ int root = openat(dir, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int r = root < 0 ? -errno : quota_subvolume_limit(root, (uint64_t)bytes);
+
+    return r < 0 ? err_errno(err, r, "cannot limit a subvolume to %lld bytes", (long long)bytes) : 0;
+}
+
 /* ---- What it is ---- */
 
 static int btrfs_probe(struct storage *s, struct err *err)
@@ -195,4 +204,5 @@ const struct storage_driver btrfs_driver = {
     .remove = btrfs_remove,
     .root_make = btrfs_root_make,
     .root_origin = btrfs_root_origin,
+    .limit = btrfs_limit,
 };

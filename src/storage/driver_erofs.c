@@ -170,4 +170,5 @@ const struct storage_driver erofs_driver = {
     .layer_show = erofs_layer_show,
     .layer_hide = erofs_layer_hide,
     .layer_verify = erofs_layer_verify,
+    .limit = driver_limit_layered,
 };

@@ -42,4 +42,5 @@ const struct storage_driver overlay_driver = {
     .names = overlay_names,
     .probe = overlay_probe,
     .status = overlay_status,
+    .limit = driver_limit_layered,
 };

@@ -20,6 +20,7 @@ struct storage {
     struct trash *trash; /* of `layers` */
     const struct storage_driver *driver;
     char **status;
+    int64_t default_size, smallest_size; /* of containers; 0: no limit */
 
     pthread_mutex_t lock; /* over the index, and over names appearing in and vanishing from `layers` */
     struct storage_layer *index;

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "storage/internal.h"
+#include "storage/quota.h"
 #include "storage/tree_remove.h"
 
 void storage_random_name(char ret[NAME_SIZE], const char *prefix)
@@ -130,6 +131,62 @@ struct storage *storage_open(const char *data, const char *driver, const char *w
         }
     s->driver->status(s, &s->status);
     return take_ptr(&s);
+}
+
+/* ---- settings ---- */
+
+/* "overlay2.size=10G" in its three parts: *ret_key in place, *ret_value after it. The length of the driver's name, or -1. */
+static int split_option(const char *option, const char **ret_key, const char **ret_value, struct err *err)
+{
+    const char *dot = strchr(option, '.'), *equals = strchr(option, '=');
+
+    if (!equals || !dot || dot > equals || dot == option)
+        return err_set(err, ERR_INVALID, "Unable to parse key/value option: '%s'", option);
+    *ret_key = dot + 1;
+    *ret_value = equals + 1;
+    return (int)(dot - option);
+}
+
+int storage_options_check(const char *const *options, struct err *err)
+{
+    const char *key, *value;
+
+    for (; options && *options; options++)
+        if (split_option(*options, &key, &value, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int set_option(struct storage *s, const char *option, struct err *err)
+{
+    const char *key, *value;
+    int n = split_option(option, &key, &value, err);
+    bool ours = n == (int)strlen(s->driver->name) && strncmp(option, s->driver->name, (size_t)n) == 0, smallest;
+    int64_t *member;
+
+    if (n < 0)
+        return -1;
+    smallest = ours && s->driver == &btrfs_driver && str_starts(key, "min_space=");
+    if (!ours || (!smallest && !str_starts(key, "size=")))
+        return err_set(err, ERR_INVALID, "%s: unknown option %.*s", s->driver->name, (int)(value - option - 1), option);
+    member = smallest ? &s->smallest_size : &s->default_size;
+    if (str_to_bytes(value, member) < 0)
+        return err_set(err, ERR_INVALID, "%.*s: invalid size: '%s'", (int)(value - option - 1), option, value);
+    return 0;
+}
+
+int storage_configure(struct storage *s, const char *const *options, struct err *err)
+{
+    bool layered = s->driver->limit == driver_limit_layered;
+
+    for (; options && *options; options++)
+        if (set_option(s, *options, err) < 0)
+            return -1;
+    if (s->default_size > 0 && (!s->driver->limit || (layered && quota_projects_available(s->containers_fd) < 0)))
+        return err_set(err, ERR_INVALID,
+                       "Storage option %s.size not supported. Filesystem does not support Project Quota: %s is on %s",
+                       s->driver->name, s->containers, filesystem_name(s->containers_fd));
+    return 0;
 }
 
 void storage_trash_add(struct storage *s, const char *name)

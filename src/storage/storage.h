@@ -42,6 +42,11 @@ enum { STORAGE_DIGEST_SIZE = 72 }; /* "sha256:" + 64 + NUL */
  * of keg-layer; NULL: looked for beside this program, then in ../libexec/keg. ERR_INVALID: no such driver, or it doesn't
  * work there; ERR_CONFLICT: the store is used with another one; ERR_SYSTEM. */
 struct storage *storage_open(const char *data, const char *driver, const char *worker, struct err *err);
+/* Takes over settings of the driver: "overlay2.size=10G" (also of erofs and btrfs), what a container's layer may take unless it
+ * says itself; "btrfs.min_space=1G", the least that may be asked for. ERR_INVALID: unknown, or the file system has no quotas. */
+int storage_configure(struct storage *s, const char *const *options, struct err *err);
+/* Whether each is DRIVER.OPTION=VALUE: what can be told without a store. ERR_INVALID. */
+int storage_options_check(const char *const *options, struct err *err);
 /* Whether there is such a driver (NULL: any): ERR_INVALID names those there are. */
 int storage_driver_check(const char *driver, struct err *err);
 /* Waits until what was removed has given its room back. */
@@ -207,6 +212,9 @@ void storage_rootfs_finish(struct storage_rootfs *r);
  * all its containers. ERR_CONFLICT: exists; ERR_NOT_FOUND: no such layer. `ret` may be NULL; finish it. */
 int storage_container_create(struct storage *s, const char *id, const char *top, struct storage_rootfs *ret,
                              struct err *err);
+/* Limits what a container may take whose layer was made just now (btrfs: with its image). 0 bytes: as storage_configure() said.
+ * ERR_SYSTEM in Docker's words where the driver or the file system can't. */
+int storage_container_limit(struct storage *s, const char *id, int64_t bytes, struct err *err);
 /* Before the layers of a container that is at rest are mounted anew: takes away what a mount with "volatile" left, which
  * the kernel would refuse. */
 int storage_container_renew(struct storage *s, const char *id, struct err *err);

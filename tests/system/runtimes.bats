@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Containers of other OCI runtimes: keg-runtime as an external program (always there), crun and runc where they are installed.
+# vm: no
 
 # Each as the configuration names it; "ext" is keg-runtime.
 bats_require_minimum_version 1.5.0
