@@ -45,6 +45,7 @@ teardown() {
 }
 
 is() { [ "$(keg inspect -f "$2" "$1")" = "$3" ]; }
+ended() { ! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null; } # somebody else may have to reap it
 limit_of() { cat /sys/fs/cgroup/memory/*/"$(keg inspect -f '{{.Id}}' "$1")"/memory.limit_in_bytes; }
 
 @test "names: info has them, an unknown one is refused, a program that isn't there is told at the start" {
@@ -217,7 +218,7 @@ PY
             [ "$(readlink "$c")" != "$dir" ] || { c=${c#/proc/}; kill -KILL "${c%/cwd}"; }
         done
         eventually is lost '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
-        eventually test ! -d "/proc/$pid"
+        eventually ended "$pid"
         keg start lost >/dev/null
         is lost '{{.State.Status}}' running
         keg rm -f lost >/dev/null
