@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# kegd driven by clients that others wrote: python3-docker, dockerode, testcontainers, docker compose. What isn't installed is
+# kegd driven by clients that others wrote: python3-docker, dockerode, testcontainers, docker compose (its plugin, and docker-compose 1). What isn't installed is
 # skipped; NODE_PATH says where dockerode and testcontainers are, otherwise they are what clients.prepare has fetched.
 
 bats_require_minimum_version 1.5.0
@@ -54,12 +54,51 @@ reports() { # COUNT COMMAND…
     reports 4 node "$CLIENTS/testcontainers.js"
 }
 
+app() { # COMPOSE FILE: a directory with it, to work in
+    mkdir -p "$KEG_ROOT/app"
+    cp "$CLIENTS/$1" "$KEG_ROOT/app/compose.yaml"
+    echo s3cret >"$KEG_ROOT/app/secret"
+    cd "$KEG_ROOT/app"
+}
+
+nothing_left() {
+    [ -z "$(keg ps -aq)$(keg volume ls -q)$(keg network ls -q --filter type=custom)" ]
+}
+
+@test "docker-compose 1: up, names, health, scale, exec, logs, pause, stop, start, down -v" {
+    command -v docker-compose >/dev/null || skip "needs docker-compose"
+    app compose1.yaml
+    compose() { docker-compose --ansi never "$@"; }
+    compose config -q
+    compose up -d
+    [ "$(keg ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "app_db_1 app_fixed_1 app_once_1 app_web_1 " ]
+    [ "$(keg inspect -f '{{.State.Health.Status}}' app_db_1)" = healthy ]
+    [ "$(keg wait app_once_1)" = 0 ]
+    [ "$(compose exec -T web cat /run/secrets/sec)" = s3cret ]
+    compose exec -T web nslookup database
+    compose exec -T fixed ip addr show | grep -q 'inet 10.123.0.5/24'
+    [[ $(compose port web 80) == 127.0.0.1:* ]]
+    compose up -d --scale web=3
+    [ "$(compose ps -q web | wc -l)" = 3 ]
+    [ "$(compose logs --no-color web | grep -c started)" = 3 ]
+    compose top web | grep -q nc
+    compose pause fixed
+    [ "$(keg inspect -f '{{.State.Status}}' app_fixed_1)" = paused ]
+    compose unpause fixed
+    compose kill web
+    compose rm -f -s web
+    [ -z "$(compose ps -q web)" ]
+    compose run --rm -T once nslookup db
+    compose --profile debug up -d dbg
+    compose stop -t 0
+    compose start
+    compose --profile debug down -v -t 1 --remove-orphans
+    nothing_left
+}
+
 @test "docker compose: up, names, health, scale, exec, logs, cp, restart, down -v" {
     docker compose version >/dev/null 2>&1 || skip "needs docker compose"
-    mkdir -p "$KEG_ROOT/app"
-    cp "$CLIENTS/compose.yaml" "$KEG_ROOT/app"
-    echo s3cret >"$KEG_ROOT/app/secret"
-    cd "$KEG_ROOT/app" || return 1
+    app compose.yaml
     compose() { docker compose --ansi never --progress plain "$@"; }
     compose config -q
     compose up -d
@@ -84,5 +123,5 @@ reports() { # COUNT COMMAND…
     compose run --rm -T once nslookup db
     compose --profile debug up -d dbg
     compose --profile debug down -v -t 1 --remove-orphans
-    [ -z "$(docker ps -aq)$(docker volume ls -q)$(docker network ls -q --filter type=custom)" ]
+    nothing_left
 }
