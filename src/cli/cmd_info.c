@@ -1,9 +1,12 @@
 /* keg info, version. */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/config.h"
@@ -21,19 +24,25 @@ static const struct option_row format_options[] = {
 
 enum line_kind {
     LINE_TEXT,
+    LINE_EMPTY, /* a text that is printed even if there is none */
     LINE_NUMBER,
     LINE_FLAG,
     LINE_BYTES,
     LINE_LIST,
     LINE_LINES,
+    LINE_OPTIONS,
     LINE_PAIRS,
-    LINE_KEYS
+    LINE_KEYS,
+    LINE_DEVICES,
+    LINE_REGISTRIES,
+    LINE_POOLS,
 };
 
-/* To add a line: a row. `path` is where in the answer; texts and lists that are empty aren't printed. */
+/* To add a line: a row. `path` is where in the answer; texts and lists that are empty aren't printed. `when` (or NULL) has to
+ * be there: a text that isn't empty, or true. */
 static const struct {
     enum line_kind kind;
-    const char *title, *path;
+    const char *title, *path, *when;
 } info_lines[] = {
     {LINE_NUMBER, " Containers", "Containers"},
     {LINE_NUMBER, "  Running", "ContainersRunning"},
@@ -48,12 +57,18 @@ static const struct {
     {LINE_TEXT, " Cgroup Version", "CgroupVersion"},
     {LINE_LIST, "  Volume", "Plugins.Volume"},
     {LINE_LIST, "  Network", "Plugins.Network"},
+    {LINE_LIST, "  Authorization", "Plugins.Authorization"},
     {LINE_LIST, "  Log", "Plugins.Log"},
+    {LINE_LINES, " CDI spec directories", "CDISpecDirs"},
+    {LINE_DEVICES, " Discovered Devices", "DiscoveredDevices"},
     {LINE_TEXT, " Swarm", "Swarm.LocalNodeState"},
     {LINE_KEYS, " Runtimes", "Runtimes"},
     {LINE_TEXT, " Default Runtime", "DefaultRuntime"},
     {LINE_TEXT, " Init Binary", "InitBinary"},
-    {LINE_LINES, " Security Options", "SecurityOptions"},
+    {LINE_EMPTY, " containerd version", "ContainerdCommit.ID", "RuncCommit.ID"},
+    {LINE_EMPTY, " runc version", "RuncCommit.ID", "RuncCommit.ID"},
+    {LINE_EMPTY, " init version", "InitCommit.ID", "RuncCommit.ID"},
+    {LINE_OPTIONS, " Security Options", "SecurityOptions"},
     {LINE_TEXT, " Kernel Version", "KernelVersion"},
     {LINE_TEXT, " Operating System", "OperatingSystem"},
     {LINE_TEXT, " OSType", "OSType"},
@@ -64,24 +79,50 @@ static const struct {
     {LINE_TEXT, " ID", "ID"},
     {LINE_TEXT, " Docker Root Dir", "DockerRootDir"},
     {LINE_FLAG, " Debug Mode", "Debug"},
+    {LINE_NUMBER, "  File Descriptors", "NFd", "Debug"},
+    {LINE_NUMBER, "  Goroutines", "NGoroutines", "Debug"},
+    {LINE_TEXT, "  System Time", "SystemTime", "Debug"},
+    {LINE_NUMBER, "  EventsListeners", "NEventsListener", "Debug"},
+    {LINE_TEXT, " HTTP Proxy", "HttpProxy"},
+    {LINE_TEXT, " HTTPS Proxy", "HttpsProxy"},
+    {LINE_TEXT, " No Proxy", "NoProxy"},
+    {LINE_LINES, " Labels", "Labels"},
     {LINE_FLAG, " Experimental", "ExperimentalBuild"},
-    {LINE_LINES, " Insecure Registries", "RegistryConfig.InsecureRegistryCIDRs"},
+    {LINE_REGISTRIES, " Insecure Registries", "RegistryConfig"},
+    {LINE_LINES, " Registry Mirrors", "RegistryConfig.Mirrors"},
     {LINE_FLAG, " Live Restore Enabled", "LiveRestoreEnabled"},
+    {LINE_TEXT, " Product License", "ProductLicense"},
+    {LINE_POOLS, " Default Address Pools", "DefaultAddressPools"},
 };
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The keys of an object, in order; with `insecure`, of registries that aren't secure alone. The caller frees. */
+static char **sorted_keys(const json_t *object, bool insecure)
+{
+    char **keys = NULL;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, key, value)
+        if (!insecure || !json_is_true(json_object_get(value, "Secure")))
+            strv_push(&keys, key);
+    if (keys)
+        qsort(keys, strv_len(keys), sizeof(*keys), compare_texts);
+    return keys;
+}
 
 static void print_list_line(const char *title, const json_t *list, bool keys)
 {
-    _cleanup_strv_ char **items = NULL;
+    _cleanup_strv_ char **items = keys ? sorted_keys(list, /* insecure= */ false) : NULL;
     _cleanup_free_ char *joined = NULL;
     const json_t *item;
-    const char *key;
-    json_t *value;
     size_t i;
 
-    if (keys)
-        json_object_foreach ((json_t *)list, key, value)
-            strv_push(&items, key);
-    else
+    if (!keys)
         json_array_foreach (list, i, item)
             strv_push(&items, json_string_value(item) ? json_string_value(item) : "");
     joined = strv_join(items, " ");
@@ -105,6 +146,41 @@ static void print_item(const char *item)
     }
 }
 
+/* Insecure ones by name, then by network. */
+static void print_registries(const char *title, const json_t *config)
+{
+    _cleanup_strv_ char **names = sorted_keys(json_object_get(config, "IndexConfigs"), /* insecure= */ true);
+    _cleanup_strv_ char **networks = json_strv(config, "InsecureRegistryCIDRs");
+
+    if (strv_len(names) + strv_len(networks))
+        printf("%s:\n", title);
+    for (char **name = names; name && *name; name++)
+        printf("  %s\n", *name);
+    for (char **network = networks; network && *network; network++)
+        printf("  %s\n", *network);
+}
+
+/* Lists with a line for each element. */
+static void print_elements(enum line_kind kind, const char *title, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    if (json_array_size(list))
+        printf("%s:\n", title);
+    json_array_foreach (list, i, item) {
+        if (kind == LINE_OPTIONS)
+            print_item(json_string_value(item));
+        else if (kind == LINE_DEVICES)
+            printf("  %s: %s\n", json_str_or(item, "Source", ""), json_str_or(item, "ID", ""));
+        else if (kind == LINE_POOLS)
+            printf("   Base: %s, Size: %lld\n", json_str_or(item, "Base", ""),
+                   (long long)json_int_or(item, "Size", 0));
+        else
+            printf("  %s\n", json_string_value(item) ? json_string_value(item) : "");
+    }
+}
+
 static void print_info_line(enum line_kind kind, const char *title, const json_t *value)
 {
     char size[SIZE_TEXT];
@@ -112,6 +188,9 @@ static void print_info_line(enum line_kind kind, const char *title, const json_t
     size_t i;
 
     switch (kind) {
+    case LINE_EMPTY:
+        printf("%s: %s\n", title, json_string_value(value) ? json_string_value(value) : "");
+        break;
     case LINE_TEXT:
         if (!str_empty(json_string_value(value)))
             printf("%s: %s\n", title, json_string_value(value));
@@ -130,10 +209,13 @@ static void print_info_line(enum line_kind kind, const char *title, const json_t
         print_list_line(title, value, kind == LINE_KEYS);
         break;
     case LINE_LINES:
-        if (json_array_size(value))
-            printf("%s:\n", title);
-        json_array_foreach (value, i, pair)
-            print_item(json_string_value(pair));
+    case LINE_OPTIONS:
+    case LINE_DEVICES:
+    case LINE_POOLS:
+        print_elements(kind, title, value);
+        break;
+    case LINE_REGISTRIES:
+        print_registries(title, value);
         break;
     case LINE_PAIRS:
         json_array_foreach (value, i, pair)
@@ -174,9 +256,12 @@ static int info_run(struct cli *cli, const struct args *args, struct err *err)
         return format_object(info, "", format, "system.dockerInfo", err);
     }
     for (i = 0; i < ARRAY_SIZE(info_lines); i++) {
+        const json_t *when = info_lines[i].when ? json_at(info, info_lines[i].when) : json_true();
+
         if (str_eq(info_lines[i].path, "Plugins.Volume"))
             puts(" Plugins:");
-        print_info_line(info_lines[i].kind, info_lines[i].title, json_at(info, info_lines[i].path));
+        if (json_is_true(when) || !str_empty(json_string_value(when)))
+            print_info_line(info_lines[i].kind, info_lines[i].title, json_at(info, info_lines[i].path));
     }
     putchar('\n');
     fflush(stdout);
@@ -202,21 +287,50 @@ static void print_detail(const char *title, const char *value)
         printf("  %-17s %s\n", title, value);
 }
 
+/* Of another component: whatever it tells. */
+static void print_details(const json_t *details)
+{
+    _cleanup_strv_ char **keys = sorted_keys(details, /* insecure= */ false);
+
+    for (char **key = keys; key && *key; key++) {
+        _cleanup_free_ char *title = xasprintf("%s:", *key);
+
+        printf("  %-17s %s\n", title, json_str_or(details, *key, ""));
+    }
+}
+
+/* "2026-09-15T11:02:57.000000000+00:00" → "Tue Sep 15 11:02:57 2026"; anything else as it is. The caller frees. */
+static char *built_text(const char *time)
+{
+    struct tm parts = {0};
+    char text[64];
+
+    if (!time || !strptime(time, "%Y-%m-%dT%H:%M:%S", &parts))
+        return xstrdup(time);
+    strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Y", &parts);
+    return xstrdup(text);
+}
+
 static void print_component(const json_t *component)
 {
     const json_t *details = json_object_get(component, "Details");
     const char *minimum = json_str(details, "MinAPIVersion"), *api = json_str(details, "ApiVersion");
     _cleanup_free_ char *api_text =
         api ? xasprintf("%s (minimum version %s)", api, minimum ? minimum : "?") : NULL;
-    _cleanup_free_ char *platform =
-        xasprintf("%s/%s", json_str_or(details, "Os", ""), json_str_or(details, "Arch", ""));
+    _cleanup_free_ char *built = NULL, *platform = xasprintf("%s/%s", json_str_or(details, "Os", ""),
+                                                             json_str_or(details, "Arch", ""));
 
     printf(" %s:\n", json_str_or(component, "Name", ""));
     print_detail("Version:", json_str(component, "Version"));
+    if (!str_eq(json_str(component, "Name"), "Engine")) {
+        print_details(details);
+        return;
+    }
+    built = built_text(json_str(details, "BuildTime"));
     print_detail("API version:", api_text);
     print_detail("Go version:", json_str(details, "GoVersion"));
     print_detail("Git commit:", json_str(details, "GitCommit"));
-    print_detail("Built:", json_str(details, "BuildTime"));
+    print_detail("Built:", built);
     print_detail("OS/Arch:", json_str(details, "Os") ? platform : NULL);
     print_detail("Experimental:", json_str(details, "Experimental"));
 }
@@ -238,7 +352,7 @@ static int version_run(struct cli *cli, const struct args *args, struct err *err
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_json_ json_t *server = NULL, *client = client_version(), *both = NULL;
-    const char *format = args_str(args, "format");
+    const char *format = args_str(args, "format"), *platform;
     const json_t *component;
     size_t i;
     int r;
@@ -266,7 +380,8 @@ static int version_run(struct cli *cli, const struct args *args, struct err *err
     }
     if (!server)
         return -1;
-    printf("\nServer: %s\n", json_str_or(json_object_get(server, "Platform"), "Name", ""));
+    platform = json_str_or(json_object_get(server, "Platform"), "Name", "");
+    printf("\nServer:%s%s\n", *platform ? " " : "", platform);
     json_array_foreach (json_object_get(server, "Components"), i, component)
         print_component(component);
     return 0;

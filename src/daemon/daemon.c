@@ -128,9 +128,28 @@ static int daemon_write_pidfile(const char *path, struct err *err)
 
 /* ---- engine and API ---- */
 
+static bool daemon_has_tls(const struct config *c)
+{
+    return c->tls == SWITCH_ON || c->tls_verify == SWITCH_ON;
+}
+
+/* The addresses that everybody may use who reaches them, in Docker's words. */
+static char **daemon_open_hosts(const struct config *c)
+{
+    char **open = NULL;
+
+    for (char **host = c->hosts; host && *host && c->tls_verify != SWITCH_ON; host++)
+        if (str_starts(*host, "tcp://"))
+            strv_push_take(&open, daemon_has_tls(c)
+                                      ? xasprintf("https://%s without TLS client verification", *host + 6)
+                                      : xasprintf("http://%s without encryption", *host + 6));
+    return open;
+}
+
 static struct engine *daemon_open_engine(const struct config *c, int host_mounts, struct err *err)
 {
     _cleanup_free_ char *host_mounts_path = xasprintf("/proc/%d/fd/%d", (int)getpid(), host_mounts);
+    _cleanup_strv_ char **open_hosts = daemon_open_hosts(c);
     const struct engine_options o = {
         .data_root = c->data_root,
         .exec_root = c->exec_root,
@@ -148,6 +167,7 @@ static struct engine *daemon_open_engine(const struct config *c, int host_mounts
         .dns_options = (const char *const *)c->dns_options,
         .cdi_dirs = (const char *const *)c->cdi_spec_dirs,
         .labels = (const char *const *)c->labels,
+        .open_hosts = (const char *const *)open_hosts,
         .log_driver = c->log_driver,
         .log_options = c->log_options,
         .image_gc = c->image_gc,
@@ -197,11 +217,6 @@ static char *daemon_certificate(const char *named, const char *name)
         return xstrdup(named);
     return str_empty(directory) ? xasprintf("%s/.docker/%s", home ? home : "/root", name)
                                 : path_join(directory, name);
-}
-
-static bool daemon_has_tls(const struct config *c)
-{
-    return c->tls == SWITCH_ON || c->tls_verify == SWITCH_ON;
 }
 
 /* The files of TLS; `paths` owns their names. */

@@ -390,3 +390,24 @@ int cdi_apply(const char *const *dirs, const json_t *requests, json_t *oci, stru
     json_decref(in.catalogue.devices);
     return r;
 }
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **cdi_names(const char *const *dirs)
+{
+    struct catalogue c = {.devices = json_object()};
+    char **names = NULL;
+    const char *name;
+    json_t *value;
+    for (; dirs && *dirs; dirs++)
+        read_directory(&c, *dirs);
+    json_object_foreach (c.devices, name, value)
+        strv_push(&names, name);
+    if (names)
+        qsort(names, strv_len(names), sizeof(*names), by_text);
+    json_decref(c.devices);
+    return names;
+}

@@ -15,6 +15,9 @@
  * win. ERR_INVALID with Docker's words for what nobody describes. */
 int cdi_apply(const char *const *dirs, const json_t *requests, json_t *oci, struct err *err);
 
+/* The names of all devices that are described, in order; the caller frees the vector. NULL for none. */
+char **cdi_names(const char *const *dirs);
+
 /* "vendor.com/class=name". */
 bool cdi_is_qualified(const char *name);
 

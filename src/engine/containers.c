@@ -241,6 +241,7 @@ int engine_containers_each(struct engine *e, int (*fn)(void *arg, const struct c
             .image_id = (*c)->image_id,
             .image_ref = (*c)->image_ref,
             .running = container_status_runs(s.state.status),
+            .paused = s.state.status == CONTAINER_PAUSED,
             .networks = s.network_config,
             .mounts = s.mounts,
         };

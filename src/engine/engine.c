@@ -72,6 +72,7 @@ static void options_copy(struct engine_options *to, const struct engine_options 
     to->dns_options = copy_list(from->dns_options);
     to->cdi_dirs = copy_list(from->cdi_dirs ? from->cdi_dirs : default_cdi_dirs);
     to->labels = copy_list(from->labels);
+    to->open_hosts = copy_list(from->open_hosts);
     to->log_driver = copy_or(from->log_driver, "json-file");
     to->log_options = from->log_options ? json_deep_copy(from->log_options) : NULL;
     to->image_gc = from->image_gc ? json_deep_copy(from->image_gc) : NULL;
@@ -99,6 +100,7 @@ static void options_finish(struct engine_options *o)
                                         o->dns_search,
                                         o->dns_options,
                                         o->labels,
+                                        o->open_hosts,
                                         o->cdi_dirs,
                                         o->storage_options};
     const char *const texts[] = {o->data_root,

@@ -37,9 +37,11 @@ struct engine_options {
     const char *const *insecure_registries;
     const char *const *registry_mirrors;
     const char *const *dns, *const *dns_search, *const *dns_options;
-    const char *const *cdi_dirs;   /* NULL: /etc/cdi, /var/run/cdi */
-    const char *const *labels;     /* the engine's own, for info */
-    const char *log_driver;        /* NULL: "json-file" */
+    const char *const *cdi_dirs; /* NULL: /etc/cdi, /var/run/cdi */
+    const char *const *labels;   /* the engine's own, for info */
+    const char *const
+        *open_hosts;        /* how strangers reach the API, for info: "http://ADDRESS without encryption" */
+    const char *log_driver; /* NULL: "json-file" */
     const json_t *log_options;     /* {"max-size":"10m",…} */
     const json_t *image_gc;        /* see images_collect.h; NULL: off */
     const json_t *default_ulimits; /* [{"Name","Soft","Hard"}]; NULL: nofile 1024:524288 */

@@ -401,6 +401,16 @@ static void cursor_close(struct cursor *c)
     close_fd(&c->self.fd);
 }
 
+int events_listeners(struct events *ev)
+{
+    int n = 0;
+    pthread_mutex_lock(&ev->lock);
+    for (const struct subscriber *s = ev->subscribers; s; s = s->next)
+        n++;
+    pthread_mutex_unlock(&ev->lock);
+    return n;
+}
+
 static int cursor_run(struct engine *e, struct cursor *c, const struct engine_sink *sink, struct err *err)
 {
     _cleanup_(buf_finish) struct buf out = BUF_INIT((size_t)2 * EVENT_TEXT_MAX);

@@ -27,6 +27,8 @@ void events_add_prune(struct events *ev, const char *type, int64_t reclaimed);
 void events_add_at(struct events *ev, int64_t time, const char *type, const char *action, const char *id,
                    const json_t *attributes);
 
+/* How many follow. */
+int events_listeners(struct events *ev);
 /* The time of the last event in the ring that a monitor told of this container; 0: none. */
 int64_t events_last_of(struct events *ev, const char *id);
 /* While several monitors' journals are read, one after the other: what is added in between comes into the order of its time

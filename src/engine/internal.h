@@ -74,10 +74,10 @@ void engine_dismantle(struct engine *e);
 /* One container, as others need to know it. Everything is borrowed for the call. */
 struct container_brief {
     const char *id;
-    const char *name;      /* without "/" */
-    const char *image_id;  /* "sha256:…" */
-    const char *image_ref; /* as the user named it */
-    bool running;
+    const char *name;       /* without "/" */
+    const char *image_id;   /* "sha256:…" */
+    const char *image_ref;  /* as the user named it */
+    bool running, paused;   /* who is paused runs as well */
     const json_t *networks; /* {network's name or id as the user gave it: EndpointSettings as asked for} */
     const json_t *mounts;   /* [{Type,Name,Source,Destination,…}] */
 };

@@ -1,6 +1,5 @@
 /* What the engine says about itself and its host: /version and /info. */
 #include "engine/system.h"
-#include "engine/apparmor.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 #include "engine/internal.h"
 #include "engine/logs.h"
 #include "engine/runtimes.h"
+#include "engine/system_parts.h"
 #include "image/platform.h"
 #include "image/pull.h"
 #include "storage/storage.h"
@@ -71,7 +71,9 @@ static int system_count(void *arg, const struct container_brief *c)
     struct system_counts *n = arg;
 
     n->all++;
-    if (c->running)
+    if (c->paused)
+        n->paused++;
+    else if (c->running)
         n->running++;
     else
         n->stopped++;
@@ -194,7 +196,7 @@ static void system_add_process(struct engine *e, json_t *info)
     json_set_int(info, "NFd", system_count_entries("/proc/self/fd"));
     json_set_int(info, "NGoroutines", system_count_entries("/proc/self/task") + 1); /* threads */
     json_set_str(info, "SystemTime", now);
-    json_set_int(info, "NEventsListener", 0);
+    json_set_int(info, "NEventsListener", events_listeners(e->events));
     json_set_str(info, "ServerVersion", KEG_VERSION);
     json_set_bool(info, "ExperimentalBuild", false);
     json_set_bool(info, "LiveRestoreEnabled", true);
@@ -205,43 +207,17 @@ static void system_add_process(struct engine *e, json_t *info)
     pthread_mutex_unlock(&e->options_lock);
 }
 
-static json_t *system_registries(const struct engine *e)
-{
-    json_t *mirrors = json_from_strv((char *const *)e->options.registry_mirrors);
-    json_t *hub = json_pack("{s:O, s:s, s:b, s:b}", "Mirrors", mirrors, "Name", "docker.io", "Official", 1,
-                            "Secure", 1);
-    json_t *configs = json_pack("{s:o}", "docker.io", hub),
-           *networks = json_pack("[s, s]", "::1/128", "127.0.0.0/8");
-
-    for (const char *const *host = e->options.insecure_registries; host && *host; host++) {
-        if (strchr(*host, '/'))
-            json_array_append_new(networks, json_string_lossy(*host, strlen(*host)));
-        else
-            json_object_set_new(
-                configs, *host,
-                json_pack("{s:[], s:s, s:b, s:b}", "Mirrors", "Name", *host, "Official", 0, "Secure", 0));
-    }
-    if (json_array_size(mirrors) == 0) {
-        json_decref(mirrors);
-        mirrors = json_null();
-    }
-    return json_pack("{s:o, s:o, s:o}", "IndexConfigs", configs, "InsecureRegistryCIDRs", networks, "Mirrors",
-                     mirrors);
-}
-
 static void system_add_parts(struct engine *e, json_t *info)
 {
     json_object_set_new(info, "Plugins",
                         json_pack("{s:[s], s:[s, s, s], s:n, s:o}", "Volume", "local", "Network", "bridge",
                                   "host", "null", "Authorization", "Log", log_driver_names()));
     pthread_mutex_lock(&e->options_lock);
-    json_object_set_new(info, "RegistryConfig", system_registries(e));
+    system_add_registries(e, info);
     pthread_mutex_unlock(&e->options_lock);
     json_set_str(info, "IndexServerAddress", "https://index.docker.io/v1/");
     json_object_set_new(info, "GenericResources", json_null());
-    json_set_str(info, "HttpProxy", "");
-    json_set_str(info, "HttpsProxy", "");
-    json_set_str(info, "NoProxy", "");
+    system_add_proxies(info);
     runtimes_describe(e, info);
     json_object_set_new(info, "Swarm",
                         json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "",
@@ -252,15 +228,14 @@ static void system_add_parts(struct engine *e, json_t *info)
              (const char *const[]){"ContainerdCommit", "RuncCommit", "InitCommit", NULL};
          *name; name++)
         json_object_set_new(info, *name, json_pack("{s:s}", "ID", ""));
-    json_t *security = json_pack("[s, s]", "name=seccomp,profile=builtin", "name=cgroupns");
-    if (apparmor_available())
-        json_array_insert_new(security, 0, json_string("name=apparmor"));
-    json_object_set_new(info, "SecurityOptions", security);
+    system_add_security(e, info);
+    system_add_pools(e, info);
+    system_add_devices(e, info);
     json_object_set_new(info, "FirewallBackend", json_pack("{s:s}", "Driver", "nftables"));
     json_object_set_new(info, "CDISpecDirs", json_from_strv((char *const *)e->options.cdi_dirs));
 }
 
-static void system_add_warnings(json_t *info)
+static void system_add_warnings(const struct engine *e, json_t *info)
 {
     static const struct {
         const char *member, *text;
@@ -274,6 +249,15 @@ static void system_add_warnings(json_t *info)
     };
     json_t *warnings = json_array();
 
+    for (const char *const *host = e->options.open_hosts; host && *host; host++) {
+        _cleanup_free_ char *text =
+            xasprintf("WARNING: API is accessible on %s.\n"
+                      "         Access to the remote API is equivalent to root access on the host. Refer\n"
+                      "         to the 'Docker daemon attack surface' section in the documentation for\n"
+                      "         more information: https://docs.docker.com/go/attack-surface/",
+                      *host);
+        json_array_append_new(warnings, json_string_lossy(text, strlen(text)));
+    }
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!json_bool_or(info, rows[i].member, false))
             json_array_append_new(warnings, json_string(rows[i].text));
@@ -291,7 +275,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err _unused_)
     system_add_limits(info);
     system_add_host(info);
     system_add_parts(e, info);
-    system_add_warnings(info);
+    system_add_warnings(e, info);
     *ret = info;
     return 0;
 }

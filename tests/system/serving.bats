@@ -287,8 +287,12 @@ END
     [[ $output == *"no sockets found via socket activation"* ]]
 }
 
-@test "the socket is its group's, and nobody else's" {
-    kegd --data-root "$KEG_ROOT/d4" --exec-root "$KEG_ROOT/r4" --bridge none --group 4321 >"$KEG_ROOT/group.log" 2>&1 3>&- </dev/null &
+@test "the socket is its group's, and nobody else's; info tells how kegd is set up" {
+    mkdir "$KEG_ROOT/cdi"
+    echo '{"cdiVersion":"0.6.0","kind":"vendor.com/thing","devices":[{"name":"b","containerEdits":{}},{"name":"a","containerEdits":{}}]}' >"$KEG_ROOT/cdi/x.json"
+    HTTPS_PROXY=http://me:secret@proxy:3128 kegd --data-root "$KEG_ROOT/d4" --exec-root "$KEG_ROOT/r4" --bridge none --group 4321 \
+        -H "unix://$KEG_ROOT/r4/keg.sock" -H tcp://127.0.0.1:23978 --seccomp-profile unconfined --no-new-privileges --label a=1 \
+        --default-address-pool base=10.200.0.0/16,size=24 --cdi-spec-dir "$KEG_ROOT/cdi" --insecure-registry z:1 --insecure-registry 10.9.0.0/16 >"$KEG_ROOT/group.log" 2>&1 3>&- </dev/null &
     local pid=$!
     eventually test -S "$KEG_ROOT/r4/keg.sock"
     eventually keg -H "unix://$KEG_ROOT/r4/keg.sock" version
@@ -298,6 +302,15 @@ END
     run -0 setpriv --reuid 4321 --regid 4321 --clear-groups "$KEG_BUILD/keg" -H "unix://$KEG_ROOT/r4/keg.sock" version
     run -1 setpriv --reuid 4321 --regid 1 --clear-groups "$KEG_BUILD/keg" -H "unix://$KEG_ROOT/r4/keg.sock" version
     [[ $output == *"permission denied while trying to connect"* ]]
+    run -0 keg -H "unix://$KEG_ROOT/r4/keg.sock" info
+    local part
+    for part in $' CDI spec directories:\n  '"$KEG_ROOT/cdi"$'\n Discovered Devices:\n  cdi: vendor.com/thing=a\n  cdi: vendor.com/thing=b' \
+        $'  seccomp\n   Profile: unconfined\n  cgroupns\n  no-new-privileges\n' $' HTTPS Proxy: http://xxxxx:xxxxx@proxy:3128\n' \
+        $' Labels:\n  a=1\n' $' Insecure Registries:\n  z:1\n  ::1/128\n  127.0.0.0/8\n  10.9.0.0/16\n' \
+        $' Default Address Pools:\n   Base: 10.200.0.0/16, Size: 24\n' \
+        $'WARNING: API is accessible on http://127.0.0.1:23978 without encryption.\n         Access to the remote API is equivalent'; do
+        [[ $output == *"$part"* ]] || { echo "not there: $part"; false; }
+    done
     kill "$pid"
     wait "$pid" || :
 }
@@ -308,7 +321,7 @@ END
     since=$(date +%s)
     echo '{"labels": ["b=2"], "debug": true, "registry-mirrors": ["https://mirror.example"], "max-concurrent-downloads": 7}' >"$KEG_ROOT/daemon.json"
     kill -HUP "$KEGD_PID"
-    changed() { [ "$(keg info --format '{{.Labels}} {{.Debug}} {{.RegistryConfig.Mirrors}}')" = "[b=2] true [https://mirror.example]" ]; }
+    changed() { [ "$(keg info --format '{{.Labels}} {{.Debug}} {{.RegistryConfig.Mirrors}}')" = "[b=2] true [https://mirror.example/]" ]; }
     eventually changed
     run -0 keg events --since "$since" --until "$(($(date +%s) + 1))" --filter type=daemon --format '{{json .Actor.Attributes}}'
     [[ $output == *'"labels":"[\"b=2\"]"'* && $output == *'"debug":"true"'* && $output == *'"max-concurrent-downloads":"7"'* && $output == *'"shutdown-timeout":"15"'* ]]
