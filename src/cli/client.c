@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "cli/config.h"
 #include "cli/dial.h"
 
 enum { ANSWER_MAX = 512 * 1024 * 1024 };
@@ -17,6 +18,7 @@ enum { ANSWER_MAX = 512 * 1024 * 1024 };
 struct client {
     struct http *idle; /* a connection between two requests, or NULL */
     char version[16];
+    char *headers; /* the user's own */
 };
 
 void client_free(struct client *client)
@@ -24,6 +26,7 @@ void client_free(struct client *client)
     if (!client)
         return;
     http_free(client->idle);
+    free(client->headers);
     free(client);
 }
 
@@ -34,6 +37,7 @@ static struct client *get_client(struct cli *cli)
     if (cli->client)
         return cli->client;
     cli->client = xcalloc(1, sizeof(*cli->client));
+    cli->client->headers = config_headers(cli);
     version = getenv("KEG_API_VERSION");
     if (!version)
         version = getenv("DOCKER_API_VERSION");
@@ -223,10 +227,12 @@ static struct http *send_request(struct cli *cli, const struct client_request *r
     struct client *client = get_client(cli);
     struct http *http = client->idle ? client->idle : connect_daemon(cli, err);
     _cleanup_free_ char *target = xasprintf("/v%s%s", client->version, buf_str(request->url));
+    _cleanup_free_ char *headers =
+        xasprintf("%s%s", client->headers, request->headers ? request->headers : "");
     struct http_request r = {.method = request->method,
                              .target = target,
                              .content_type = body ? "application/json" : request->content_type,
-                             .headers = request->headers,
+                             .headers = headers,
                              .body = body,
                              .body_len = body ? strlen(body) : 0,
                              .stream = request->stream,

@@ -226,8 +226,7 @@ static int images_run(struct cli *cli, const struct args *args, struct err *err)
 
     if (args_bool(args, "tree"))
         return images_tree(cli, args, err);
-    if (!*wish.format && !wish.quiet && config_str(cli, "imagesFormat"))
-        wish.format = config_str(cli, "imagesFormat");
+    wish.format = config_format(cli, "imagesFormat", wish.format, wish.quiet);
     digests = args_bool(args, "digests") || strstr(wish.format, ".Digest");
     images = get_images(cli, args, /* with= */ NULL, err);
     if (!images)

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/config.h"
 #include "cli/create.h"
 #include "cli/format.h"
 #include "cli/output.h"
@@ -111,6 +112,7 @@ static int network_ls_run(struct cli *cli, const struct args *args, struct err *
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     _cleanup_json_ json_t *networks = NULL, *sorted = NULL;
 
+    wish.format = config_format(cli, "networksFormat", wish.format, wish.quiet);
     url_path(&url, "/networks", NULL);
     url_add_filters(&url, args_list(args, "filter"));
     networks = client_get(cli, &url, err);

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/config.h"
 #include "cli/format.h"
 #include "cli/output.h"
 
@@ -56,6 +57,25 @@ static void print_deleted(const struct prune *prune, const json_t *list)
     putchar('\n');
 }
 
+/* The file's "pruneFilters" as well, but for a label that the command line speaks of in the other sense. */
+static void add_configured(struct cli *cli, char ***filters)
+{
+    _cleanup_strv_ char **configured = json_strv(config_get(cli), "pruneFilters");
+
+    for (char **f = configured; f && *f; f++) {
+        const char *not_label = str_after(*f, "label!="), *label = str_after(*f, "label=");
+        _cleanup_free_ char *opposite = not_label ? xasprintf("label=%s", not_label)
+                                        : label   ? xasprintf("label!=%s", label)
+                                                  : NULL;
+        bool against = false;
+
+        for (char **given = *filters; opposite && given && *given; given++)
+            against |= str_eq(*given, opposite);
+        if (!against)
+            strv_push(filters, *f);
+    }
+}
+
 /* One call; adds what it freed to *freed. */
 static int prune_one(struct cli *cli, const struct args *args, const struct prune *prune, int64_t *freed,
                      struct err *err)
@@ -67,6 +87,7 @@ static int prune_one(struct cli *cli, const struct args *args, const struct prun
     for (char **f = args_list(args, "filter"); f && *f; f++)
         if (!prune->extra || strncmp(*f, prune->extra, strcspn(prune->extra, "=") + 1) != 0)
             strv_push(&filters, *f); /* what -a says counts */
+    add_configured(cli, &filters);
     if (prune->extra)
         strv_push(&filters, prune->extra);
     url_path(&url, prune->path, NULL);

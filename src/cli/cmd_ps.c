@@ -317,8 +317,7 @@ static int ps_run(struct cli *cli, const struct args *args, struct err *err)
     int64_t last = args_int(args, "last", -1);
     bool size = args_bool(args, "size");
 
-    if (!*wish.format && !wish.quiet && config_str(cli, "psFormat"))
-        wish.format = config_str(cli, "psFormat");
+    wish.format = config_format(cli, "psFormat", wish.format, wish.quiet);
     if (wish.quiet && *wish.format && !str_eq(wish.format, "table") && !str_eq(wish.format, "raw")) {
         fputs("WARNING: Ignoring custom format, because both --format and --quiet are set.\n", stderr);
         wish.format = "";

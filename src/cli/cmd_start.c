@@ -148,6 +148,7 @@ static int attach_run(struct cli *cli, const struct args *args, struct err *err)
     s.stream = stream = wait ? container_attach(&s, err) : NULL;
     if (!stream)
         return -1;
+    session_redraw(&s);
     return run_to_the_end(&s, wait, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/config.h"
 #include "cli/format.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
@@ -160,16 +161,20 @@ static int list_containers(struct cli *cli, const struct args *args, char ***ret
     return all ? 0 : -1;
 }
 
-static int sample(struct cli *cli, char *const *names, json_t *rows, struct err *err)
+/* With `all`, what has been removed since it was listed is passed over. */
+static int sample(struct cli *cli, char *const *names, bool all, json_t *rows, struct err *err)
 {
     for (; names && *names; names++) {
         _cleanup_(buf_finish) struct buf url = URL_INIT;
+        struct err why = {0};
         json_t *stats;
 
         url_path(&url, "/containers/", *names, "/stats?stream=false", NULL);
-        stats = client_get(cli, &url, err);
+        stats = client_get(cli, &url, &why);
+        if (!stats && all && why.kind == ERR_NOT_FOUND)
+            continue;
         if (!stats)
-            return -1;
+            return err_pass(err, &why);
         json_set_str(stats, "asked", *names);
         json_array_append_new(rows, stats);
     }
@@ -197,8 +202,11 @@ static int stats_run(struct cli *cli, const struct args *args, struct err *err)
 {
     struct format_wish wish = {.format = args_str(args, "format"), .no_trunc = args_bool(args, "no-trunc")};
     const struct timespec second = {.tv_sec = 1};
-    bool first = true;
+    bool screen = !args_bool(args, "no-stream") && terminal_is(STDOUT_FILENO), first = true;
 
+    wish.format = config_format(cli, "statsFormat", wish.format, /* quiet= */ false);
+    if (screen) /* a frame at a time, so that it doesn't flicker */
+        setvbuf(stdout, NULL, _IOFBF, 1024 * 1024);
     for (;; first = false) {
         _cleanup_json_ json_t *rows = json_array();
         _cleanup_strv_ char **names = NULL;
@@ -207,9 +215,9 @@ static int stats_run(struct cli *cli, const struct args *args, struct err *err)
             return -1;
         if (first)
             look_ahead(cli, names);
-        if (sample(cli, names, rows, err) < 0)
+        if (sample(cli, names, !args->rest_count, rows, err) < 0)
             return -1;
-        if (!args_bool(args, "no-stream") && terminal_is(STDOUT_FILENO))
+        if (screen)
             fputs("\033[H\033[J", stdout);
         if (format_print(&stats_view, &wish, rows, err) < 0)
             return -1;

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/config.h"
 #include "cli/create.h"
 #include "cli/format.h"
 #include "cli/output.h"
@@ -88,6 +89,7 @@ static int volume_ls_run(struct cli *cli, const struct args *args, struct err *e
     _cleanup_json_ json_t *answer = NULL, *sorted = NULL;
     _cleanup_(buf_finish) struct buf url = URL_INIT;
 
+    wish.format = config_format(cli, "volumesFormat", wish.format, wish.quiet);
     url_path(&url, "/volumes", NULL);
     url_add_filters(&url, args_list(args, "filter"));
     answer = client_get(cli, &url, err);

@@ -140,8 +140,11 @@ static int unknown_command(const char *group, const char *name)
     fprintf(stderr, "keg: unknown command: keg %s\n", path);
     if (similar.len)
         fprintf(stderr, "\nDid you mean:\n%s", buf_str(&similar));
-    if (*group)
-        fprintf(stderr, "\nUsage:  keg %s\n", group);
+    if (*group) {
+        fputc('\n', stderr);
+        help_print_usage(command_find(group), group);
+        fputc('\n', stderr);
+    }
     fprintf(stderr, "\nRun 'keg%s%s --help' for more information\n", *group ? " " : "", group);
     return 1;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -56,6 +57,31 @@ const json_t *config_get(struct cli *cli)
 const char *config_str(struct cli *cli, const char *key)
 {
     return json_str(config_get(cli), key);
+}
+
+const char *config_format(struct cli *cli, const char *key, const char *given, bool quiet)
+{
+    const char *configured = *given || quiet ? NULL : config_str(cli, key);
+
+    return configured ? configured : given;
+}
+
+char *config_headers(struct cli *cli)
+{
+    struct buf lines = BUF_INIT(64 * 1024);
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json_object_get(config_get(cli), "HttpHeaders"), name, value) {
+        const char *text = json_string_value(value);
+
+        /* one header each, and none of those that say how a request is framed */
+        if (text && *name && !strpbrk(name, "\r\n: ") && !strpbrk(text, "\r\n") && strcasecmp(name, "Host") &&
+            strcasecmp(name, "Content-Length") && strcasecmp(name, "Transfer-Encoding") &&
+            strcasecmp(name, "Connection"))
+            buf_printf(&lines, "%s: %s\r\n", name, text);
+    }
+    return buf_take(&lines);
 }
 
 int config_save(struct cli *cli, struct err *err)

@@ -55,7 +55,7 @@ void session_prepare(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-void session_resize(const struct session *s)
+static void resize(const struct session *s, unsigned more)
 {
     _cleanup_(buf_finish) struct buf url = URL_INIT;
     unsigned rows, columns;
@@ -63,8 +63,19 @@ void session_resize(const struct session *s)
     if (!s->tty || !terminal_size(&rows, &columns) || !rows || !columns)
         return;
     url_path(&url, "/", s->kind, "/", s->id, "/resize", NULL);
-    buf_printf(&url, "?h=%u&w=%u", rows, columns);
+    buf_printf(&url, "?h=%u&w=%u", rows + more, columns + more);
     client_call(s->cli, "POST", &url, NULL, NULL, NULL);
+}
+
+void session_resize(const struct session *s)
+{
+    resize(s, 0);
+}
+
+void session_redraw(const struct session *s)
+{
+    resize(s, 1);
+    resize(s, 0);
 }
 
 static void forward_signal(const struct session *s, int number)

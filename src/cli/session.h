@@ -29,6 +29,8 @@ enum session_end {
 void session_prepare(void);
 /* Tells the daemon our terminal's size. Failures don't matter. */
 void session_resize(const struct session *s);
+/* Says another size and then ours, so that what runs there draws its screen or prompt anew: for an attach to what runs already. */
+void session_redraw(const struct session *s);
 enum session_end session_run(struct session *s, struct err *err);
 /* Reads the answer of a wait call, forwarding signals meanwhile. When the daemon goes before it has answered, asks the next
  * one. The exit code, or -1. */

@@ -251,3 +251,41 @@ setup() {
     [ "$output" = $'Error response from daemon: No such container: turn1\nError response from daemon: No such container: turn2' ]
     run -0 keg rm -f turn1 turn2
 }
+
+@test "config.json: formats of lists, headers of requests, filters of prune" {
+    local config=$KEG_ROOT/config
+    mkdir -p "$config"
+    cat >"$config/config.json" <<'END'
+{"psFormat": "{{.Names}}!", "imagesFormat": "{{.Repository}}!", "networksFormat": "{{.Name}}!", "volumesFormat": "{{.Name}}!",
+ "statsFormat": "{{.Name}} {{.PIDs}}!", "pruneFilters": ["label!=keep"],
+ "HttpHeaders": {"X-Meta": "one two", "X-Bad": "a\r\nX-Injected: b", "Content-Length": "5"}}
+END
+    keg run -d --name conf busybox sleep 1000
+    export DOCKER_CONFIG=$config
+    [ "$(keg ps)" = 'conf!' ]
+    [ "$(keg ps --format '{{.Names}}')" = conf ]
+    [[ "$(keg ps --format table)" == CONTAINER* ]]
+    [[ "$(keg ps -q)" =~ ^[0-9a-f]{12}$ ]]
+    keg images | grep -qx 'busybox!'
+    [ "$(keg network ls | tr '\n' ' ')" = "bridge! host! none! " ]
+    keg volume create confvol
+    keg volume ls | grep -qx 'confvol!'
+    [ "$(keg stats --no-stream conf)" = 'conf 1!' ]
+    # what the file spares, unless the command line says otherwise
+    keg create --name kept --label keep busybox true
+    keg create --name gone busybox true
+    keg container prune -f
+    [ "$(keg ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "conf kept " ]
+    keg container prune -f --filter label=keep
+    [ "$(keg ps -a --format '{{.Names}}')" = conf ]
+    keg rm -f conf
+    keg volume rm confvol
+    tar -cf "$KEG_ROOT/one.tar" -C "$config" config.json
+    "$BATS_TEST_DIRNAME/fake_daemon.py" "$KEG_ROOT/fake.sock" "$KEG_ROOT/one.tar" config.json 420 >"$KEG_ROOT/said" 3>&- &
+    eventually grep -q ready "$KEG_ROOT/said"
+    KEG_HOST=unix://$KEG_ROOT/fake.sock keg cp c1:/config.json - >/dev/null
+    kill $!
+    wait $! || :
+    grep -qx 'X-Meta: one two' "$KEG_ROOT/said"
+    refute grep -qi -e Injected -e 'Content-Length: 5' "$KEG_ROOT/said"
+}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A daemon that answers every GET of an archive with the tar file it was given: fake_daemon.py SOCKET FILE.tar NAME MODE.
 
-NAME and MODE are what it says of the path in X-Docker-Container-Path-Stat. Writes "ready" when it listens."""
+NAME and MODE are what it says of the path in X-Docker-Container-Path-Stat. Writes "ready" when it listens, then the header
+lines of each request."""
 import base64
 import json
 import socketserver
@@ -27,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(open(ARCHIVE, "rb").read())
 
     def answer(self, body):
+        print(*(f"{name}: {value}" for name, value in self.headers.items()), sep="\n", flush=True)
         stat = {"name": NAME, "size": 0, "mode": int(MODE), "mtime": "2020-01-01T00:00:00Z", "linkTarget": ""}
         self.send_response(200)
         self.send_header("X-Docker-Container-Path-Stat", base64.b64encode(json.dumps(stat).encode()).decode())

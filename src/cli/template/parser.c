@@ -490,6 +490,7 @@ static struct node *parse_template(struct parser *p, bool block)
             return NULL;
     }
     n->at -= n->at >= 2 ? 2 : 0;
+    n->end = p->tok.at + (p->tok.kind == TOKEN_CLOSE ? 2 : 0);
     next(p);
     if (block && parse_definition(p, n->text) < 0)
         return NULL;
