@@ -14,11 +14,7 @@
 #include "engine/links.h"
 #include "engine/zones.h"
 
-#define EMBEDDED_SERVER "127.0.0.11"
-
 enum { FILE_MAX = 1024 * 1024 };
-
-static const char *const public_servers[] = {"8.8.8.8", "8.8.4.4"};
 
 static const char hosts_head[] = "127.0.0.1\tlocalhost\n"
                                  "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -39,76 +35,6 @@ static int write_file(struct container *c, const char *name, const struct buf *c
 }
 
 /* ---- resolv.conf ---- */
-
-static bool is_loopback(const char *server)
-{
-    return str_starts(server, "127.") || str_eq(server, "::1") || str_eq(server, "localhost");
-}
-
-static void put_list(struct buf *out, const char *word, const json_t *list, const char *separator)
-{
-    const json_t *value;
-    size_t i;
-    if (*separator == '\n') {
-        json_array_foreach (list, i, value)
-            buf_printf(out, "%s %s\n", word, json_string_value(value));
-        return;
-    }
-    buf_puts(out, word);
-    json_array_foreach (list, i, value)
-        buf_printf(out, " %s", json_string_value(value));
-    buf_putc(out, '\n');
-}
-
-static bool has_ndots(const json_t *options)
-{
-    const json_t *value;
-    size_t i;
-    json_array_foreach (options, i, value)
-        if (str_starts(json_string_value(value), "ndots:"))
-            return true;
-    return false;
-}
-
-/* One line of the host's file: kept, or dropped because it is replaced or of no use in a container. */
-static bool keep_line(const char *line, const struct netfiles_resolv *r, bool *ret_server)
-{
-    char word[16] = "", value[128] = "";
-    if (sscanf(line, " %15s %127s", word, value) < 1 || *word == '#' || *word == ';')
-        return false;
-    if (str_eq(word, "nameserver")) {
-        bool keep = !r->served && json_array_size(r->dns) == 0 && (r->host_network || !is_loopback(value));
-        *ret_server = *ret_server || keep;
-        return keep;
-    }
-    if (str_eq(word, "search") || str_eq(word, "domain"))
-        return json_array_size(r->search) == 0;
-    return str_eq(word, "options") ? json_array_size(r->options) == 0 : false;
-}
-
-int netfiles_compose_resolv(const char *host_text, const struct netfiles_resolv *r, struct buf *out)
-{
-    bool server = r->served || json_array_size(r->dns) > 0;
-    _cleanup_strv_ char **lines = strv_split(host_text, '\n');
-    if (r->served)
-        buf_puts(out, "nameserver " EMBEDDED_SERVER "\n");
-    for (char **line = lines; *line; line++) {
-        bool short_names = r->served && str_starts(*line, "options ") && !strstr(*line, " ndots:");
-        if (keep_line(*line, r, &server))
-            buf_printf(out, "%s%s\n", *line, short_names ? " ndots:0" : "");
-    }
-    if (!r->served && json_array_size(r->dns) > 0)
-        put_list(out, "nameserver", r->dns, "\n");
-    for (size_t i = 0; !server && i < ARRAY_SIZE(public_servers); i++)
-        buf_printf(out, "nameserver %s\n", public_servers[i]);
-    if (json_array_size(r->search) > 0 && !str_eq(json_string_value(json_array_get(r->search, 0)), "."))
-        put_list(out, "search", r->search, " ");
-    if (json_array_size(r->options) > 0)
-        put_list(out, "options", r->options, " ");
-    if (r->served && !has_ndots(r->options) && !strstr(buf_str(out), " ndots:"))
-        buf_puts(out, "options ndots:0\n"); /* every name is tried as it is first: that costs nothing here */
-    return out->error;
-}
 
 /* The host's resolvers; where the file only names systemd-resolved's stub, the ones behind it. */
 static void read_host_resolv(struct buf *text)
@@ -144,8 +70,12 @@ static int compose_resolv(const struct container *c, bool host_network, bool ser
     _cleanup_(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
     _cleanup_json_ json_t *dns = netfiles_setting(c, "Dns"), *search = netfiles_setting(c, "DnsSearch");
     _cleanup_json_ json_t *options = netfiles_setting(c, "DnsOptions");
-    const struct netfiles_resolv r = {
-        .host_network = host_network, .served = served, .dns = dns, .search = search, .options = options};
+    const struct netfiles_resolv r = {.host_network = host_network,
+                                      .served = served,
+                                      .ipv6 = c->engine->options.ipv6,
+                                      .dns = dns,
+                                      .search = search,
+                                      .options = options};
     read_host_resolv(&text);
     return netfiles_compose_resolv(buf_str(&text), &r, out);
 }

@@ -29,13 +29,14 @@ int netfiles_rewrite_hosts(struct container *c, struct err *err);
 const char *netfiles_host_separator(const char *row);
 
 /* For tests: the content of resolv.conf from the host's text. served: the container has a name server of its own
- * (zones.h), which alone is named. Name servers on loopback are left out unless host_network;
- * with none left, public ones take their place. dns, search, options: arrays of strings that replace the host's
- * (NULL or empty: keep). */
+ * (zones.h), which alone is named. Name servers on loopback are left out unless host_network, those with IPv6 addresses
+ * as well unless ipv6; with none left, public ones take their place. dns, search, options: arrays of strings that replace
+ * the host's (NULL or empty: keep). What else the host's file says follows last. */
 struct netfiles_resolv {
-    bool host_network, served;
+    bool host_network, served, ipv6;
     const json_t *dns, *search, *options;
 };
+/* In resolv_conf.c. */
 int netfiles_compose_resolv(const char *host_text, const struct netfiles_resolv *r, struct buf *out);
 
 #endif

@@ -60,7 +60,7 @@ static void stream_flush(struct dns_stream *s)
         return;
     }
     buf_consume(&s->out, n > 0 ? (size_t)n : 0);
-    loop_set(s->dns->loop, &s->source, EPOLLIN | (s->out.len ? EPOLLOUT : 0u));
+    loop_set(s->dns->loop, &s->source, (s->ended ? 0u : EPOLLIN) | (s->out.len ? EPOLLOUT : 0u));
 }
 
 static void stream_send(struct dns_stream *s, const void *message, size_t len)
@@ -201,7 +201,8 @@ static void sweep_streams(struct dns *d, int64_t now)
 {
     for (struct dns_stream **at = &d->streams; *at;) {
         struct dns_stream *s = *at;
-        if (!s->gone && now < s->deadline) {
+        bool done = s->ended && !s->out.len && !dns_forward_waits(d, s);
+        if (!s->gone && !done && now < s->deadline) {
             at = &s->next;
             continue;
         }
@@ -228,6 +229,13 @@ static void stream_messages(struct dns_stream *s)
     }
 }
 
+/* The client has closed its half; what comes for it still goes there. */
+static void stream_end(struct dns_stream *s)
+{
+    s->ended = true;
+    loop_set(s->dns->loop, &s->source, s->out.len ? EPOLLOUT : 0u);
+}
+
 static void stream_ready(struct loop_source *source, uint32_t events)
 {
     struct dns_stream *s = LOOP_OWNER(source, struct dns_stream, source);
@@ -236,14 +244,16 @@ static void stream_ready(struct loop_source *source, uint32_t events)
         stream_flush(s);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         ssize_t n = buf_read_fd(&s->in, source->fd, DNS_QUERY_MAX);
-        if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
+        if ((n == 0 && (events & (EPOLLHUP | EPOLLERR))) || (n < 0 && n != -EAGAIN && n != -EINTR))
             s->gone = true;
+        else if (n == 0)
+            stream_end(s);
         else
             stream_messages(s);
         s->deadline = clock_monotonic() + STREAM_IDLE_S * CLOCK_NS_PER_S;
     }
-    if (s->gone)
-        sweep_streams(d, 0);
+    if (s->gone || s->ended)
+        sweep_streams(d, clock_monotonic());
 }
 
 static void tcp_ready(struct loop_source *source, _unused_ uint32_t events)

@@ -253,6 +253,14 @@ void dns_forward_tick(struct dns *d, int64_t now)
     }
 }
 
+bool dns_forward_waits(const struct dns *d, const struct dns_stream *stream)
+{
+    for (const struct dns_forward *f = d->forwards; f; f = f->next)
+        if (f->client.stream == stream)
+            return true;
+    return false;
+}
+
 void dns_forward_drop(struct dns *d, const struct dns_stream *stream)
 {
     struct dns_forward *next;

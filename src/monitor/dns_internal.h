@@ -16,6 +16,7 @@ struct dns_stream {
     struct loop_source source;
     struct buf in, out;
     int64_t deadline; /* monotonic ns */
+    bool ended;       /* asks no more; what it asked is still answered */
     bool gone;        /* to be freed by the sweep */
 };
 
@@ -53,6 +54,8 @@ void dns_forward(struct dns *d, const struct dns_client *c, const struct dns_que
                  size_t len, const struct dns_server *servers, size_t count);
 /* Goes on to other servers, gives up. */
 void dns_forward_tick(struct dns *d, int64_t now);
+/* Whether somebody on this connection waits for an answer. */
+bool dns_forward_waits(const struct dns *d, const struct dns_stream *stream);
 /* Nobody waits on this connection any more. */
 void dns_forward_drop(struct dns *d, const struct dns_stream *stream);
 void dns_forward_close(struct dns *d);

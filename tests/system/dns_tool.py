@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """DNS by hand.
-    ask [--tcp] [--edns SIZE] [--case] TYPE NAME [SERVER]    prints the code, "tc" if cut off, and the answers
+    ask [--tcp|--half] [--edns SIZE] TYPE NAME [SERVER]      (--half: TCP whose sending half closes at once)
+                                                             prints the code, "tc" if cut off, and the answers
     send HEX                                                 sends a datagram as it is, prints the answer's code or "none"
     serve ADDRESS LOG                                        a server on port 53: *.up.test is 192.0.2.N (N: length of the first
                                                              label), big.test has 100 addresses, slow.test never answers,
@@ -62,10 +63,11 @@ def exact(s, n):
 
 
 def ask(args):
-    tcp, edns = False, 0
+    tcp, half, edns = False, False, 0
     while args[0].startswith("--"):
         option = args.pop(0)
-        tcp = tcp or option == "--tcp"
+        half = half or option == "--half"
+        tcp = tcp or option in ("--tcp", "--half")
         edns = int(args.pop(0)) if option == "--edns" else edns
     query = struct.pack(">6H", 0x1234, 0x100, 1, 0, 0, 1 if edns else 0)
     query += encode(args[1]) + struct.pack(">HH", TYPES[args[0]], 1)
@@ -77,6 +79,8 @@ def ask(args):
     s.connect(server)
     if tcp:
         s.sendall(struct.pack(">H", len(query)) + query)
+        if half:
+            s.shutdown(socket.SHUT_WR)
         data = exact(s, struct.unpack(">H", exact(s, 2))[0])
     else:
         s.send(query)

@@ -60,6 +60,10 @@ address() { # CONTAINER NETWORK
     keg inspect "$1" | jq -r ".[0].NetworkSettings.Networks[\"$2\"].IPAddress"
 }
 
+gateway_of() { # NETWORK
+    keg network inspect "$1" | jq -r '.[0].IPAM.Config[0].Gateway'
+}
+
 gateway() { # CONTAINER: the line of its default route
     keg exec "$1" ip route | grep ^default || :
 }
@@ -130,6 +134,9 @@ post() { # PATH JSON
     [ "$(ask asker A abcd.up.test)" = "NOERROR 192.0.2.4" ]
     [ "$(ask asker --tcp A abc.up.test)" = "NOERROR 192.0.2.3" ]
     grep -q "tcp abc.up.test" "$KEG_ROOT/upstream.log"
+    [ "$(ask asker --half A abc.up.test)" = "NOERROR 192.0.2.3" ]
+    [ "$(ask asker --half A asker)" = "NOERROR $(address asker one)" ]
+    [ "$(ask asker --half A big.test | wc -w)" = 101 ]
     [ "$(ask asker A big.test)" = "NOERROR tc" ]
     [ "$(ask asker --edns 4096 A big.test | wc -w)" = 101 ]
     [ "$(ask asker --tcp A big.test | wc -w)" = 101 ]
@@ -276,6 +283,15 @@ post() { # PATH JSON
         up web one -p 7777:7/sctp
         nft list ruleset | grep -q 'sctp \. 7777 : [0-9.]* \. 7'
         [ "$(keg port web)" = "7/sctp -> 0.0.0.0:7777" ]
+        sctp() { python3 -c "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132); $1"; }
+        nsenter -t "$(pid web)" -n python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
+s.bind(("", 7))
+s.listen()
+s.accept()[0].send(b"hello")' 3>&- &
+        local server=$!
+        eventually grep -qw 7 "/proc/$server/net/sctp/eps"
+        [ "$(sctp 's.connect(("'"$(gateway_of one)"'", 7777)); print(s.recv(9).decode())')" = hello ]
     else
         run up web one -p 7777:7/sctp
         [[ $output == *"failed to bind host port for 0.0.0.0:7777/sctp: protocol not supported: this kernel has no sctp"* ]]

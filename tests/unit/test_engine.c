@@ -18,8 +18,8 @@
 #include "base/str.h"
 #include "engine/container.h"
 #include "engine/fields.h"
-#include "engine/logline.h"
 #include "engine/log_reader.h"
+#include "engine/logline.h"
 #include "engine/logs.h"
 #include "engine/netfiles.h"
 #include "engine/signals.h"
@@ -204,7 +204,8 @@ static void test_validate(void **state)
         {"{\"Cmd\":[\"x\"]}", "{\"PidMode\":\"container:\"}", "invalid PID mode"},
         {"{\"Cmd\":[\"x\"]}", "{\"RestartPolicy\":{\"Name\":\"sometimes\"}}", "invalid restart policy"},
         {"{\"Cmd\":[\"x\"]}", "{\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"always\"}}", "AutoRemove"},
-        {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"nosuch\"}}", "error looking up logging plugin nosuch"},
+        {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"nosuch\"}}",
+         "error looking up logging plugin nosuch"},
         {"{\"Cmd\":[\"x\"]}", "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"x\":\"y\"}}}",
          "unknown log opt 'x'"},
         {"{\"Cmd\":[\"x\"]}", "{\"PortBindings\":{\"x/tcp\":[]}}", "invalid port specification"},
@@ -308,11 +309,31 @@ static void test_resolv(void **state)
     buf_reset(&out);
     asked.served = true; /* its own server asks 1.1.1.1 */
     netfiles_compose_resolv(host, &asked, &out);
-    assert_string_equal(buf_str(&out), "nameserver 127.0.0.11\noptions a b\noptions ndots:0\n");
+    assert_string_equal(buf_str(&out), "nameserver 127.0.0.11\noptions a b ndots:0\n");
     buf_reset(&out);
     netfiles_compose_resolv("nameserver 10.0.0.1\nsearch lan\noptions edns0\n",
                             &(struct netfiles_resolv){.served = true}, &out);
     assert_string_equal(buf_str(&out), "nameserver 127.0.0.11\nsearch lan\noptions edns0 ndots:0\n");
+    buf_reset(&out);
+    static const char mixed[] =
+        "domain d.test\nsearch s.test t.test\noptions a\nsortlist 1.2.3.4\nnameserver "
+        "fd00::53\nnameserver 10.0.0.1\noptions  ndots:3\tb\n";
+    netfiles_compose_resolv(mixed, &(struct netfiles_resolv){0}, &out);
+    assert_string_equal(buf_str(&out),
+                        "nameserver 10.0.0.1\nsearch s.test t.test\noptions a ndots:3 b\nsortlist 1.2.3.4\n");
+    buf_reset(&out);
+    netfiles_compose_resolv(mixed, &(struct netfiles_resolv){.ipv6 = true}, &out);
+    assert_true(str_starts(buf_str(&out), "nameserver fd00::53\nnameserver 10.0.0.1\nsearch"));
+    buf_reset(&out);
+    netfiles_compose_resolv(mixed, &(struct netfiles_resolv){.served = true}, &out);
+    assert_string_equal(
+        buf_str(&out),
+        "nameserver 127.0.0.11\nsearch s.test t.test\noptions a ndots:3 b\nsortlist 1.2.3.4\n");
+    buf_reset(&out);
+    netfiles_compose_resolv("", &(struct netfiles_resolv){.ipv6 = true}, &out);
+    assert_string_equal(buf_str(&out),
+                        "nameserver 8.8.8.8\nnameserver 8.8.4.4\nnameserver 2001:4860:4860::8888\n"
+                        "nameserver 2001:4860:4860::8844\n");
     buf_finish(&out);
 }
 
@@ -337,7 +358,8 @@ static void assert_logs(struct engine_logs_options logs, bool framed, const char
     _cleanup_free_ char *path = file_in("x.log");
     struct buf out = BUF_INIT(1 << 20);
     const struct engine_sink sink = {.write = collect, .arg = &out, .client_fd = -1};
-    const struct log_reader_options o = {.format = &log_format_json, .path = path, .framed = framed, .logs = logs, .end_fd = -1};
+    const struct log_reader_options o = {
+        .format = &log_format_json, .path = path, .framed = framed, .logs = logs, .end_fd = -1};
     assert_int_equal(log_read(NULL, &o, &sink, NULL), 0);
     if (out.len != len || memcmp(buf_str(&out), expected, len) != 0)
         fail_msg("expected %zu: %s\n     got %zu: %s", len, expected, out.len, buf_str(&out));
