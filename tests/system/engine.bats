@@ -424,7 +424,7 @@ restart_kegd() {
     [[ $output =~ ^"die busybox local "[0-9]+" 0 <no value>"$ ]]
     [ "$(keg events --since 0 --until "$(date +%s.%N)" --filter container=aa --filter event=die | wc -l)" -ge 1 ]
     [ "$(keg events --until "$(date +%s.%N)" --filter container=aa --filter event=die | wc -l)" -ge 1 ]
-    run -1 keg events --since "$since" --until "$(date +%s.%N)" --format '{{.Nope}}'
+    run -64 keg events --since "$since" --until "$(date +%s.%N)" --format '{{.Nope}}'
     [[ $output == *"can't evaluate field Nope in type *events.Message"* ]]
 }
 
