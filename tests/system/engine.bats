@@ -395,21 +395,19 @@ restart_kegd() {
     [ "$(jq 'length' <<<"$brief")" = 5 ]
     [ "$(jq -c '.[0] | keys' <<<"$brief")" = '["Command","Created","Id","Image","Names","Ports","Status"]' ]
     [ "$(jq -c '[.[] | select(.ImageID) | .Names[0]]' <<<"$brief")" = '["/by-hex","/odd"]' ]
-    [ "$(jq -c 'map(del(.ImageID))' <<<"$brief")" = \
-        "$(jq -c 'map({Id, Names, Image, Command, Created, Ports, Status})' <<<"$full")" ]
-    # {{if .Labels}}{{end}} prints nothing and needs all of a row
+    [ "$(jq -c 'map(del(.ImageID, .Status))' <<<"$brief")" = \
+        "$(jq -c 'map({Id, Names, Image, Command, Created, Ports})' <<<"$full")" ]
+    # {{if .Labels}}{{end}} prints nothing and needs all of a row; ages may differ
+    ageless() { sed -E 's/(Less than a second|About a minute|[0-9]+ (second|minute)s?)/AGE/g; s/ +/ /g'; }
+    # shellcheck disable=SC2086
+    agree() { [ "$(keg ps $flags "${@:2}" | ageless)" = "$(keg ps $flags --format "$1{{if .Labels}}{{end}}" | ageless)" ]; }
     format=$'table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}'
     for flags in -a "-a --no-trunc" "" "-n 2" -l "-a --filter status=created"; do
-        # shellcheck disable=SC2086
-        {
-            brief=$(keg ps $flags)
-            [ "$brief" = "$(keg ps $flags --format "$format{{if .Labels}}{{end}}")" ]
-            [ "$brief" = "$(keg ps $flags --format "$format")" ]
-            brief=$(keg ps $flags -q)
-            [ "$brief" = "$(keg ps $flags --format '{{.ID}}{{if .Labels}}{{end}}')" ]
-        }
+        agree "$format"
+        agree "$format" --format "$format"
+        agree '{{.ID}}' -q
+        agree '{{.Names}} {{.CreatedAt}}' --format '{{.Names}} {{.CreatedAt}}'
     done
-    [ "$(keg ps -a --format '{{.Names}} {{.CreatedAt}}')" = "$(keg ps -a --format '{{.Names}} {{.CreatedAt}}{{if .State}}{{end}}')" ]
     [ "$(keg ps --format '{{.State}} {{.Label "a"}}')" = "running " ]
     [ "$(keg ps -as --filter name=ended --format '{{.State}}')" = exited ]
 }
