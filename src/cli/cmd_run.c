@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cli/api_socket.h"
 #include "cli/client.h"
 #include "cli/config.h"
 #include "cli/container.h"
@@ -128,15 +129,18 @@ static int create_pulling(struct cli *cli, const struct args *args, const json_t
 }
 
 /* The answer to the creation, or NULL. */
-static json_t *create_container(struct cli *cli, const struct args *args, const json_t *body, struct err *err)
+static json_t *create_container(struct cli *cli, const struct args *args, json_t *body, struct err *err)
 {
     _cleanup_close_ int cidfile = -EBADF;
+    _cleanup_json_ json_t *auths = NULL;
     json_t *created;
 
     warn_of_options(args);
     if (check_image(args, err) < 0)
         return NULL;
     if (open_cidfile(args, &cidfile, err) < 0)
+        return NULL;
+    if (args_bool(args, "use-api-socket") && api_socket_add(cli, body, &auths, err) < 0)
         return NULL;
     if (create_pulling(cli, args, body, &created, err) < 0) {
         if (cidfile >= 0)
@@ -146,6 +150,10 @@ static json_t *create_container(struct cli *cli, const struct args *args, const 
     if (cidfile >= 0)
         dprintf(cidfile, "%s", json_str_or(created, "Id", ""));
     print_warnings(created);
+    if (auths && api_socket_copy(cli, json_str_or(created, "Id", ""), auths, err) < 0) {
+        json_decref(created);
+        return NULL;
+    }
     return created;
 }
 

@@ -103,6 +103,7 @@ const struct option_row create_options[] = {
     {"tmpfs", 0, OPTION_LIST, "Mount a tmpfs"},
     {"tty", 't', OPTION_BOOL, "Give the container a terminal"},
     {"ulimit", 0, OPTION_ULIMIT, "Resource limits (name=soft[:hard])", "[]"},
+    {"use-api-socket", 0, OPTION_BOOL, "Bind the daemon's API socket, and bring the credentials for registries along"},
     {"user", 'u', OPTION_STRING, "User and group to run as (name|uid[:group|gid])"},
     {"userns", 0, OPTION_STRING, "User namespace"},
     {"uts", 0, OPTION_STRING, "UTS namespace"},

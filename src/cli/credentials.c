@@ -341,6 +341,24 @@ char *credentials_all_header(struct cli *cli)
     return xasprintf("X-Registry-Config: %s\r\n", encoded);
 }
 
+json_t *credentials_entries(struct cli *cli, struct err *err)
+{
+    _cleanup_strv_ char **servers = all_servers(cli);
+    json_t *all = json_object();
+
+    for (char **server = servers; server && *server; server++) {
+        _cleanup_(credentials_finish) struct credentials c;
+
+        if (credentials_get(cli, *server, &c, err) < 0) {
+            json_decref(all);
+            return NULL;
+        }
+        if (c.username)
+            json_object_set_new(all, *server, entry_of(&c));
+    }
+    return all;
+}
+
 int credentials_store(struct cli *cli, const char *server, const struct credentials *c, bool *ret_plain,
                       struct err *err)
 {

@@ -26,6 +26,8 @@ char *credentials_header(struct cli *cli, const char *domain);
 /* The X-Registry-Config header line with what there is for every server: config.json's, and what helpers list; the caller
  * frees. NULL: nothing. A helper that fails is a warning. */
 char *credentials_all_header(struct cli *cli);
+/* The same as config.json's "auths" would have them, {server: {"auth":…}}; NULL: a helper fails. */
+json_t *credentials_entries(struct cli *cli, struct err *err);
 /* Keeps them. *ret_plain: a password that wasn't there has been written to the file as it is. */
 int credentials_store(struct cli *cli, const char *server, const struct credentials *c, bool *ret_plain,
                       struct err *err);

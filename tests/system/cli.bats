@@ -180,6 +180,23 @@ setup() {
     [ "$(stat -c %a "$KEG_ROOT/config/config.json")" = 600 ]
 }
 
+@test "--use-api-socket: the daemon's socket, and the user's credentials in a file of root's alone" {
+    local auth
+    mkdir -p "$KEG_ROOT/api"
+    auth=$(printf 'me:secret' | base64)
+    printf '{"auths":{"r.example":{"auth":"%s"}},"psFormat":"x"}' "$auth" >"$KEG_ROOT/api/config.json"
+    run -0 keg --config "$KEG_ROOT/api" run --rm --network none --use-api-socket busybox sh -c 'ls -l $DOCKER_CONFIG; cat $DOCKER_CONFIG/config.json; [ -S /var/run/docker.sock ] && echo socket'
+    [[ $output == *"-rw-------"*" root "*" root "*"config.json"*"\"r.example\": {"*"\"auth\": \"$auth\""*"socket" && $output != *psFormat* ]]
+    run -0 keg --config "$KEG_ROOT/api" create --name api-socket --use-api-socket -e DOCKER_CONFIG=/mine busybox
+    [ "$(keg inspect -f '{{range .HostConfig.Mounts}}{{.Type}} {{.Source}} {{.Target}}{{end}}' api-socket)" = "bind ${KEG_HOST#unix://} /var/run/docker.sock" ]
+    [[ $(keg inspect -f '{{.Config.Env}}' api-socket) == *"DOCKER_CONFIG=/mine"* ]]
+    refute keg cp api-socket:/run/secrets/docker/config.json - >/dev/null 2>&1
+    keg rm api-socket
+    echo '{"credsStore":"absent"}' >"$KEG_ROOT/api/config.json"
+    run -0 --separate-stderr keg --config "$KEG_ROOT/api" run --rm --network none --use-api-socket busybox sh -c 'echo "[$DOCKER_CONFIG]"'
+    [ "$output" = "[]" ]
+}
+
 @test "no daemon at the default place: keg starts one, once, for all who ask" {
     run -0 --separate-stderr unshare -m --propagation private bash -c '
         unset KEG_HOST
