@@ -112,7 +112,8 @@ int api_socket_copy(struct cli *cli, const char *id, const json_t *auths, struct
             ? client_begin_reply(http, err)
             : -1;
     http_free(http);
-    return r < 0 ? err_wrap(err, "injecting docker config.json into container failed: copying config.json into "
-                                 "container failed")
-                 : 0;
+    return r < 0
+               ? err_wrap(err, "injecting docker config.json into container failed: copying config.json into "
+                               "container failed")
+               : 0;
 }

@@ -232,11 +232,30 @@ static int set_format(struct log_settings *s, const char *text, struct err *err)
     return err_set(err, ERR_INVALID, "Invalid syslog format");
 }
 
-static int refuse_tls(_unused_ struct log_settings *s, _unused_ const char *text, struct err *err)
+static int set_tls_ca(struct log_settings *s, const char *text, _unused_ struct err *err)
 {
-    return err_set(err, ERR_NOT_IMPLEMENTED,
-                   "syslog over TLS is not supported: send to a syslog server on this host, and have that "
-                   "one forward it");
+    s->tls_ca = text;
+    return 0;
+}
+
+static int set_tls_cert(struct log_settings *s, const char *text, _unused_ struct err *err)
+{
+    s->tls_cert = text;
+    return 0;
+}
+
+static int set_tls_key(struct log_settings *s, const char *text, _unused_ struct err *err)
+{
+    s->tls_key = text;
+    return 0;
+}
+
+/* With Docker it is enough that the option is there; one that says "false" is believed. */
+static int set_tls_skip_verify(struct log_settings *s, const char *text, _unused_ struct err *err)
+{
+    bool skip;
+    s->tls_skip_verify = str_to_bool(text, &skip) < 0 || skip;
+    return 0;
 }
 
 static const struct {
@@ -261,10 +280,10 @@ static const struct {
     {"syslog-address", SYSLOG, set_address},
     {"syslog-facility", SYSLOG, set_facility},
     {"syslog-format", SYSLOG, set_format},
-    {"syslog-tls-ca-cert", SYSLOG, refuse_tls},
-    {"syslog-tls-cert", SYSLOG, refuse_tls},
-    {"syslog-tls-key", SYSLOG, refuse_tls},
-    {"syslog-tls-skip-verify", SYSLOG, refuse_tls},
+    {"syslog-tls-ca-cert", SYSLOG, set_tls_ca},
+    {"syslog-tls-cert", SYSLOG, set_tls_cert},
+    {"syslog-tls-key", SYSLOG, set_tls_key},
+    {"syslog-tls-skip-verify", SYSLOG, set_tls_skip_verify},
 };
 
 static int parse_option(struct log_settings *s, const char *key, const char *text, struct err *err)
@@ -382,10 +401,9 @@ int log_address_parse(const char *text, struct log_address *ret, struct err *err
     _cleanup_free_ char *scheme = xstrndup(text, (size_t)(rest - text));
     rest += 3;
     *ret = (struct log_address){.is_unix = str_starts(scheme, "unix"),
-                                .is_stream = str_eq(scheme, "tcp") || str_eq(scheme, "unix")};
-    if (str_eq(scheme, "tcp+tls"))
-        return refuse_tls(NULL, NULL, err);
-    if (!str_eq(scheme, "tcp") && !str_eq(scheme, "udp") && !str_eq(scheme, "unix") &&
+                                .is_tls = str_eq(scheme, "tcp+tls"),
+                                .is_stream = str_starts(scheme, "tcp") || str_eq(scheme, "unix")};
+    if (!ret->is_tls && !str_eq(scheme, "tcp") && !str_eq(scheme, "udp") && !str_eq(scheme, "unix") &&
         !str_eq(scheme, "unixgram"))
         return err_set(err, ERR_INVALID, "unsupported scheme: '%.64s'", scheme);
     if (ret->is_unix) {

@@ -131,7 +131,24 @@ static int add_inet(json_t *socket, const struct log_address *a, struct err *err
     return 0;
 }
 
-static int add_syslog(json_t *log, const struct log_settings *s, struct err *err)
+/* What keg-tls is to do (monitor/logtls.h); it finds the host by itself, whose name has to be the certificate's. */
+static void add_tls(json_t *socket, const struct engine *e, const struct log_settings *s,
+                    const struct log_address *a)
+{
+    _cleanup_free_ char *program = xasprintf("%s/keg-tls", e->libexec);
+    const struct {
+        const char *key, *value;
+    } members[] = {{"program", program}, {"host", a->host},     {"port", a->port},
+                   {"ca", s->tls_ca},    {"cert", s->tls_cert}, {"key", s->tls_key}};
+    json_t *tls = json_object();
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        if (!str_empty(members[i].value))
+            json_set_str(tls, members[i].key, members[i].value);
+    json_set_bool(tls, "verify", !s->tls_skip_verify);
+    json_object_set_new(socket, "tls", tls);
+}
+
+static int add_syslog(json_t *log, const struct engine *e, const struct log_settings *s, struct err *err)
 {
     char hostname[HOST_NAME_MAX + 1] = "";
     gethostname(hostname, sizeof(hostname) - 1);
@@ -147,7 +164,9 @@ static int add_syslog(json_t *log, const struct log_settings *s, struct err *err
     json_set_str(socket, "type", a.is_stream ? "stream" : "dgram");
     if (a.is_unix)
         json_set_str(socket, "path", a.host);
-    int r = a.is_unix ? 0 : add_inet(socket, &a, err);
+    if (a.is_tls)
+        add_tls(socket, e, s, &a);
+    int r = a.is_unix || a.is_tls ? 0 : add_inet(socket, &a, err);
     _cleanup_free_ char *label = a.is_unix
                                      ? xasprintf("unix %s", a.host)
                                      : xasprintf("%s %s:%s", a.is_stream ? "tcp" : "udp", a.host, a.port);
@@ -202,7 +221,7 @@ static int fill_request(json_t *log, const struct container *c, const struct log
         add_files(log, &s->caps, path);
     if (s->driver == LOG_JOURNALD)
         add_journald(log, c);
-    return s->driver == LOG_SYSLOG ? add_syslog(log, s, err) : 0;
+    return s->driver == LOG_SYSLOG ? add_syslog(log, c->engine, s, err) : 0;
 }
 
 json_t *log_start_request(struct container *c, struct err *err)

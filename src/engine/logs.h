@@ -26,6 +26,8 @@ struct log_settings {
     const char *tag;                                     /* template; NULL: none given */
     const char *syslog_address, *syslog_format;          /* NULL: none given */
     unsigned syslog_facility;
+    const char *tls_ca, *tls_cert, *tls_key; /* files, for tcp+tls:// */
+    bool tls_skip_verify;
     bool non_blocking;
     int64_t max_buffer;
     bool cached; /* a copy in the local format is kept, since nobody reads the driver's own back */
@@ -48,7 +50,7 @@ json_t *log_driver_names(void);
 
 /* "udp://host:514" and the like. *ret_host is the caller's to free, or a unix socket's path. */
 struct log_address {
-    bool is_unix, is_stream;
+    bool is_unix, is_stream, is_tls;
     char *host; /* or path */
     char *port;
 };

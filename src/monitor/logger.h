@@ -8,6 +8,7 @@
  *      "attrs": {…}, "tag": TEXT,                                           what goes with each record
  *      "container": {"id","name","image"},                                  journald
  *      "socket": {"family":"unix"|"inet","type":"stream"|"dgram","path":PATH or "address":TEXT,"port":n},
+ *                 or "tls": what logtls.h has
  *      "facility": n, "format": NAME, "hostname": TEXT,                     syslog
  *      "non_blocking": b, "max_buffer": bytes,                              syslog, journald
  *      "cache": {"driver":"local", …as above}} */

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "monitor/logger.h"
+#include "monitor/logtls.h"
 #include "monitor/loop.h"
 
 enum {
@@ -33,6 +34,9 @@ struct logsender {
     struct logger *log;
     struct loop *loop;
     struct loop_source socket, timer;
+    json_t *tls;               /* of a server behind TLS; NULL: none */
+    struct loop_source status; /* how its connecting goes … */
+    int pending;               /* … which will be the socket */
     union {
         struct sockaddr any;
         struct sockaddr_un local;
@@ -54,7 +58,10 @@ static int parse_address(struct logsender *s, const json_t *socket, struct err *
     uint16_t port = htons((uint16_t)json_int_or(socket, "port", 0));
 
     s->type = str_eq(json_str(socket, "type"), "stream") ? SOCK_STREAM : SOCK_DGRAM;
-    if (path) {
+    s->tls = json_incref(json_object_get(socket, "tls"));
+    if (s->tls) {
+        s->address.any.sa_family = AF_UNIX; /* keg-tls stands in between */
+    } else if (path) {
         if (strlen(path) >= sizeof(s->address.local.sun_path))
             return err_set(err, ERR_INVALID, "path of a socket is too long: %s", path);
         s->address.local.sun_family = AF_UNIX;
@@ -203,44 +210,89 @@ static void socket_ready(struct loop_source *source, uint32_t events)
     update(s);
 }
 
+/* keg-tls has closed its status, or has said what is wrong. */
+static void status_ready(struct loop_source *source, _unused_ uint32_t events)
+{
+    struct logsender *s = LOOP_OWNER(source, struct logsender, status);
+    bool stands = logtls_wait(source->fd, 0, NULL) == 0;
+
+    loop_close(s->loop, source);
+    if (stands)
+        s->socket.fd = take_fd(&s->pending);
+    close_fd(&s->pending);
+    if (s->socket.fd < 0)
+        lose_peer(s);
+    else
+        send_queue(s);
+    update(s);
+}
+
+static void dial_tls(struct logsender *s)
+{
+    int status;
+
+    s->pending = logtls_dial(s->tls, &status);
+    if (s->pending < 0) {
+        lose_peer(s);
+        return;
+    }
+    s->status.fd = status;
+    loop_set(s->loop, &s->status, EPOLLIN);
+}
+
 static void timer_ready(struct loop_source *source, _unused_ uint32_t events)
 {
     struct logsender *s = LOOP_OWNER(source, struct logsender, timer);
 
     loop_remove(s->loop, source);
-    s->socket.fd = dial(s);
-    if (s->socket.fd < 0)
-        lose_peer(s);
+    if (s->tls) {
+        dial_tls(s);
+    } else {
+        s->socket.fd = dial(s);
+        if (s->socket.fd < 0)
+            lose_peer(s);
+    }
     update(s);
 }
 
 /* --- for the drivers --- */
+
+/* The first connection, which has to stand. 0, or -1. */
+static int connect_first(struct logsender *s, struct err *err)
+{
+    _cleanup_close_ int status = -EBADF;
+    int r = s->tls ? logtls_dial(s->tls, &status) : dial(s);
+
+    s->socket.fd = r;
+    if (r >= 0 && s->tls)
+        return logtls_wait(status, CONNECT_MS, err);
+    if (r >= 0)
+        r = await_connection(r, CONNECT_MS);
+    return r < 0 ? err_errno(err, r, "connect") : 0;
+}
 
 struct logsender *logsender_open(struct logger *log, struct loop *loop, const json_t *options,
                                  struct err *err)
 {
     struct logsender *s = xcalloc(1, sizeof(*s));
     size_t max = (size_t)json_int_or(options, "max_buffer", QUEUE_MAX);
-    int r;
 
     *s = (struct logsender){.log = log,
                             .loop = loop,
                             .socket = {.fd = -EBADF, .handler = socket_ready},
                             .timer = {.fd = -EBADF, .handler = timer_ready},
+                            .status = {.fd = -EBADF, .handler = status_ready},
+                            .pending = -EBADF,
                             .non_blocking = json_bool_or(options, "non_blocking", false)};
     s->queue = (struct buf)BUF_INIT(s->non_blocking ? max : (size_t)QUEUE_MAX);
-    if (parse_address(s, json_object_get(options, "socket"), err) < 0)
+    if (parse_address(s, json_object_get(options, "socket"), err) < 0 || connect_first(s, err) < 0)
         goto failed;
-    s->socket.fd = r = dial(s);
-    if (r >= 0)
-        r = await_connection(r, CONNECT_MS);
-    if (r == 0)
-        s->timer.fd = r = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (r >= 0) {
+    s->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (s->timer.fd >= 0) {
         update(s);
         return s;
     }
-    err_errno(err, r, "connect");
+    err_errno(err, errno, "make a timer");
 failed:
     logsender_close(s);
     return NULL;
@@ -257,6 +309,9 @@ void logsender_close(struct logsender *s)
     }
     loop_close(s->loop, &s->socket);
     loop_close(s->loop, &s->timer);
+    loop_close(s->loop, &s->status);
+    close_fd(&s->pending);
+    json_decref(s->tls);
     buf_finish(&s->queue);
     free(s);
 }

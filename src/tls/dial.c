@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "tls/confine.h"
 #include "tls/relay.h"
 
 enum { CONNECT_S = 30 };
@@ -112,6 +113,8 @@ int dial_run(const struct tls_options *o, const char *host, const char *port)
     int net, r;
     SSL *ssl = open_connection(o, host, port, &net, &err);
 
+    if (net >= 0 && o->confine && tls_confine(&err) < 0)
+        close_fd(&net);
     if (net < 0) {
         (void)fd_write_full(STDOUT_FILENO, err.message, strlen(err.message));
         return 1;

@@ -4,10 +4,8 @@
 #include "tls/front.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,26 +17,12 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "tls/confine.h"
 #include "tls/relay.h"
 
-enum { LISTENING = STDIN_FILENO, CONTROL = STDOUT_FILENO, NOBODY = 65534 };
+enum { LISTENING = STDIN_FILENO, CONTROL = STDOUT_FILENO };
 
 static volatile sig_atomic_t retiring; /* others accept now; the process ends with its last connection */
-
-static int give_up_rights(struct err *err)
-{
-    const struct rlimit none = {0, 0};
-
-    if (geteuid() != 0) /* somebody's own kegd in a test */
-        return 0;
-    if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) /* the listening socket stays where it is */
-        return err_errno(err, errno, "give up the network");
-    if (setrlimit(RLIMIT_CORE, &none) < 0 || setgroups(0, NULL) < 0 ||
-        setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return err_errno(err, errno, "give up rights");
-    return 0;
-}
 
 /* The plain end of a client who has passed; the other one is kegd's. */
 static int make_plain(void *arg _unused_)
@@ -86,7 +70,7 @@ static SSL_CTX *prepare(const struct tls_options *o, struct relay_loop *loop, st
     }
     fd_set_nonblock(LISTENING, true);
     r = relay_loop_init(loop, LISTENING);
-    if (r == 0 && give_up_rights(err) == 0)
+    if (r == 0 && tls_confine(err) == 0)
         return context;
     if (r < 0)
         err_errno(err, r, "watch the socket");

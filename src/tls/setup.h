@@ -11,6 +11,7 @@ struct tls_options {
     const char *ca, *cert, *key; /* files, or NULL */
     bool verify;                 /* the peer's certificate, by `ca` (a client without one: by the system's) */
     bool plain;                  /* no TLS at all (dial) */
+    bool confine;                /* give up root when the connection stands (dial) */
 };
 
 /* ERR_INVALID names the file and what is wrong with it. */

@@ -11,7 +11,8 @@
 
 static int usage(void)
 {
-    fputs("usage: keg-tls dial|serve|check [--ca=FILE] [--cert=FILE] [--key=FILE] [--verify] [--plain] [HOST "
+    fputs("usage: keg-tls dial|serve|check [--ca=FILE] [--cert=FILE] [--key=FILE] [--verify] [--plain] "
+          "[--confine] [HOST "
           "PORT]\n"
           "keg and kegd call it; it isn't meant for people.\n",
           stderr);
@@ -36,7 +37,8 @@ static bool take_option(struct tls_options *o, const char *text)
     }
     o->verify |= str_eq(text, "--verify");
     o->plain |= str_eq(text, "--plain");
-    return str_eq(text, "--verify") || str_eq(text, "--plain");
+    o->confine |= str_eq(text, "--confine");
+    return str_eq(text, "--verify") || str_eq(text, "--plain") || str_eq(text, "--confine");
 }
 
 int tls_main(int argc, char **argv)

@@ -3,6 +3,7 @@
  *     keg-tls dial [OPTIONS] HOST PORT     for keg: connects; standard input is the plain end, a unix socket.
  *                                          Standard output gets nothing and is closed when the connection stands, or else gets
  *                                          why not. --plain: without TLS, for names that need a resolver.
+ *                                          --confine: gives up root then; so monitors send logs away.
  *     keg-tls serve --ca --cert --key      for kegd: standard input is a listening socket, standard output a SEQPACKET one.
  *                                          The first message there is "ready" when it serves, or what was wrong; each further
  *                                          one has the plain end of a client that has shown what was asked of it.

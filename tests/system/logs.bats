@@ -101,7 +101,6 @@ expected() { # FROM TO
     says "template: log-tag:1: unclosed action" create --log-opt 'tag={{.ID'
     says "can't evaluate field Foo" create --log-opt 'tag={{.Foo}}'
     says "error parsing regexp" create --log-opt 'env-regex=('
-    says "syslog over TLS is not supported" create --log-driver syslog --log-opt syslog-address=tcp+tls://127.0.0.1:1
 }
 
 @test "kegd: a driver and options for all, which a container's own go before" {
@@ -272,6 +271,60 @@ out" ]
     [ "$(tr '\036' '\n' <"$WORK/unix" | sed -n 's/.*: line/line/p' | cmp - <(expected 1 2000); echo $?)" = 0 ]
     says "configured logging driver does not support reading" keg logs gg
     says "connection refused" keg run --network none --log-driver syslog --log-opt syslog-address=tcp://127.0.0.1:9 busybox true
+}
+
+@test "syslog over TLS: by keg-tls, which is nobody; who isn't trusted gets nothing, who was away is found again" {
+    [ -z "$(missing openssl)" ] || skip "$(missing openssl)"
+    up() { (exec 8<>/dev/tcp/127.0.0.1/10540) 2>/dev/null; }
+    local tls="$WORK/tls" pid
+    mkdir -p "$tls"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+        -days 2 -keyout "$tls/key.pem" -out "$tls/ca.pem" 2>"$tls/openssl"
+    cat >"$tls/server.py" <<'END'
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + "/ca.pem", sys.argv[1] + "/key.pem")
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listening.bind(("127.0.0.1", 10540))
+listening.listen()
+out = open(sys.argv[2], "ab", 0)
+while True:
+    c, _ = listening.accept()
+    try:
+        c = context.wrap_socket(c, server_side=True)
+        while data := c.recv(65536):
+            out.write(data)
+    except OSError:
+        pass
+END
+    local to=(--log-driver syslog --log-opt syslog-address=tcp+tls://localhost:10540)
+    says "connection refused" keg run --network none "${to[@]}" busybox true
+    python3 "$tls/server.py" "$tls" "$tls/out" 3>&- &
+    pid=$!
+    eventually up
+    says "failed to verify certificate of localhost" keg run --network none "${to[@]}" busybox true
+    says "CA certificate \"$tls/server.py\" cannot be used" keg run --network none "${to[@]}" --log-opt syslog-tls-ca-cert="$tls/server.py" busybox true
+    [ ! -s "$tls/out" ]
+    finished tls1 "${to[@]}" --log-opt syslog-tls-ca-cert="$tls/ca.pem" -- 'seq 2000'
+    all() { [ "$(grep -c ']: [0-9]*$' "$tls/out")" -eq 2000 ]; }
+    eventually all
+    finished tls2 "${to[@]}" --log-opt syslog-tls-skip-verify=true -- 'echo skipped'
+    eventually grep -q skipped "$tls/out"
+    start tls3 "${to[@]}" --log-opt syslog-tls-ca-cert="$tls/ca.pem" -- 'echo first; while [ ! -e /go ]; do sleep 0.1; done; echo second; sleep 100'
+    eventually grep -q first "$tls/out"
+    run -0 grep -l 65534 $(pgrep -f 'keg-tls dial --confine' | sed 's:.*:/proc/&/status:')
+    kill "$pid"
+    wait "$pid" || :
+    keg exec tls3 touch /go
+    python3 "$tls/server.py" "$tls" "$tls/again" 3>&- &
+    pid=$!
+    eventually grep -q second "$tls/again"
+    keg rm -f tls3
+    kill "$pid"
+    wait "$pid" || :
+    none() { [ -z "$(pgrep -f 'keg-tls dial --confine')" ]; }
+    eventually none
 }
 
 @test "syslog: a server that doesn't read holds the program back, or in non-blocking mode loses lines" {
