@@ -124,6 +124,17 @@ static void add_volumes(struct completion *c)
         add(c, json_str(item, "Name"), json_str_or(item, "Driver", ""));
 }
 
+static void add_runtimes(struct completion *c)
+{
+    _cleanup_json_ json_t *info = ask(c, "/info");
+    json_t *runtime;
+    const char *name;
+
+    json_object_foreach (json_object_get(info, "Runtimes"), name, runtime) {
+        add(c, name, json_str_or(runtime, "path", ""));
+    }
+}
+
 static void add_contexts(struct completion *c)
 {
     _cleanup_strv_ char **names = c->cli ? context_names(c->cli) : NULL;
@@ -158,6 +169,8 @@ static const struct {
     {"context", add_contexts, ""},
     {"from", add_contexts, ""},
     {"network", add_networks, "bridge host none"},
+    {"runtime", add_runtimes, "runc"},
+    {"storage-opt", NULL, "size="},
     {"volumes-from", add_containers, ""},
     {"link", add_containers, ""},
     {"volume-driver", NULL, "local"},

@@ -219,6 +219,9 @@ int foreign_create(struct runtime_container *c, const json_t *config,
     for (char *const *word = options->program; *word; word++)
         strv_push(&f->program, *word);
     f->bundle = xstrdup(options->bundle);
+    if (json_is_integer(json_at(config, "process.oomScoreAdj")))
+        snprintf(f->oom_score, sizeof(f->oom_score), "%d",
+                 (int)json_integer_value(json_at(config, "process.oomScoreAdj")));
     f->network = options->own_network ? options->network : -EBADF;
     f->host_network = options->own_network ? options->host_network : -EBADF;
     if (make_bundle(c, config, options, err) < 0)

@@ -19,6 +19,7 @@ struct foreign {
     char *bundle;              /* absolute */
     int network, host_network; /* borrowed; -EBADF: the caller is where it always was */
     bool mounted;              /* the layers */
+    char oom_score[16];        /* the container's: the caller's own, which is inherited, may be much lower. "": as it is */
 };
 
 struct foreign *foreign_free(struct foreign *f);

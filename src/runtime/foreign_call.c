@@ -45,6 +45,8 @@ static _noreturn_ void become(const struct foreign *f, char **line, const int *s
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
 
     process_reset_signals();
+    if (*f->oom_score) /* not every runtime sets it where it is zero */
+        (void)file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", f->oom_score);
     if (f->host_network >= 0)
         (void)namespace_join(f->host_network, CLONE_NEWNET);
     for (int fd = 0; fd < 3; fd++)

@@ -59,6 +59,7 @@ in_bash() {
 
 @test "values of options: names, words, files; what stands behind the image is another program's" {
     [ "$(candidates run --network wi)" = "wires :4" ]
+    [ "$(candidates run --runtime k)" = "keg :4" ]
     [ "$(candidates run --network=wi)" = "--network=wires :4" ]
     [ "$(candidates run --restart un)" = "unless-stopped :4" ]
     [ "$(candidates run --env-file "")" = ":0" ]

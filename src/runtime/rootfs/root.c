@@ -128,7 +128,9 @@ static char *layers_as_descriptors(const char *const *layers, struct err *err)
     return xstrdup(buf_str(&b));
 }
 
-static int overlay_by_older_call(const struct runtime_overlay *overlay, int target, struct err *err)
+/* `target` is `place`, opened. */
+static int overlay_by_older_call(const struct runtime_overlay *overlay, const char *place, int target,
+                                 struct err *err)
 {
     char *lower = layers_as_descriptors(overlay->lower, err);
     _cleanup_strv_ char **options = NULL;
@@ -149,7 +151,7 @@ static int overlay_by_older_call(const struct runtime_overlay *overlay, int targ
                                              .options = options,
                                              .target = target,
                                              .root = -EBADF,
-                                             .path = overlay->lower[0],
+                                             .path = place,
                                              .older_call = true});
     return fd < 0 ? err_errno(err, fd, "mount the overlay of %s (this kernel limits how many layers fit)",
                               overlay->lower[0])
@@ -207,7 +209,7 @@ int rootfs_mount_layers(const struct runtime_overlay *overlay, const char *place
     if (open_layers(overlay, &tree, err) < 0)
         return -1;
     if (tree < 0) {
-        mounted = overlay_by_older_call(overlay, target, err);
+        mounted = overlay_by_older_call(overlay, place, target, err);
         return mounted < 0 ? -1 : 0;
     }
     mounted = mount_place(&(struct mount_request){.tree = tree,
@@ -293,7 +295,7 @@ int rootfs_mount_root(struct rootfs *r, struct err *err)
     if (target < 0)
         return err_errno(err, errno, "open %s", place);
     if (r->tree < 0) {
-        r->root = overlay_by_older_call(r->options->overlay, target, err);
+        r->root = overlay_by_older_call(r->options->overlay, place, target, err);
         return r->root < 0 ? -1 : 0;
     }
     r->root = mount_place(&(struct mount_request){.tree = r->tree,
