@@ -78,10 +78,9 @@ static json_t *plain_number(struct plain *p)
     const char *start = p->at, *digits = start + (*start == '-'), *end = digits;
     json_int_t value = 0;
 
-    while (end < p->end && *end >= '0' && *end <= '9' && end - digits <= DIGITS_MAX)
+    while (end < p->end && *end >= '0' && *end <= '9' && end - digits < DIGITS_MAX)
         value = value * 10 + (*end++ - '0');
-    if (end == digits || end - digits > DIGITS_MAX ||
-        (*digits == '0' && (end - digits > 1 || *start == '-')) ||
+    if (end == digits || (*digits == '0' && (end - digits > 1 || *start == '-')) ||
         (end < p->end && strchr(".eE+-0123456789", *end) && *end)) {
         while (end < p->end && strchr(".eE+-0123456789", *end) && *end)
             end++;

@@ -21,7 +21,8 @@ enum { LIST_MAX = 4 * 1024 * 1024, WORDS_MAX = 16 * 1024 };
 
 /* What root in a container has no business with, should the other walls fall: mounting (no rule for it, so none), the
  * kernel's settings but for those of its own namespaces (net, fs.mqueue, kernel.shm*, msg*, sem), the devices' and the
- * firmware's; signals and traces beyond the containers. A later rule can't allow what "deny" has taken. */
+ * firmware's; signals and traces beyond the containers. (Distributions give runc and crun, by which containers of other runtimes
+ * are signalled, profiles of their own.) A later rule can't allow what "deny" has taken. */
 static const char profile_text[] =
     "profile " DEFAULT_PROFILE " flags=(attach_disconnected,mediate_deleted) {\n"
     "  network,\n"
@@ -29,6 +30,7 @@ static const char profile_text[] =
     "  file,\n"
     "  umount,\n"
     "  signal (receive) peer=unconfined,\n"
+    "  signal (receive) peer={runc,crun},\n"
     "  signal (send, receive) peer=" DEFAULT_PROFILE ",\n"
     "  ptrace (trace, read, tracedby, readby) peer=" DEFAULT_PROFILE ",\n"
     "  ptrace (tracedby, readby) peer=unconfined,\n"

@@ -97,14 +97,35 @@ int published_wanted(const struct container *c, struct published *ret, struct er
     return 0;
 }
 
+/* The port that a refusal is about (network/ports.c has the words); 0: none. */
+static unsigned refused_port(const char *message)
+{
+    static const char host[] = "failed to bind host port for ";
+    const char *at = strstr(message, "Bind for "), *end = at ? strstr(at, " failed") : NULL;
+    unsigned port = 0;
+
+    if (end) { /* another container has it: "Bind for 0.0.0.0:80 failed" */
+        while (end > at && end[-1] >= '0' && end[-1] <= '9')
+            end--;
+        sscanf(end, "%u", &port);
+        return port;
+    }
+    at = strstr(message, host); /* a program of the host: "[::]:80:[fd00::2]:80/tcp" */
+    at = at ? at + strlen(host) : NULL;
+    if (at && *at == '[')
+        at = strchr(at, ']');
+    at = at ? strchr(at, ':') : NULL;
+    if (at)
+        sscanf(at, ":%u", &port);
+    return port;
+}
+
 bool published_move_on(struct published *p, const struct err *why)
 {
-    char words[32];
-    if (why->kind != ERR_CONFLICT)
-        return false;
-    for (size_t i = 0; i < p->count; i++) {
-        snprintf(words, sizeof(words), ":%u failed", p->ports[i].host_port);
-        if (p->last[i] > p->ports[i].host_port && strstr(why->message, words)) {
+    unsigned refused = why->kind == ERR_CONFLICT ? refused_port(why->message) : 0;
+
+    for (size_t i = 0; refused && i < p->count; i++) {
+        if (p->ports[i].host_port == refused && p->last[i] > refused) {
             p->ports[i].host_port++;
             if (i + 1 < p->count && p->ports[i + 1].twin)
                 p->ports[i + 1].host_port = p->ports[i].host_port;

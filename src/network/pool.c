@@ -134,23 +134,33 @@ static const struct subnet *find_overlap(const struct subnet *rows, size_t count
     return NULL;
 }
 
-/* The first free one of a row. */
+/* The first free one of a row. What is in the way may hold more of them than can be counted: the next one is behind it. */
 static bool choose_of_row(const struct subnet *pool, const struct subnet *taken, size_t taken_count,
                           const struct subnet_list *host, struct subnet *ret)
 {
     int bits = address_bits(pool->base.family);
     __uint128_t step = (__uint128_t)1 << (bits - pool->size), base = pool->base.value;
+    __uint128_t last = base + (((__uint128_t)1 << (bits - pool->prefix)) - step);
 
-    for (__uint128_t left = (__uint128_t)1 << (pool->size - pool->prefix); left; left--, base += step) {
+    for (;;) {
         struct subnet candidate = {.base = {.family = pool->base.family, .value = base},
                                    .prefix = pool->size};
+        const struct subnet *other = find_overlap(taken, taken_count, &candidate);
 
-        if (find_overlap(taken, taken_count, &candidate) || find_overlap(host->rows, host->count, &candidate))
-            continue;
-        *ret = candidate;
-        return true;
+        if (!other)
+            other = find_overlap(host->rows, host->count, &candidate);
+        if (!other) {
+            *ret = candidate;
+            return true;
+        }
+        if (other->prefix == 0)
+            return false;
+        if (other->prefix < pool->size) /* to its last one */
+            base = (other->base.value | (((__uint128_t)1 << (bits - other->prefix)) - 1)) & ~(step - 1);
+        if (base >= last)
+            return false;
+        base += step;
     }
-    return false;
 }
 
 int pool_choose(const struct subnet *pools, int family, const struct subnet *taken, size_t taken_count,

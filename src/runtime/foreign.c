@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -21,7 +22,15 @@
 #include "sys/mount.h"
 #include "sys/pidfd.h"
 
-enum { BUNDLE_MODE = 0700, CONSOLE_PATIENCE_MS = 1000, DESTROY_TIMEOUT_MS = 10000, PID_MAX_TEXT = 32 };
+enum {
+    BUNDLE_MODE = 0700,
+    CONSOLE_PATIENCE_MS = 1000,
+    DESTROY_TIMEOUT_MS = 10000,
+    PID_MAX_TEXT = 32,
+    CHILD_PATIENCE_MS = 1000,
+    STRAY_ROUNDS = 100,
+    CHILDREN_MAX = 1024 * 1024
+};
 
 struct foreign *foreign_free(struct foreign *f)
 {
@@ -52,6 +61,8 @@ static int write_file(const struct foreign *f, const char *name, const json_t *j
 static int take_pid(const char *path, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(PID_MAX_TEXT);
+    _cleanup_close_ int pidfd = -EBADF;
+    siginfo_t info;
     uint32_t pid = 0;
     int r = file_read(AT_FDCWD, path, &text);
 
@@ -61,11 +72,16 @@ static int take_pid(const char *path, pid_t *ret_pid, int *ret_pidfd, struct err
         r = str_to_u32(buf_str(&text), &pid);
     }
     if (r < 0 || pid == 0)
-        return err_errno(err, r < 0 ? r : EINVAL, "read the pid that the runtime wrote to %s", path);
-    *ret_pidfd = pidfd_from_pid((pid_t)pid);
-    if (*ret_pidfd < 0)
-        return err_errno(err, *ret_pidfd, "open process %u", pid);
+        return err_set(err, ERR_SYSTEM, "the runtime wrote no pid to %s: %s", path,
+                       strerror(r < 0 ? -r : EINVAL));
+    pidfd = pidfd_from_pid((pid_t)pid);
+    if (pidfd < 0)
+        return err_errno(err, pidfd, "open process %u", pid);
+    if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return err_set(err, ERR_SYSTEM, "the runtime wrote %u to %s, which is no process that it has made",
+                       pid, path);
     *ret_pid = (pid_t)pid;
+    *ret_pidfd = take_fd(&pidfd);
     return 0;
 }
 
@@ -329,6 +345,46 @@ int foreign_freeze(struct runtime_container *c, bool freeze, struct err *err)
     return call_simply(c, freeze ? "pause" : "resume", NULL, err);
 }
 
+/* Kills and awaits those of our children that execute other programs than ours. Whether there were any. */
+static bool end_children(const char *list, const struct stat *own)
+{
+    _cleanup_strv_ char **pids = strv_split(list, ' ');
+    bool any = false;
+
+    for (char **pid = pids; *pid; pid++) {
+        _cleanup_free_ char *program = xasprintf("/proc/%s/exe", *pid);
+        _cleanup_close_ int pidfd = -EBADF;
+        struct stat st;
+
+        if (!**pid || stat(program, &st) < 0 || (st.st_dev == own->st_dev && st.st_ino == own->st_ino))
+            continue; /* one that has ended has none */
+        pidfd = pidfd_from_pid((pid_t)atoi(*pid));
+        if (pidfd < 0)
+            continue;
+        any = true;
+        pidfd_signal(pidfd, SIGKILL);
+        pidfd_wait_exit(pidfd, CHILD_PATIENCE_MS);
+    }
+    return any;
+}
+
+/* What the runtime's programs have left running outside of the container's cgroup came to us, and would go on after us. What
+ * a killed one leaves in turn comes next. */
+static void end_strays(void)
+{
+    struct stat own;
+
+    if (stat("/proc/self/exe", &own) < 0)
+        return;
+    for (int round = 0; round < STRAY_ROUNDS; round++) {
+        _cleanup_(buf_finish) struct buf list = BUF_INIT(CHILDREN_MAX);
+
+        if (file_read(AT_FDCWD, "/proc/thread-self/children", &list) < 0 ||
+            !end_children(buf_str(&list), &own))
+            return;
+    }
+}
+
 int foreign_destroy(struct runtime_container *c, struct err *err)
 {
     struct foreign *f = c->foreign;
@@ -339,8 +395,11 @@ int foreign_destroy(struct runtime_container *c, struct err *err)
         pidfd_signal(c->pidfd, SIGKILL);
     /* Also where creation failed: what it made and left is the runtime's to know. */
     (void)call_simply(c, "delete", "--force", NULL);
+    if (!c->cgroup && c->spec->cgroups_path)
+        c->cgroup = cgroup_open_path(c->spec->cgroups_path, NULL);
     if (c->cgroup && cgroup_destroy(c->cgroup, DESTROY_TIMEOUT_MS, err) < 0)
         return -1;
+    end_strays();
     if (f->mounted && umount2(rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
         return err_errno(err, errno, "unmount %s", rootfs);
     f->mounted = false;

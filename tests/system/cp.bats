@@ -145,6 +145,8 @@ tree() { # what tells trees apart
     tar -c d | keg cp - c1:/new/sub
     names c1 /new/sub | grep -qx sub/d/f
     [[ "$(keg cp c1:/fresh - | tar -t | head -n 1)" == fresh/ ]]
+    run keg cp -L nobody:/etc/passwd out
+    [ "$output" = "Error response from daemon: No such container: nobody" ]
 }
 
 @test "cp: -a gives the container's user; a directory isn't replaced by a file, nor the other way round; read-only is refused" {

@@ -194,6 +194,12 @@ restart_kegd() {
     [[ $output == *"Bind for 0.0.0.0:18101 failed: port is already allocated"* ]]
     run keg run --rm -p 18101-18100:80 busybox true
     [ "$status" = 125 ]
+    # what a program of the host has is passed over as well
+    python3 -c 'import socket, time; s = socket.create_server(("0.0.0.0", 18110)); time.sleep(60)' 3>&- &
+    eventually grep -q ":$(printf %04X 18110) " /proc/net/tcp
+    keg run -d --name r3 -p 18110-18111:80 busybox sleep 100 >/dev/null
+    kill $!
+    [ "$(keg port r3)" = "80/tcp -> 0.0.0.0:18111" ]
 }
 
 # ---- ending ----

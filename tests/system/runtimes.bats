@@ -19,7 +19,7 @@ setup_file() {
     KEG_ROOT=$(mktemp -d /var/tmp/keg-test.XXXXXX)
     export KEG_ROOT CONFIG=$KEG_ROOT/daemon.json
     echo "{\"runtimes\": {\"ext\": {\"path\": \"$KEG_BUILD/keg-runtime\", \"runtimeArgs\": [\"--debug\"]},
-        \"gone\": {\"path\": \"$KEG_ROOT/none\"}, \"slashless\": {\"path\": \"no-such-runtime\"}$more}}" >"$CONFIG"
+        \"gone\": {\"path\": \"$KEG_ROOT/none\"}, \"slashless\": {\"path\": \"no-such-runtime\"}, \"bad\": {\"path\": \"$KEG_ROOT/bad\"}$more}}" >"$CONFIG"
     kegd_start --config-file "$CONFIG" --add-runtime "flag=$KEG_BUILD/keg-runtime"
     image_busybox
     keg network create net1 >/dev/null
@@ -226,6 +226,24 @@ PY
         is lost '{{.State.Status}}' running
         keg rm -f lost >/dev/null
     done
+}
+
+@test "a runtime that fails half-way, lies, or leaves processes: it is told, and nothing stays" {
+    bad() { # SCRIPT WORDS: what is said of a start by such a program
+        printf '#!/bin/sh\ncommand=; for a; do case $a in create|delete) command=$a;; esac; done\n%s\n' "$1" >"$KEG_ROOT/bad"
+        chmod +x "$KEG_ROOT/bad"
+        run -125 keg run --rm --runtime bad busybox sleep 100
+        [[ $output == *"OCI runtime create failed: "*"$2"* ]] || { echo "$1: $output"; return 1; }
+    }
+    bad "exit 3" "exit status 3"
+    bad "kill -9 \$\$" "ended by signal 9"
+    bad "exit 0" "the runtime wrote no pid"
+    bad 'for a; do [ "$p" != --pid-file ] || echo 1 >"$a"; p=$a; done' "wrote 1 to "
+    # one that has made the container and says it hasn't, and one with processes of its own
+    bad "[ \$command != delete ] || exit 1; \"$KEG_BUILD/keg-runtime\" \"\$@\"; for a; do [ \"\$p\" != --pid-file ] || echo \$(cat \"\$a\") >>'$KEG_ROOT/strays'; p=\$a; done; exit 4" "exit status 4"
+    bad "(sleep 100 & echo \$! >>'$KEG_ROOT/strays'); sleep 100 & echo \$! >>'$KEG_ROOT/strays'; exit 5" "exit status 5"
+    [ "$(grep -c '^[0-9]' "$KEG_ROOT/strays")" -ge 3 ]
+    while read -r pid; do eventually ended "$pid"; done <"$KEG_ROOT/strays"
 }
 
 @test "SIGHUP: the default and the list change; containers keep what they were made with" {

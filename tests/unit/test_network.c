@@ -405,12 +405,51 @@ static void test_pool_avoids_routes(void **state)
     network_host_free(h);
 }
 
+/* What is in the way may hold more subnets than can be tried one by one. */
+static void test_pool_behind_large_ones(void **state _unused_)
+{
+    static const struct {
+        const char *pool;
+        const char *taken[3];
+        const char *chosen; /* NULL: none is left */
+    } rows[] = {
+        {"fd00::/8,64", {"fd00::/9"}, "fd80::/64"},
+        {"fd00::/8,64", {"fd00::/9", "fd80::/64", "fd80:0:0:1::/64"}, "fd80:0:0:2::/64"},
+        {"fd00::/8,64", {"fd00::/8"}, NULL},
+        {"fd00::/8,64", {"fd80::/9", "fd00::/9"}, NULL},
+        {"fd00::/64,66", {"fd00::/66", "fd00::4000:0:0:1/128", "fd00:0:0:0:8000::/65"}, NULL},
+        {"203.0.113.0/24,28", {"203.0.113.0/25", "203.0.113.129/32"}, "203.0.113.144/28"},
+        {"203.0.113.0/24,28", {"203.0.0.0/16"}, NULL},
+        {"255.255.255.0/24,26", {"255.255.255.0/25", "255.255.255.128/26"}, "255.255.255.192/26"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct subnet pools[2] = {0}, taken[3], chosen;
+        char text[SUBNET_TEXT_SIZE];
+        size_t count = 0;
+
+        assert_int_equal(pool_parse(rows[i].pool, &pools[0]), 0);
+        for (; count < ARRAY_SIZE(taken) && rows[i].taken[count]; count++)
+            assert_int_equal(subnet_parse(rows[i].taken[count], &taken[count], NULL), 0);
+        if (pool_choose(pools, pools[0].base.family, taken, count, &chosen, NULL) < 0) {
+            assert_null(rows[i].chosen);
+            continue;
+        }
+        subnet_format(&chosen, text);
+        assert_string_equal(text, rows[i].chosen ? rows[i].chosen : "none");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_addresses_ipv6),
-        cmocka_unit_test(test_both_families),  cmocka_unit_test(test_pool_avoids_routes),
-        cmocka_unit_test(test_published_port), cmocka_unit_test(test_restore_and_sweep),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_addresses_ipv6),
+        cmocka_unit_test(test_both_families),
+        cmocka_unit_test(test_pool_avoids_routes),
+        cmocka_unit_test(test_pool_behind_large_ones),
+        cmocka_unit_test(test_published_port),
+        cmocka_unit_test(test_restore_and_sweep),
     };
 
     if (geteuid() != 0) {
