@@ -247,6 +247,7 @@ static void system_add_warnings(const struct engine *e, json_t *info)
         {"CPUSet", "WARNING: No cpuset support"},
         {"IPv4Forwarding", "WARNING: IPv4 forwarding is disabled"},
     };
+    const char *profile = e->options.seccomp_profile;
     json_t *warnings = json_array();
 
     for (const char *const *host = e->options.open_hosts; host && *host; host++) {
@@ -261,6 +262,9 @@ static void system_add_warnings(const struct engine *e, json_t *info)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!json_bool_or(info, rows[i].member, false))
             json_array_append_new(warnings, json_string(rows[i].text));
+    if (!str_empty(profile) && !str_eq(profile, "builtin"))
+        json_array_append_new(warnings,
+                              json_string("WARNING: daemon is not using the default seccomp profile"));
     json_object_set(info, "Warnings", json_array_size(warnings) ? warnings : json_null());
     json_decref(warnings);
 }

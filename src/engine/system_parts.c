@@ -27,8 +27,7 @@ void system_add_registries(struct engine *e, json_t *info)
     json_t *mirrors = mirrors_text(e->options.registry_mirrors);
     json_t *hub = json_pack("{s:O, s:s, s:b, s:b}", "Mirrors", mirrors, "Name", "docker.io", "Official", 1,
                             "Secure", 1);
-    json_t *configs = json_pack("{s:o}", "docker.io", hub),
-           *networks = json_pack("[s, s]", "::1/128", "127.0.0.0/8");
+    json_t *configs = json_pack("{s:o}", "docker.io", hub), *networks = json_array();
 
     for (const char *const *host = e->options.insecure_registries; host && *host; host++) {
         if (strchr(*host, '/'))
@@ -38,6 +37,8 @@ void system_add_registries(struct engine *e, json_t *info)
                 configs, *host,
                 json_pack("{s:[], s:s, s:b, s:b}", "Mirrors", "Name", *host, "Official", 0, "Secure", 0));
     }
+    json_array_append_new(networks, json_string("::1/128"));
+    json_array_append_new(networks, json_string("127.0.0.0/8"));
     if (json_array_size(mirrors) == 0) {
         json_decref(mirrors);
         mirrors = json_null();

@@ -306,9 +306,10 @@ END
     local part
     for part in $' CDI spec directories:\n  '"$KEG_ROOT/cdi"$'\n Discovered Devices:\n  cdi: vendor.com/thing=a\n  cdi: vendor.com/thing=b' \
         $'  seccomp\n   Profile: unconfined\n  cgroupns\n  no-new-privileges\n' $' HTTPS Proxy: http://xxxxx:xxxxx@proxy:3128\n' \
-        $' Labels:\n  a=1\n' $' Insecure Registries:\n  z:1\n  ::1/128\n  127.0.0.0/8\n  10.9.0.0/16\n' \
+        $' Labels:\n  a=1\n' $' Insecure Registries:\n  z:1\n  10.9.0.0/16\n  ::1/128\n  127.0.0.0/8\n' \
         $' Default Address Pools:\n   Base: 10.200.0.0/16, Size: 24\n' \
-        $'WARNING: API is accessible on http://127.0.0.1:23978 without encryption.\n         Access to the remote API is equivalent'; do
+        $'WARNING: API is accessible on http://127.0.0.1:23978 without encryption.\n         Access to the remote API is equivalent' \
+        'WARNING: daemon is not using the default seccomp profile'; do
         [[ $output == *"$part"* ]] || { echo "not there: $part"; false; }
     done
     kill "$pid"
