@@ -102,6 +102,7 @@ static void test_functions(_unused_ void **state)
         {"{{upper .Name}} {{lower \"ABC\"}} {{title \"ab cd\"}}", "/WEB abc Ab Cd", 0},
         {"{{truncate \"héllo\" 2}}|{{pad \"x\" 1 2}}|", "hé| x  |", 0},
         {"{{.Name | printf \"%s-%s\" \"x\" | upper}}", "X-/WEB", 0},
+        {"{{printf \"%b %b %U\" 5 -6 65}}", "101 -110 U+0041"},
         {"{{printf \"%5d|%-5s|%05d|%x|%q|%.2f|%t|%v\" 42 \"ab\" 7 255 \"q\\\"\" 1.005 true .Args}}",
          "   42|ab   |00007|ff|\"q\\\"\"|1.00|true|[a b c]", 0},
         {"{{printf \"%d\" \"x\"}} {{printf \"%s\"}}", "%!d(string=x) %!s(MISSING)", 0},

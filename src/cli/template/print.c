@@ -353,6 +353,18 @@ static void print_quoted(struct buf *out, const char *text)
     buf_putc(out, '"');
 }
 
+static void print_binary(struct buf *out, json_int_t value)
+{
+    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+    char digits[66], *at = digits + sizeof(digits) - 1;
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + rest % 2);
+    while (rest /= 2);
+    buf_printf(out, "%s%s", value < 0 ? "-" : "", at);
+}
+
 static void print_verb(struct buf *out, const struct verb *v, const json_t *value)
 {
     _cleanup_(buf_finish) struct buf text = BUF_INIT(64 * 1024 * 1024);
@@ -368,6 +380,10 @@ static void print_verb(struct buf *out, const struct verb *v, const json_t *valu
     } else if ((v->letter == 'x' || v->letter == 'X') && string) {
         for (; *string; string++)
             buf_printf(&text, v->letter == 'x' ? "%02x" : "%02X", (unsigned char)*string);
+    } else if (v->letter == 'U' && json_is_integer(value)) {
+        buf_printf(&text, "U+%04llX", (unsigned long long)json_integer_value(value));
+    } else if (v->letter == 'b' && json_is_integer(value)) {
+        print_binary(&text, json_integer_value(value));
     } else if (v->letter == 'T') {
         buf_puts(&text, value_type(value));
     } else {
