@@ -193,7 +193,8 @@ struct engine_exec_start_options {
     bool detach, tty;
     unsigned height, width; /* 0: unknown */
 };
-/* As engine_container_attach_check: 1, 0, or -1. */
+/* As engine_container_attach_check: 1, 0, or -1. Whether the stream is framed is up to how it is started: without tty it is, of a
+ * terminal as well. */
 int engine_exec_start_check(struct engine *e, const char *exec_id, const struct engine_exec_start_options *o,
                             struct err *err);
 /* stream is NULL with detach. Where the program can't be run, the error's text has also been written to the

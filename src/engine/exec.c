@@ -367,7 +367,7 @@ static json_t *start_request(const struct container *c, const struct exec *ex,
         .stderr_too = json_bool_or(ex->config, "AttachStderr", false),
         .detach_keys = *ex->detach_keys ? ex->detach_keys : NULL,
     };
-    json_object_set_new(request, "attach", attach_request(&attach, /* framed= */ !tty, stream));
+    json_object_set_new(request, "attach", attach_request(&attach, /* framed= */ !o->tty, stream));
     return request;
 }
 
@@ -375,11 +375,9 @@ int engine_exec_start_check(struct engine *e, const char *exec_id, const struct 
                             struct err *err)
 {
     struct exec ex;
-    (void)o;
     if (execs_get(e, exec_id, &ex, err) < 0)
         return -1;
     _cleanup_json_ json_t *config = ex.config;
-    int tty = json_bool_or(config, "Tty", false);
     _cleanup_container_ struct container *c = containers_find(e, ex.container, err);
     if (!c || check_running(c, err) < 0)
         return -1;
@@ -387,7 +385,7 @@ int engine_exec_start_check(struct engine *e, const char *exec_id, const struct 
         return err_set(err, ERR_CONFLICT, "exec command %s has already run", exec_id);
     if (ex.started)
         return err_set(err, ERR_CONFLICT, "exec %s has already been started", exec_id);
-    return tty;
+    return o->tty;
 }
 
 static int run_exec(struct container *c, const struct exec *ex, const struct engine_exec_start_options *o,
@@ -415,12 +413,12 @@ static int exit_code_of(const struct err *err)
 }
 
 /* The client reads the stream, not the reply: the error goes there, framed like output, as Docker does. */
-static void tell_stream(const struct exec *ex, const struct engine_stream *stream, const char *message)
+static void tell_stream(bool tty, const struct engine_stream *stream, const char *message)
 {
     char text[1200];
     int n = snprintf(text, sizeof(text), "%s\r\n", message);
     unsigned char head[8] = {1, 0, 0, 0, 0, 0, (unsigned char)(n >> 8), (unsigned char)n};
-    if (!json_bool_or(ex->config, "Tty", false))
+    if (!tty)
         fd_write_full(stream->fd, head, sizeof(head));
     fd_write_full(stream->fd, text, (size_t)n);
 }
@@ -441,7 +439,7 @@ int engine_exec_start(struct engine *e, const char *exec_id, const struct engine
     err_wrap(&why, "OCI runtime exec failed");
     note_exec(e, ex.id, 0, exit_code_of(&why));
     if (stream)
-        tell_stream(&ex, stream, why.message);
+        tell_stream(o->tty, stream, why.message);
     return err_pass(err, &why);
 }
 

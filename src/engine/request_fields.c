@@ -64,12 +64,19 @@ const struct field volume_fields[] = {
 };
 
 const struct field exec_fields[] = {
-    {"User", FIELD_STRING, NULL, KEEP},       {"Privileged", FIELD_BOOL, NULL, KEEP},
-    {"Tty", FIELD_BOOL, NULL, KEEP},          {"ConsoleSize", FIELD_INTS, NULL, KEEP},
-    {"AttachStdin", FIELD_BOOL, NULL, KEEP},  {"AttachStderr", FIELD_BOOL, NULL, KEEP},
-    {"AttachStdout", FIELD_BOOL, NULL, KEEP}, {"DetachKeys", FIELD_STRING, NULL, KEEP},
-    {"Env", FIELD_STRINGS, NULL, KEEP},       {"WorkingDir", FIELD_STRING, NULL, KEEP},
-    {"Cmd", FIELD_STRINGS, NULL, KEEP},       {NULL},
+    {"User", FIELD_STRING, NULL, KEEP},
+    {"Privileged", FIELD_BOOL, NULL, KEEP},
+    {"Tty", FIELD_BOOL, NULL, KEEP},
+    {"ConsoleSize", FIELD_INTS, NULL, KEEP},
+    {"AttachStdin", FIELD_BOOL, NULL, KEEP},
+    {"AttachStderr", FIELD_BOOL, NULL, KEEP},
+    {"AttachStdout", FIELD_BOOL, NULL, KEEP},
+    {"DetachKeys", FIELD_STRING, NULL, KEEP},
+    {"Env", FIELD_STRINGS, NULL, KEEP},
+    {"WorkingDir", FIELD_STRING, NULL, KEEP},
+    {"Cmd", FIELD_STRINGS, NULL, KEEP},
+    {"EndsWith", FIELD_STRING, NULL, KEEP},
+    /* keg's own */ {NULL},
 };
 
 const struct field exec_start_fields[] = {
