@@ -195,9 +195,11 @@ enum container_moment {
     MOMENT_REMOVED,
 };
 /* Lets those who wait go; removal lets everybody go. error: a text for the "Error" member, or NULL. */
+void container_notify(struct container *c, enum container_moment moment, const char *error);
 void container_wait_free(struct engine_wait *w);
+/* For its end, and not for one that its restart policy follows up. Freed with container_wait_free(). */
+struct engine_wait *container_wait_end(struct container *c, struct err *err);
 /* Readable once the wait is over. */
 int container_wait_fd(const struct engine_wait *w);
-void container_notify(struct container *c, enum container_moment moment, const char *error);
 
 #endif

@@ -157,6 +157,9 @@ int engine_image_load(struct engine *e, int fd, const char *platform, bool quiet
         image_finish(&images[i]);
     }
     free(images);
+    t.begun |=
+        r < 0 && err &&
+        err->kind == ERR_INVALID; /* what is wrong with an archive is told in the stream, as Docker does */
     images_sweep(e, NULL, NULL, NULL); /* the archive's own lists, or parts of what couldn't be loaded */
     return r < 0 ? transfer_fail(e, &t, err) : 0;
 }

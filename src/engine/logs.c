@@ -30,7 +30,7 @@ int engine_container_logs(struct engine *e, const char *ref, const struct engine
     _cleanup_free_ char *path = log_read_path(c, &settings, &local);
     if (!path)
         return err_set(err, ERR_NOT_IMPLEMENTED, "configured logging driver does not support reading");
-    struct engine_wait *w = o->follow ? engine_container_wait_begin(e, c->id, "not-running", err) : NULL;
+    struct engine_wait *w = o->follow ? container_wait_end(c, err) : NULL;
     if (o->follow && !w)
         return -1;
     sink->write(sink->arg, "", 0); /* the response begins, even if there is nothing to tell yet */

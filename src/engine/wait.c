@@ -12,7 +12,8 @@
 #include "base/str.h"
 #include "engine/monitors.h"
 
-enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
+/* An end that a restart policy follows up is one for clients, as Docker has it; ENDED is one that stays. */
+enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED, WAIT_ENDED };
 
 static const char *const condition_names[] = {"not-running", "next-exit", "removed"};
 
@@ -42,8 +43,8 @@ void container_notify(struct container *c, enum container_moment moment, const c
     if (moment == MOMENT_REMOVED)
         c->gone = true;
     for (struct engine_wait *w = c->waits; w; w = w->next)
-        if (moment == MOMENT_REMOVED || w->condition == WAIT_NEXT_EXIT ||
-            (moment == MOMENT_EXITED && w->condition == WAIT_NOT_RUNNING))
+        if (moment == MOMENT_REMOVED || w->condition == WAIT_NEXT_EXIT || w->condition == WAIT_NOT_RUNNING ||
+            (moment == MOMENT_EXITED && w->condition == WAIT_ENDED))
             wait_complete(w, c, error);
     pthread_mutex_unlock(&c->lock);
 }
@@ -69,7 +70,7 @@ static struct engine_wait *wait_new(struct container *c, enum wait_condition con
     w->next = c->waits;
     c->waits = w;
     bool runs = c->state.starting || container_status_runs(c->state.status);
-    if (c->gone || (condition == WAIT_NOT_RUNNING && !runs))
+    if (c->gone || ((condition == WAIT_NOT_RUNNING || condition == WAIT_ENDED) && !runs))
         wait_complete(w, c, NULL);
     pthread_mutex_unlock(&c->lock);
     return w;
@@ -106,6 +107,11 @@ struct engine_wait *engine_container_wait_begin(struct engine *e, const char *re
     return c ? wait_new(c, (enum wait_condition)i, err) : NULL;
 }
 
+struct engine_wait *container_wait_end(struct container *c, struct err *err)
+{
+    return wait_new(c, WAIT_ENDED, err);
+}
+
 int engine_container_wait_finish(struct engine_wait *w, int client_fd, json_t **ret, struct err *err)
 {
     struct engine *e = w->c->engine;
@@ -133,7 +139,7 @@ int container_wait_fd(const struct engine_wait *w)
 
 int container_wait_ended(struct container *c, int timeout_ms)
 {
-    struct engine_wait *w = wait_new(c, WAIT_NOT_RUNNING, NULL);
+    struct engine_wait *w = wait_new(c, WAIT_ENDED, NULL);
     if (!w)
         return 0;
     int64_t deadline = clock_monotonic() + timeout_ms * 1000000LL;

@@ -300,7 +300,7 @@ EOF
         timeout 1 curl -s --unix-socket "$KEG_ROOT/run/keg.sock" -T - 'http://keg/images/create?fromSrc=-&repo=half' -X POST || :
     eventually eval '[ "$(status GET /images/half/json)" = 404 ]'
     [ "$(ls "$KEG_ROOT/data/blobs/sha256")" = "$blobs" ]
-    [[ $(api POST /images/load -d garbage -H 'Content-Type: application/x-tar') == *message* ]]
+    [[ $(api POST /images/load -d garbage -H 'Content-Type: application/x-tar') == '{"errorDetail":{"message":"'* ]]
 }
 
 @test "images: in use" {

@@ -83,6 +83,15 @@ EOF
     [ "$(actions bb)" = "create start die start die " ]
 }
 
+@test "restart: who waits for an end hears of the first one, who follows a log of all" {
+    keg run -d --name again --network none --restart always busybox sh -c 'echo one; sleep 0.3; exit 4'
+    [ "$(timeout 20 keg wait again)" = 4 ]
+    timeout 20 keg logs -f again >"$BATS_TEST_TMPDIR/followed" 3>&- &
+    eventually eval '[ "$(wc -l <"$BATS_TEST_TMPDIR/followed")" -ge 3 ]'
+    keg rm -f again
+    wait
+}
+
 @test "restart: stopped between two starts, and told otherwise by update" {
     keg run -d --name aa --network none --restart always busybox false
     eventually is aa '{{.State.Restarting}} {{.State.Running}} {{.State.Pid}}' 'true true 0'
