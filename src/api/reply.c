@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "engine/system.h"
 
-/* In every answer, as Docker's clients look for them; but for what isn't a path of the API, and taken connections. */
+/* In every answer, as Docker's clients look for them; but for what isn't a path of the API. */
 static const struct {
     const char *name, *value;
 } common_headers[] = {
@@ -143,7 +143,7 @@ static int reply_write_head(struct request *r, bool chunked)
         r->reply.status = 200;
     buf_printf(&head, "HTTP/1.1 %d %s\r\n", r->reply.status,
                MHD_get_reason_phrase_for((unsigned)r->reply.status));
-    for (size_t i = 0; r->reply.kind != REPLY_HIJACK && i < ARRAY_SIZE(common_headers); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)
         buf_printf(&head, "%s: %s\r\n", common_headers[i].name, common_headers[i].value);
     if (r->reply.content_type)
         buf_printf(&head, "Content-Type: %s\r\n", r->reply.content_type);

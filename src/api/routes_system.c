@@ -57,6 +57,9 @@ int route_system_events(struct request *r, struct err *err)
     if (system_query_time(r, "since", &o.since, err) < 0 ||
         system_query_time(r, "until", &o.until, err) < 0 || request_filters(r, &filters, err) < 0)
         return -1;
+    if (o.until && o.since > o.until)
+        return err_set(err, ERR_INVALID, "`since` time (%s) cannot be after `until` time (%s)",
+                       request_query(r, "since"), request_query(r, "until"));
     if (!o.since && (o.until || !str_empty(request_query(r, "since"))))
         o.since = 1;
     o.filters = filters;

@@ -74,6 +74,7 @@ static int usage_volumes(struct engine *e, json_t *usage, struct err *err)
 int engine_disk_usage(struct engine *e, char *const *types, json_t **ret, struct err *err)
 {
     static const char *const known[] = {"container", "image", "volume", "build-cache", NULL};
+    static const char *const lists[] = {"Images", "Containers", "Volumes", "BuildCache"};
     _cleanup_json_ json_t *usage = json_object();
 
     for (char *const *type = types; type && *type; type++)
@@ -85,6 +86,11 @@ int engine_disk_usage(struct engine *e, char *const *types, json_t **ret, struct
         return -1;
     if (usage_wants(types, "build-cache"))
         json_object_set_new(usage, "BuildCache", json_array());
+    if (!json_object_get(usage, "LayersSize"))
+        json_set_int(usage, "LayersSize", 0);
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) /* what wasn't asked for */
+        if (!json_object_get(usage, lists[i]))
+            json_object_set_new(usage, lists[i], json_null());
     *ret = json_incref(usage);
     return 0;
 }

@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 /* Checks the shape (an object of arrays of strings, or of objects of booleans) and that every key is one of
- * `allowed` (NULL-terminated). ERR_INVALID: "invalid filter 'x'". filters NULL is no filter. */
+ * `allowed` (NULL-terminated; NULL: any). ERR_INVALID: "invalid filter 'x'". filters NULL is no filter. */
 int filters_check(const json_t *filters, const char *const *allowed, struct err *err);
 /* True when there is at least one value under key; {"x":false} is one that nothing equals. */
 bool filters_has(const json_t *filters, const char *key);

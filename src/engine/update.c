@@ -135,7 +135,8 @@ static int update_locked(struct container *c, const json_t *changes, json_t *war
     bool runs = container_status_runs(c->state.status);
     _cleanup_json_ json_t *resources = runs ? oci_resources(merged, err) : NULL;
     bool foreign = runs && runtimes_is_foreign(c);
-    if (runs && (!resources || (foreign ? tell_monitor(c, resources, /* now= */ true, err) : apply_now(c, resources, err)) < 0))
+    if (runs && (!resources || (foreign ? tell_monitor(c, resources, /* now= */ true, err)
+                                        : apply_now(c, resources, err)) < 0))
         return -1;
     if (keep(c, merged, err) < 0)
         return -1;
@@ -156,7 +157,7 @@ int engine_container_update(struct engine *e, const char *ref, const json_t *bod
     int r = update_locked(c, changes, warnings, err);
     pthread_mutex_unlock(&c->operation);
     if (r < 0)
-        return err_wrap(err, "Cannot update container %s", c->id);
+        return err && err->kind == ERR_INVALID ? -1 : err_wrap(err, "Cannot update container %s", c->id);
     *ret = json_object();
     json_object_set(*ret, "Warnings", json_array_size(warnings) ? warnings : json_null());
     return 0;
