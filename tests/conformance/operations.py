@@ -390,7 +390,7 @@ SINCE = [
     ("/containers/old/json", "ImageManifestDescriptor", 48, 99),
     ("/containers/json?all=1", "0.ImageManifestDescriptor", 48, 99),
     ("/images/json", "0.VirtualSize", 24, 43), ("/images/busybox/json", "VirtualSize", 24, 43),
-    ("/networks/bridge", "EnableIPv4", 47, 99), ("/images/busybox/json", "ContainerConfig", 24, 44), ("/images/busybox/json", "Descriptor", 48, 99),
+    ("/images/busybox/json", "ContainerConfig", 24, 44), ("/images/busybox/json", "Descriptor", 48, 99),
     ("/info", "DiscoveredDevices", 50, 99), ("/info", "FirewallBackend", 49, 99), ("/info", "BridgeNfIptables", 24, 49),
     ("/info", "RuncCommit.Expected", 24, 48), ("/info", "Containerd", 46, 99), ("/info", "KernelMemory", 24, 41),
     ("/info", "Runtimes.runc.status", 44, 99), ("/images/busybox/json", "Config.Tty", 24, 49),
