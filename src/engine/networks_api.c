@@ -113,14 +113,17 @@ int engine_network_create(struct engine *e, const json_t *body, json_t **ret, st
 
 static int networks_check_unused(const struct network_entry *n, struct err *err)
 {
+    _cleanup_(buf_finish) struct buf users = BUF_INIT(1 << 20);
     const char *container;
     json_t *endpoint;
 
     json_object_foreach (n->containers, container, endpoint)
-        return err_set(
-            err, ERR_FORBIDDEN,
-            "error while removing network: network %s has active endpoints (name:\"%s\" id:\"%.12s\")",
-            n->name, json_str_or(endpoint, "Name", ""), json_str_or(endpoint, "EndpointID", ""));
+        buf_printf(&users, "%sname:\"%s\" id:\"%.12s\"", users.len ? ", " : "",
+                   json_str_or(endpoint, "Name", ""), json_str_or(endpoint, "EndpointID", ""));
+    if (users.len)
+        return err_set(err, ERR_FORBIDDEN,
+                       "error while removing network: network %s has active endpoints (%s)", n->name,
+                       buf_str(&users));
     if (n->references)
         return err_set(err, ERR_CONFLICT,
                        "error while removing network: a container is being connected to network %s", n->name);

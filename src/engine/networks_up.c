@@ -56,6 +56,8 @@ char **networks_own(const struct network_entry *n)
 
     json_array_foreach (json_object_get(n->row, "Own"), i, own)
         strv_push(&list, json_string_value(own));
+    for (i = 0; str_eq(n->name, "bridge") && n->network && i < network_pool_count(n->network); i++)
+        strv_push(&list, network_subnet(n->network, i)); /* kegd said it */
     if (json_is_object(chosen) && json_bool_or(chosen, "Asked", false))
         strv_push(&list, json_str_or(chosen, "Subnet", ""));
     return list;

@@ -140,3 +140,46 @@ t network create --subnet 10.213.0.0/24 --aux-address a=10.1.1.1 x
 t network create --subnet 10.99.0.0/16 x
 t network create -o com.docker.network.bridge.enable_icc=maybe x
 t network create -o com.docker.network.bridge.gateway_mode_ipv4=bogus x
+
+#: networks with IPv6
+t network create --ipv6 --subnet fd00:6::/64 --subnet 10.66.0.0/24 --gateway fd00:6::9 both
+t network inspect -f '{{.EnableIPv4}} {{.EnableIPv6}}' both
+"$DOCKER" network inspect both | jq -c '.[0].IPAM.Config | sort_by(.Subnet)'
+t network create --ipv6 --subnet fd00:6::/80 x
+t network create --ipv6 --subnet fd00:8::/64 --subnet fd00:9::/64 x
+t network create --ipv6 --subnet fd00:8::1/64 x
+t network create --ipv4=false x
+t network create --ipv4=false --ipv6 --subnet fd00:7::/64 only
+q run -d --name aa --network both --ip6 fd00:6::77 --ip 10.66.0.77 -p 8080:80 busybox sleep 60
+q run -d --name bb --network only -p 8081:80 busybox sleep 60
+t inspect -f '{{json .NetworkSettings.Ports}}' aa bb
+t inspect -f '{{with .NetworkSettings.Networks.both}}{{.IPAddress}}/{{.IPPrefixLen}} {{.Gateway}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}}{{end}}' aa
+t inspect -f '{{with .NetworkSettings.Networks.only}}{{.IPAddress}}/{{.IPPrefixLen}} {{.Gateway}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}}{{end}}' bb
+t exec aa sh -c 'ip -6 -o addr show eth0 | grep -o "inet6 fd[^ ]* scope [a-z]*"; ip -6 route; tail -n 2 /etc/hosts | cut -f1; cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6'
+t exec bb sh -c 'ip -4 -o addr show eth0; ip route; cat /proc/sys/net/ipv6/conf/lo/disable_ipv6'
+t run --rm --network both --ip6 fd00:77::1 busybox true
+t run --rm --network both --ip6 nonsense busybox true
+t run --rm --ip6 fd00:77::1 busybox true
+t run --rm busybox sh -c 'ip -6 addr; cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6'
+t network connect only aa
+t exec aa sh -c 'ip -6 -o addr show eth1 | grep -o "inet6 fd[^ ]*"; ip -6 route show default'
+t network disconnect both aa
+t exec aa ip -6 route show default
+
+#: macvlan and ipvlan networks
+t network create -d macvlan -o parent=lo x
+t network create -d macvlan -o parent=nosuch x
+t network create -d macvlan -o macvlan_mode=foo x
+t network create -d ipvlan -o ipvlan_mode=foo x
+t network create -d ipvlan -o ipvlan_flag=foo x
+x ip link add cmp0 type veth peer name cmp1
+x ip link set cmp0 up
+q network create -d macvlan -o parent=cmp0 --subnet 10.80.0.0/24 --subnet 10.81.0.0/24 flat
+"$DOCKER" network inspect flat | flat
+q run -d --name aa --network flat --ip 10.80.0.7 -p 80:80 busybox sleep 60
+q run -d --name bb --network flat --ip 10.81.0.7 busybox sleep 60
+t inspect -f '{{json .NetworkSettings.Ports}} {{with .NetworkSettings.Networks.flat}}{{.IPAddress}}/{{.IPPrefixLen}} {{.Gateway}}{{end}}' aa bb
+t exec aa ip route
+t exec aa ping -c 1 -W 1 -q bb
+t network rm flat
+x ip link del cmp0
