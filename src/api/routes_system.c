@@ -116,8 +116,10 @@ int route_system_no_plugin(struct request *r, struct err *err)
     return err_set(err, ERR_NOT_FOUND, "plugin \"%s\" not found", r->wildcard);
 }
 
-int route_system_no_swarm(struct request *r _unused_, struct err *err)
+int route_system_no_swarm(struct request *r, struct err *err)
 {
+    if (str_eq(r->path, "/swarm/leave"))
+        return err_set(err, ERR_UNAVAILABLE, "This node is not part of a swarm");
     return err_set(
         err, ERR_UNAVAILABLE,
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect "

@@ -61,6 +61,7 @@ message() { # what the error says
     done
     [ "$(status GET //containers//json)" = 200 ]
     [ "$(status OPTIONS /nope)" = 200 ]
+    [ "$(api POST /v1.24/swarm/leave | message)" = "This node is not part of a swarm" ]
 }
 
 @test "names of members in small letters, null for nothing, members of members" {
