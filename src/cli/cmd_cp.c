@@ -17,7 +17,7 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 
-enum { PIECE = 256 * 1024, PROGRESS_NS = 200 * 1000 * 1000 };
+enum { PIECE = 256 * 1024, PROGRESS_NS = 200 * 1000 * 1000, LINKS_MAX = 10 };
 
 #define GO_MODE_DIR  (1LL << 31)
 #define GO_MODE_LINK (1LL << 27)
@@ -33,6 +33,7 @@ static const struct option_row cp_options[] = {
 struct side {
     char *container; /* NULL: here */
     char *path;
+    char *told; /* what path was before links were followed; NULL: the same */
     bool exists, directory;
 };
 
@@ -49,6 +50,7 @@ static void side_finish(struct side *s)
 {
     free(s->container);
     free(s->path);
+    free(s->told);
 }
 
 /* "container:path", or a local path. */
@@ -218,7 +220,7 @@ static void tell(const struct copy *c, const struct side *to)
 
     if (c->tell)
         fprintf(stderr, "Successfully copied %s to %s%s%s\n", human_size((double)c->bytes, 3, size),
-                to->container ? to->container : "", to->container ? ":" : "", to->path);
+                to->container ? to->container : "", to->container ? ":" : "", to->told ? to->told : to->path);
 }
 
 /* ---- out of a container ---- */
@@ -274,20 +276,51 @@ static int unpack_here(struct copy *c, struct http *http, const char *dir, const
     _cleanup_free_ uint8_t *data = xmalloc(PIECE);
     struct download d = {.copy = c, .http = http, .data = data};
     struct tar_input input = {download_span, download_consume, &d};
+    _cleanup_free_ char *shown =
+        xstrndup(dir, strlen(dir) - (str_ends(dir, "/.") && strlen(dir) > 2 ? 2 : 0));
     int r;
 
     c->header = "Copying from container";
-    r = copy_unpack(&input, dir, str_eq(base, ".") ? "" : base, name && !str_eq(base, name) ? name : NULL,
+    r = copy_unpack(&input, shown, str_eq(base, ".") ? "" : base, name && !str_eq(base, name) ? name : NULL,
                     err);
     clear_progress(c);
     return r;
+}
+
+/* A link as the destination stays: what it leads to is written, which perhaps doesn't exist yet. The caller frees. */
+static char *follow_here(const char *path, struct err *err)
+{
+    _cleanup_free_ char *at = xstrdup(path);
+    char target[PATH_MAX];
+    ssize_t n;
+
+    for (int hops = 0; (n = readlink(at, target, sizeof(target) - 1)) >= 0; hops++) {
+        _cleanup_free_ char *parent = NULL, *base = NULL;
+        char *next;
+
+        if (hops == LINKS_MAX) {
+            err_set(err, ERR_INVALID, "too many symbolic links in \"%s\"", path);
+            return NULL;
+        }
+        target[n] = '\0';
+        split_path(at, &parent, &base);
+        next = *target == '/' ? xstrdup(target) : path_join(*parent ? parent : ".", target);
+        free(at);
+        at = next;
+    }
+    return take_ptr(&at);
 }
 
 static int look_here(struct side *to, struct err *err)
 {
     _cleanup_free_ char *parent = NULL, *base = NULL;
     struct stat st;
+    char *path = follow_here(to->path, err);
 
+    if (!path)
+        return -1;
+    to->told = to->path;
+    to->path = path;
     to->exists = stat(to->path, &st) == 0;
     to->directory = to->exists && S_ISDIR(st.st_mode);
     split_path(to->path, &parent, &base);

@@ -46,6 +46,38 @@ static json_t *ps_image(const struct format_row *row)
     return at ? format_take(xstrndup(image, (size_t)(at - image))) : json_string(image);
 }
 
+/* As Go quotes a character that is ASCII: a terminal is told nothing but text. */
+static void quote_ascii(struct buf *out, unsigned char c)
+{
+    static const char names[] = "abtnvfr"; /* from 7 on */
+
+    if (c == '"' || c == '\\')
+        buf_printf(out, "\\%c", c);
+    else if (c >= 7 && c < 7 + strlen(names))
+        buf_printf(out, "\\%c", names[c - 7]);
+    else if (c < ' ' || c == 0x7f)
+        buf_printf(out, "\\x%02x", c);
+    else
+        buf_putc(out, (char)c);
+}
+
+/* What is invisible although it isn't ASCII, and steers: C1 controls, and those of direction (U+200B to F, 2028 to E, 2060 to
+ * F). Its code, or 0. The text is valid UTF-8. */
+static unsigned invisible(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    unsigned code = 0;
+
+    if (c[0] == 0xc2 && c[1] <= 0xa0)
+        return c[1];
+    if (c[0] == 0xe2 && (c[1] == 0x80 || c[1] == 0x81))
+        code = 0x2000 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+    return (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+                   (code >= 0x2060 && code <= 0x206f)
+               ? code
+               : 0;
+}
+
 static json_t *ps_command(const struct format_row *row)
 {
     const char *whole = json_str_or(row->data, "Command", "");
@@ -54,12 +86,16 @@ static json_t *ps_command(const struct format_row *row)
 
     buf_putc(&quoted, '"');
     for (const char *c = command; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            buf_printf(&quoted, "\\%c", *c);
-        else if (*c == '\n' || *c == '\t' || *c == '\r')
-            buf_printf(&quoted, "\\%c", *c == '\n' ? 'n' : *c == '\t' ? 't' : 'r');
-        else
+        unsigned code = invisible(c);
+
+        if (code) {
+            buf_printf(&quoted, "\\u%04x", code);
+            c += code < 0x800 ? 1 : 2;
+        } else if ((unsigned char)*c < 0x80) {
+            quote_ascii(&quoted, (unsigned char)*c);
+        } else {
             buf_putc(&quoted, *c);
+        }
     }
     buf_putc(&quoted, '"');
     return json_string(buf_str(&quoted));

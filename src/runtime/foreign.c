@@ -72,8 +72,7 @@ static int take_pid(const char *path, pid_t *ret_pid, int *ret_pidfd, struct err
         r = str_to_u32(buf_str(&text), &pid);
     }
     if (r < 0 || pid == 0)
-        return err_set(err, ERR_SYSTEM, "the runtime wrote no pid to %s: %s", path,
-                       strerror(r < 0 ? -r : EINVAL));
+        return err_set(err, ERR_SYSTEM, "the runtime wrote no pid to %s", path);
     pidfd = pidfd_from_pid((pid_t)pid);
     if (pidfd < 0)
         return err_errno(err, pidfd, "open process %u", pid);
@@ -303,7 +302,8 @@ int foreign_exec(struct runtime_container *c, const struct runtime_exec_options 
     return 0;
 }
 
-/* SIGKILL to all where nobody ends with init; a runtime that can't be executed any more is done without. */
+/* SIGKILL to all where nobody ends with init; a runtime that can't be executed any more is done without, and what it makes of
+ * SIGKILL isn't relied on: a container must be removable. */
 int foreign_kill(struct runtime_container *c, int signal, bool all, struct err *err)
 {
     const char *words[] = {"kill", all ? "--all" : NULL, NULL, NULL, NULL};
@@ -317,13 +317,15 @@ int foreign_kill(struct runtime_container *c, int signal, bool all, struct err *
     words[all ? 2 : 1] = c->id;
     words[all ? 3 : 2] = number;
     r = foreign_call(c->foreign, words, NULL, &why);
-    if (r < 0 && why.kind == ERR_CONFLICT)
-        return err_set(err, ERR_CONFLICT, "container not running");
-    if (r < 0 && why.kind == ERR_UNAVAILABLE)
+    if (signal == SIGKILL || (r < 0 && why.kind == ERR_UNAVAILABLE)) {
         r = pidfd_signal(c->pidfd, signal);
-    if (r < 0)
-        return why.kind == ERR_UNAVAILABLE ? err_errno(err, r, "signal the container's init")
-                                           : err_pass(err, &why);
+        if (r < 0 && r != -ESRCH)
+            return err_errno(err, r, "signal the container's init");
+    } else if (r < 0 && why.kind == ERR_CONFLICT) {
+        return err_set(err, ERR_CONFLICT, "container not running");
+    } else if (r < 0) {
+        return err_pass(err, &why);
+    }
     if (signal == SIGKILL && c->cgroup && cgroup_is_frozen(c->cgroup)) /* v1 lets no frozen process die */
         return cgroup_freeze(c->cgroup, /* freeze= */ false, err);
     return 0;

@@ -145,6 +145,18 @@ tree() { # what tells trees apart
     tar -c d | keg cp - c1:/new/sub
     names c1 /new/sub | grep -qx sub/d/f
     [[ "$(keg cp c1:/fresh - | tar -t | head -n 1)" == fresh/ ]]
+    # a link as the destination stays
+    mkdir there
+    ln -s ../t there/one
+    ln -s there/one two
+    keg cp -q c1:/etc/passwd two
+    [ -L two ] && [ -L there/one ] && grep -q ^root: t
+    ln -sf two two
+    run keg cp c1:/etc/passwd two
+    [ "$status" = 1 ] && [[ $output == *"too many symbolic links"* ]]
+    mkdir out/group
+    run keg cp c1:/etc/group out/.
+    [ "$output" = "cannot overwrite directory \"$WORK/out/group\" with non-directory \"$WORK/out\"" ]
     run keg cp -L nobody:/etc/passwd out
     [ "$output" = "Error response from daemon: No such container: nobody" ]
 }

@@ -384,6 +384,8 @@ restart_kegd() {
     [ "$(keg ps -a --filter ancestor=busybox -q | wc -l)" = 3 ]
     [ "$(keg ps -a --filter since=aa --format '{{.Names}}' | tr '\n' ' ')" = "cc bb " ]
     [ "$(keg ps -n 1 --format '{{.Names}}')" = cc ]
+    keg create --name esc busybox echo "$(printf 'x\033[31m\001\342\200\256\303\274')" >/dev/null
+    [ "$(keg ps -n 1 --no-trunc --format '{{.Command}}')" = '"echo x\x1b[31m\x01\u202eü"' ] # nothing for the terminal to obey
     run keg ps --filter nope=1
     [[ $output == *"invalid filter 'nope'"* ]]
 }

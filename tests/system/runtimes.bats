@@ -242,7 +242,15 @@ PY
     # one that has made the container and says it hasn't, and one with processes of its own
     bad "[ \$command != delete ] || exit 1; \"$KEG_BUILD/keg-runtime\" \"\$@\"; for a; do [ \"\$p\" != --pid-file ] || echo \$(cat \"\$a\") >>'$KEG_ROOT/strays'; p=\$a; done; exit 4" "exit status 4"
     bad "(sleep 100 & echo \$! >>'$KEG_ROOT/strays'); sleep 100 & echo \$! >>'$KEG_ROOT/strays'; exit 5" "exit status 5"
-    [ "$(grep -c '^[0-9]' "$KEG_ROOT/strays")" -ge 3 ]
+    # one that kills nobody
+    printf '#!/bin/sh\nfor a; do case $a in kill) exit ${KILL_STATUS:-0};; esac; done\nexec "%s" "$@"\n' "$KEG_BUILD/keg-runtime" >"$KEG_ROOT/bad"
+    for status in 0 1; do
+        sed -i "s/KILL_STATUS:-[01]/KILL_STATUS:-$status/" "$KEG_ROOT/bad"
+        keg run -d --name stuck --runtime bad busybox sleep 100 >/dev/null
+        keg inspect -f '{{.State.Pid}}' stuck >>"$KEG_ROOT/strays"
+        keg rm -f stuck
+    done
+    [ "$(grep -c '^[0-9]' "$KEG_ROOT/strays")" -ge 5 ]
     while read -r pid; do eventually ended "$pid"; done <"$KEG_ROOT/strays"
 }
 
