@@ -238,6 +238,8 @@ json_t *container_to_json(struct container *c)
     json_object_set(record, "NetworkConfig", s.network_config);
     json_object_set(record, "Mounts", s.mounts);
     json_object_set(record, "Endpoints", s.endpoints);
+    if (c->restarting && s.state.status == CONTAINER_EXITED)
+        s.state.status = CONTAINER_RESTARTING; /* should this kegd not come to start it, the next one does */
     json_object_set_new(record, "State", state_to_json(&s.state));
     json_set_int(record, "RestartCount", s.restart_count);
     if (c->removing)

@@ -73,7 +73,7 @@ struct container {
     json_t *endpoints; /* what is up: see endpoints.h; an empty array when nothing is */
     struct container_state state;
     bool removing;
-    atomic_bool keep_once; /* a restart: the end on the way is no removal */
+    atomic_bool restarting; /* by hand: the end on the way is no removal, and recorded as one that a start follows */
     bool gone;             /* removed: only references are left */
     unsigned restart_count;
     struct list_kept *list_kept; /* its row in a list: list_rows.c */

@@ -88,7 +88,6 @@ static void give_back(struct container *c, const struct exit_report *report)
 static void remove_run_directory(struct container *c)
 {
     _cleanup_free_ char *run = container_run_path(c, NULL);
-    mount_sources_sweep(c);
     path_remove_all(AT_FDCWD, run);
 }
 
@@ -167,7 +166,7 @@ static void note_ended(struct container *c, const struct exit_report *report, bo
         snprintf(c->state.error, sizeof(c->state.error), "%s", report->error);
     pthread_mutex_unlock(&c->lock);
     container_keep_health_log(c);
-    if (!c->auto_remove || c->keep_once)
+    if (!c->auto_remove || c->restarting)
         container_save(c, NULL);
     if (!report->told)
         container_tell_end(c, report->exit_code, duration, report->time ? report->time : report->finished_at);
@@ -188,10 +187,12 @@ void container_exited(struct container *c, const struct exit_report *original)
     if (report.lost)
         look_for_result(c, &report);
     give_back(c, &report);
-    bool restarts =
+    bool wanted =
              report.lost ? container_wants_restart(c, report.exit_code) : report.restart && may_restart(c),
-         removes = c->auto_remove && !c->keep_once && !c->removing;
+         restarts = wanted && !c->restarting, /* else stop.c does */
+        removes = c->auto_remove && !c->restarting && !c->removing;
     note_ended(c, &report, restarts);
+    mount_sources_sweep(c); /* before what they are mounted on goes */
     mounts_ended(c);
     if (!removes) /* else it goes with the rest; only now, because the exit code is there until the record has it */
         remove_run_directory(c);

@@ -3,6 +3,7 @@
  * (exit.c), as it has more to do. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,7 +13,6 @@
 #include "base/str.h"
 #include "engine/exec.h"
 #include "engine/monitors.h"
-#include "engine/mount_sources.h"
 #include "engine/oci.h"
 #include "engine/signals.h"
 #include "monitor/protocol.h"
@@ -64,6 +64,8 @@ static void heard_start(struct container *c, const json_t *packet, int64_t time)
     pthread_mutex_unlock(&c->lock);
     container_save(c, NULL);
     container_event_at(c, time, "start", NULL);
+    if (json_bool_or(packet, "manual", false))
+        container_event_at(c, time, "restart", NULL);
 }
 
 static void heard_restarting(struct container *c, const json_t *packet, int64_t time)
@@ -82,6 +84,8 @@ static void heard_restarting(struct container *c, const json_t *packet, int64_t 
     container_save(c, NULL);
     container_tell_end(c, c->state.exit_code, c->state.finished_at - json_int_or(packet, "started_at", time),
                        time);
+    if (json_bool_or(packet, "manual", false)) /* a kegd that went meanwhile was asked for it */
+        container_event_at(c, time, "stop", NULL);
     container_notify(c, MOMENT_RESTARTING, NULL);
 }
 
@@ -122,14 +126,37 @@ static void heard_exec_exit(struct container *c, const json_t *packet, int64_t t
                json_bool_or(packet, "left", false), time);
 }
 
+static void heard_probe_start(struct container *c, const json_t *packet, int64_t time)
+{
+    const char *id = json_str_or(packet, "exec_id", "");
+    _cleanup_free_ char *command = exec_command_text(packet, "args");
+    _cleanup_free_ char *create = xasprintf("exec_create: %s", command);
+    _cleanup_free_ char *start = xasprintf("exec_start: %s", command);
+    container_event_at(c, time, create, "execID", id, NULL);
+    container_event_at(c, time, start, "execID", id, NULL);
+}
+
+static void heard_probe_exit(struct container *c, const json_t *packet, int64_t time)
+{
+    char code[16];
+    snprintf(code, sizeof(code), "%d", (int)json_int_or(packet, "exit_code", 0));
+    container_event_at(c, time, "exec_die", "execID", json_str_or(packet, "exec_id", ""), "exitCode", code,
+                       NULL);
+}
+
 static const struct {
     const char *event;
     void (*heard)(struct container *c, const json_t *packet, int64_t time);
 } rows[] = {
-    {"start", heard_start},         {"restarting", heard_restarting},
-    {"exit", heard_exit},           {"health", heard_health},
-    {"kill", heard_kill},           {"oom", heard_oom},
+    {"start", heard_start},
+    {"restarting", heard_restarting},
+    {"exit", heard_exit},
+    {"health", heard_health},
+    {"kill", heard_kill},
+    {"oom", heard_oom},
     {"exec-exit", heard_exec_exit},
+    {"probe-start", heard_probe_start},
+    {"probe-exit", heard_probe_exit},
 };
 
 bool container_is_news(struct container *c, const json_t *packet)
@@ -150,46 +177,46 @@ void container_heard(struct container *c, const json_t *packet)
             rows[i].heard(c, packet, json_int_or(packet, "time", 0));
 }
 
-/* ---- probes: nobody waits for them, so only who listens hears of them ---- */
-
-void container_heard_probe(struct container *c, const json_t *packet, bool begins)
-{
-    const char *id = json_str_or(packet, "exec_id", "");
-    int64_t time = json_int_or(packet, "time", 0);
-    if (begins) {
-        _cleanup_free_ char *command = exec_command_text(packet, "args");
-        _cleanup_free_ char *create = xasprintf("exec_create: %s", command);
-        _cleanup_free_ char *start = xasprintf("exec_start: %s", command);
-        container_event_at(c, time, create, "execID", id, NULL);
-        container_event_at(c, time, start, "execID", id, NULL);
-        return;
-    }
-    char code[16];
-    snprintf(code, sizeof(code), "%d", (int)json_int_or(packet, "exit_code", 0));
-    container_event_at(c, time, "exec_die", "execID", id, "exitCode", code, NULL);
-}
-
 /* ---- the journal ---- */
 
-static bool read_journal(struct container *c, const char *name)
+/* The lines of one file, as objects, behind those that are there. */
+static void read_journal(struct container *c, const char *name, json_t *packets)
 {
     _cleanup_free_ char *path = container_run_path(c, name);
     _cleanup_(buf_finish) struct buf text = BUF_INIT(JOURNAL_MAX);
-    bool ended = false;
     if (file_read(AT_FDCWD, path, &text) < 0)
-        return false;
+        return;
     for (char *line = (char *)buf_str(&text), *end; (end = strchr(line, '\n')); line = end + 1) {
-        _cleanup_json_ json_t *packet = json_parse(line, (size_t)(end - line), "a monitor's event", NULL);
-        ended = ended || str_eq(json_str(packet, "event"), "exit");
-        container_heard(c, packet);
+        json_t *packet = json_parse(line, (size_t)(end - line), "a monitor's event", NULL);
+        if (packet)
+            json_array_append_new(packets, packet);
     }
-    return ended;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t x = json_int_or(*(json_t *const *)a, "time", 0), y = json_int_or(*(json_t *const *)b, "time", 0);
+    return (x > y) - (x < y);
 }
 
 bool container_catch_up(struct container *c)
 {
-    bool old = read_journal(c, MONITOR_EVENTS_OLD), new = read_journal(c, MONITOR_EVENTS);
-    return old || new;
+    static const char *const files[] = {MONITOR_EVENTS_OLD, MONITOR_EVENTS, MONITOR_PROBES_OLD,
+                                        MONITOR_PROBES};
+    _cleanup_json_ json_t *packets = json_array();
+    bool ended = false;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        read_journal(c, files[i], packets);
+    size_t count = json_array_size(packets);
+    _cleanup_free_ json_t **order = xcalloc(count + 1, sizeof(json_t *));
+    for (size_t i = 0; i < count; i++)
+        order[i] = json_array_get(packets, i);
+    qsort(order, count, sizeof(*order), compare_times);
+    for (size_t i = 0; i < count; i++) {
+        ended = ended || str_eq(json_str(order[i], "event"), "exit");
+        container_heard(c, order[i]);
+    }
+    return ended;
 }
 
 /* ---- state ---- */
@@ -222,7 +249,6 @@ json_t *container_restart_part(struct container *c)
     json_t *part = json_object();
     json_set_str(part, "name", json_str_or(policy, "Name", "no"));
     json_set_int(part, "limit", json_int_or(policy, "MaximumRetryCount", 0));
-    json_set_bool(part, "by_kegd", mount_sources_needed(c));
     return part;
 }
 
@@ -310,4 +336,15 @@ void container_keep_health_log(struct container *c)
     _cleanup_free_ char *path = container_data_path(c, MONITOR_HEALTH), *text = json_text(log);
     if (text)
         file_replace(AT_FDCWD, path, text, strlen(text), 0600, /* sync= */ false);
+}
+
+void container_renew_health_log(struct container *c)
+{
+    if (!container_is_checked(c))
+        return;
+    _cleanup_free_ char *kept = container_data_path(c, MONITOR_HEALTH);
+    _cleanup_free_ char *now = container_run_path(c, MONITOR_HEALTH);
+    _cleanup_(buf_finish) struct buf text = BUF_INIT(RESULTS_MAX);
+    if (file_read(AT_FDCWD, kept, &text) == 0)
+        file_replace(AT_FDCWD, now, text.data, text.len, 0600, /* sync= */ false);
 }

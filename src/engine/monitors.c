@@ -234,8 +234,8 @@ int monitor_ask(int sock, const json_t *request, const int *fds, size_t nfds, js
     }
 }
 
-int monitor_request(struct container *c, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
-                    struct err *err)
+int monitor_request_open(struct container *c, const json_t *request, const int *fds, size_t nfds,
+                         json_t **ret_ok, struct err *err)
 {
     _cleanup_close_ int sock = connect_to(c, NULL);
     if (sock < 0)
@@ -243,13 +243,21 @@ int monitor_request(struct container *c, const json_t *request, const int *fds, 
     set_timeouts(sock);
     struct err why = {0};
     if (monitor_ask(sock, request, fds, nfds, ret_ok, &why) == 0)
-        return 0;
+        return take_fd(&sock);
     if (why.kind == ERR_UNAVAILABLE || why.errnum == EPIPE) /* it ended just now */
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->id);
     return err_pass(err, &why);
 }
 
-int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds, struct err *err)
+int monitor_request(struct container *c, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
+                    struct err *err)
+{
+    _cleanup_close_ int sock = monitor_request_open(c, request, fds, nfds, ret_ok, err);
+    return sock < 0 ? -1 : 0;
+}
+
+int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds,
+                        struct err *err)
 {
     _cleanup_close_ int sock = connect_to(c, NULL);
     if (sock < 0)

@@ -41,7 +41,10 @@ int monitor_ask(int sock, const json_t *request, const int *fds, size_t nfds, js
 /* The same over a connection of its own. ERR_CONFLICT when no monitor answers. */
 int monitor_request(struct container *c, const json_t *request, const int *fds, size_t nfds, json_t **ret_ok,
                     struct err *err);
-/* The same for one that is answered by an event with descriptors first: they go to fds (MONITOR_FDS_MAX of them). */
+/* The same, and the connection is left open, for the caller to close. -1 on failure. */
+int monitor_request_open(struct container *c, const json_t *request, const int *fds, size_t nfds,
+                         json_t **ret_ok, struct err *err);
+/* The same as monitor_request() for one that is answered by an event with descriptors first: they go to fds (MONITOR_FDS_MAX of them). */
 int monitor_request_fds(struct container *c, const json_t *request, int *fds, size_t *ret_nfds,
                         struct err *err);
 /* A sealed memfd with the JSON text. */
@@ -59,7 +62,7 @@ struct exit_report {
     bool lost;    /* the monitor went without a word */
     bool told;    /* the event is out already */
     bool stopped; /* by hand */
-    bool restart; /* its policy wants it back, and its monitor can't do it */
+    bool restart; /* to be started again by kegd, or by the next one */
     int exit_code;
     bool oom_killed;
     int64_t finished_at;
@@ -80,8 +83,6 @@ void watcher_report_exit(struct engine *e, struct container *c, const struct exi
 void container_heard(struct container *c, const json_t *packet);
 /* Whether nobody has heard of it yet; from now on somebody has. */
 bool container_is_news(struct container *c, const json_t *packet);
-/* A health check begins or has ended. */
-void container_heard_probe(struct container *c, const json_t *packet, bool begins);
 /* Reads the journal for what was missed. True when the end is in it. */
 bool container_catch_up(struct container *c);
 /* The state of a monitor that was found ("running" or "restarting"). */
@@ -95,9 +96,11 @@ json_t *container_restart_part(struct container *c);
 json_t *container_joins_part(struct container *c);
 json_t *container_health_part(struct container *c);
 bool container_is_checked(const struct container *c);
-/* The last results, Docker's State.Health.Log; a new array. They are in RUN while it runs, and kept for later by the other. */
+/* The last results, Docker's State.Health.Log; a new array. They are in RUN while it runs; kept for later at its end, and there
+ * again, with those to come, after its next start. */
 json_t *container_health_log(struct container *c);
 void container_keep_health_log(struct container *c);
+void container_renew_health_log(struct container *c);
 
 /* ---- exit.c ---- */
 

@@ -95,18 +95,6 @@ static int open_one(struct container *c, json_t *m, struct mount_sources *s, str
     return 0;
 }
 
-bool mount_sources_needed(const struct container *c)
-{
-    const json_t *m;
-    size_t i;
-    json_array_foreach (c->mounts, i, m) {
-        if (str_eq(json_str(m, "Type"), "image") || json_str(json_object_get(m, "Options"), "Subpath") ||
-            str_ends(json_str_or(m, "Propagation", ""), "shared"))
-            return true;
-    }
-    return false;
-}
-
 int mount_sources_open(struct container *c, struct mount_sources *ret, struct err *err)
 {
     json_t *m;
@@ -123,28 +111,31 @@ int mount_sources_open(struct container *c, struct mount_sources *ret, struct er
     return 0;
 }
 
-static bool take_away(const char *place)
+static void take_away(const char *place)
 {
-    bool was_mounted = umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
+    (void)umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);
     if (rmdir(place) < 0 && errno == ENOTDIR)
         unlink(place);
-    return was_mounted;
+}
+
+void mount_sources_keep(struct mount_sources *s)
+{
+    strv_free(s->places);
+    json_decref(s->mounts);
+    *s = (struct mount_sources){0};
 }
 
 void mount_sources_finish(struct mount_sources *s)
 {
     for (size_t i = strv_len(s->places); i > 0; i--)
         take_away(s->places[i - 1]);
-    strv_free(s->places);
-    json_decref(s->mounts);
-    *s = (struct mount_sources){0};
+    mount_sources_keep(s);
 }
 
 void mount_sources_sweep(struct container *c)
 {
-    for (size_t i = 0; i < PLACES_EACH * json_array_size(c->mounts); i++) {
-        _cleanup_free_ char *place = place_path(c, i);
-        if (!take_away(place))
-            return;
+    for (size_t i = PLACES_EACH * json_array_size(c->mounts); i > 0; i--) {
+        _cleanup_free_ char *place = place_path(c, i - 1);
+        take_away(place);
     }
 }

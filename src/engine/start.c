@@ -65,7 +65,7 @@ static void start_finish(struct start *s)
     free(s->cgroup);
     free(s->init);
     json_decref(s->link_environment);
-    mount_sources_finish(&s->sources);
+    mount_sources_keep(&s->sources);
     strv_free(s->runtime);
     monitor_free(s->monitor);
 }
@@ -161,6 +161,7 @@ static json_t *start_request(struct start *s)
     json_object_set_new(request, "log", log);
     json_object_set_new(request, "restart", container_restart_part(c));
     json_set_int(request, "restart_count", c->restart_count);
+    json_set_int(request, "sources", (json_int_t)strv_len(s->sources.places));
     json_object_set_new(request, "joins", container_joins_part(c));
     json_t *health = container_health_part(c);
     if (health)
@@ -304,6 +305,7 @@ static int start_run(struct start *s)
         return -1;
     if (find_links(s) < 0 || mounts_check_sources(c->mounts, s->err) < 0 || make_run_directory(c, s->err) < 0)
         return -1;
+    container_renew_health_log(c);
     s->monitor = monitor_spawn(c, s->err);
     if (!s->monitor || storage_container_renew(c->engine->storage, c->id, s->err) < 0 ||
         storage_container_rootfs(c->engine->storage, c->id, &s->rootfs, s->err) < 0 ||

@@ -43,14 +43,15 @@ static int send_signal(struct container *c, int number, bool manual, struct err 
     return monitor_request(c, request, NULL, 0, NULL, err);
 }
 
-/* The monitor sends the signal, and SIGKILL when the time (s; negative: for ever) is over. */
-static int send_stop(struct container *c, int number, int timeout_s, struct err *err)
+/* The monitor sends the signal, and SIGKILL when the time (s; negative: for ever) is over. Returns the connection: as long as it
+ * is open a restart is ours to complete, else the monitor's. */
+static int send_stop(struct container *c, bool restart, int number, int timeout_s, struct err *err)
 {
     _cleanup_json_ json_t *request = json_object();
-    json_set_str(request, "op", "stop");
+    json_set_str(request, "op", restart ? "restart" : "stop");
     json_set_int(request, "signal", number);
     json_set_int(request, "timeout", timeout_s < 0 ? -1 : timeout_s * CLOCK_NS_PER_S);
-    return monitor_request(c, request, NULL, 0, NULL, err);
+    return monitor_request_open(c, request, NULL, 0, NULL, err);
 }
 
 static int thaw(struct container *c, struct err *err);
@@ -110,16 +111,18 @@ static bool stop_restarting(struct container *c)
     return was;
 }
 
-static int stop_container(struct container *c, const char *signal, int timeout_s, struct err *err)
+static int stop_container(struct container *c, bool restart, const char *signal, int timeout_s,
+                          struct err *err)
 {
     int number, timeout = MIN_OF(stop_timeout(c, timeout_s), TIMEOUT_MAX_S);
     struct err why = {0};
     if (stop_signal(c, signal, &number, err) < 0)
         return -1;
-    request_stop(c);
+    if (!restart)
+        request_stop(c);
     if (status_of(c) == CONTAINER_PAUSED)
         thaw(c, NULL);
-    int r = send_stop(c, number, timeout, &why);
+    _cleanup_close_ int r = send_stop(c, restart, number, timeout, &why);
     if (container_wait_ended(c, r < 0 ? 1000 : timeout < 0 ? -1 : timeout * 1000 + KILL_TIMEOUT_MS))
         return 0;
     if (r < 0)
@@ -135,7 +138,7 @@ int engine_container_stop(struct engine *e, const char *ref, const char *signal,
         return -1;
     if (!container_status_runs(status_of(c)))
         return err_set(err, ERR_NOT_MODIFIED, "container %s is not running", c->id);
-    if (stop_container(c, signal, timeout_s, err) < 0)
+    if (stop_container(c, /* restart= */ false, signal, timeout_s, err) < 0)
         return err_wrap(err, "cannot stop container: %s", ref);
     container_event(c, "stop", NULL);
     return 0;
@@ -147,17 +150,18 @@ int engine_container_restart(struct engine *e, const char *ref, const char *sign
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     if (!c)
         return -1;
-    if (c->auto_remove)
-        c->keep_once = true; /* its end is not its removal this time */
     int r = 0;
+    c->restarting = true;
     if (container_status_runs(status_of(c))) {
-        r = stop_container(c, signal, timeout_s, err);
+        r = stop_container(c, /* restart= */ true, signal, timeout_s, err);
         if (r == 0)
             container_event(c, "stop", NULL);
     }
     if (r == 0)
         r = engine_container_start(e, c->id, NULL, err);
-    c->keep_once = false;
+    c->restarting = false;
+    if (r < 0)
+        container_save(c, NULL);
     if (r < 0)
         return err_wrap(err, "cannot restart container %s", ref);
     container_event(c, "restart", NULL);

@@ -154,8 +154,6 @@ static void handle_packet(struct watcher *w, struct monitor *m, const json_t *pa
     else if (str_eq(event, "detach"))
         container_event(m->container, json_str(packet, "exec_id") ? "exec_detach" : "detach", "execID",
                         json_str_or(packet, "exec_id", ""), NULL);
-    else if (str_starts(event, "probe-"))
-        container_heard_probe(m->container, packet, str_eq(event, "probe-start"));
     else
         container_heard(m->container, packet);
 }

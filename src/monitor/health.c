@@ -218,10 +218,13 @@ static const struct session_events probe_events = {
 
 static void probe_tell(const struct health *h, const char *event, int exit_code)
 {
-    if (server_is_watched(h->monitor->server))
-        server_event(h->monitor->server,
-                     json_pack("{s:s, s:s, s:O, s:i, s:I}", "event", event, "exec_id", h->id, "args", h->args,
-                               "exit_code", exit_code, "time", (json_int_t)clock_now()));
+    json_t *packet = json_pack("{s:s, s:s}", "event", event, "exec_id", h->id);
+
+    if (str_eq(event, "probe-start"))
+        json_object_set(packet, "args", h->args);
+    else
+        json_set_int(packet, "exit_code", exit_code);
+    journal_add(h->monitor, packet, clock_now());
 }
 
 static void group_name(const struct health *h, char name[32])

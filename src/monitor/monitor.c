@@ -184,6 +184,7 @@ static void leave(struct monitor *m)
     m->status = MONITOR_STOPPED;
     server_stop_listening(m->server);
     unlink(MONITOR_SOCKET);
+    restart_drop_sources(m);
     m->dns = dns_close(m->dns);
     netns_leave(&m->netns);
     if (m->main)
@@ -229,12 +230,13 @@ static void begin_restart(struct monitor *m)
     struct session *old = m->main;
 
     m->status = MONITOR_RESTARTING;
-    m->restarts.count++;
+    m->restarts.count = m->restarts.manual ? 0 : m->restarts.count + 1;
     monitor_write_state(m, MONITOR_STATE);
     journal_add(m,
-                json_pack("{s:s, s:i, s:b, s:I, s:I, s:i}", "event", "restarting", "exit_code", m->exit_code,
-                          "oom_killed", m->oom_killed, "started_at", (json_int_t)m->started_at, "finished_at",
-                          (json_int_t)m->finished_at, "restart_count", (int)m->restarts.count),
+                json_pack("{s:s, s:i, s:b, s:I, s:I, s:i, s:b}", "event", "restarting", "exit_code",
+                          m->exit_code, "oom_killed", m->oom_killed, "started_at", (json_int_t)m->started_at,
+                          "finished_at", (json_int_t)m->finished_at, "restart_count", (int)m->restarts.count,
+                          "manual", m->restarts.manual),
                 m->finished_at);
     m->main = session_new(&m->loop, /* id= */ NULL, &main_events, m);
     old->next = m->old_mains;
@@ -256,11 +258,12 @@ void monitor_ended(struct monitor *m, int exit_code)
     m->exit_code = exit_code;
     note_oom(m);
     clear_away(m);
-    if (restart_is_wanted(m) && !m->restarts.by_kegd) {
+    m->restarts.left =
+        restart_is_wanted(m) && (m->restarts.by_kegd || (m->restarts.manual && m->restarts.asker));
+    if (!m->restarts.left && restart_is_wanted(m)) {
         begin_restart(m);
         return;
     }
-    m->restarts.left = restart_is_wanted(m);
     tell_exit(m, /* again= */ false, NULL);
 }
 
@@ -293,6 +296,8 @@ static void connection_gone(void *arg, struct connection *c)
     struct monitor *m = arg;
     struct err err = {0};
 
+    if (c == m->restarts.asker)
+        m->restarts.asker = NULL; /* the rest is ours */
     if (c != m->starter && (c != m->control || m->status != MONITOR_IDLE))
         return;
     m->starter = NULL;
@@ -408,7 +413,7 @@ int monitor_main(void)
                         .signals = LOOP_SOURCE_UNSET,
                         .oom = LOOP_SOURCE_UNSET,
                         .netns = NETNS_UNSET,
-                        .restarts.config = -EBADF};
+                        .restarts = {.config = -EBADF, .host_mounts = -EBADF}};
     int r = monitor_init(&m);
 
     if (r == 0)

@@ -55,8 +55,12 @@ struct restarts {
     int64_t delay;   /* before the last one, ns */
     bool stopped;    /* by hand: no policy brings it back */
     bool forced;     /* once, whatever the policy says */
-    bool by_kegd;    /* what was made for the first start is not there for another one */
-    bool left;       /* … so that it is for kegd to start it again */
+    bool manual;     /* "restart": it is stopped to be started again at once, whatever the policy says */
+    struct connection *asker; /* … who starts it anew as long as it is there; NULL: nobody, so it is us */
+    bool by_kegd;    /* its network namespace goes with its user namespace, and needs kegd */
+    bool left;       /* it is for kegd to start it again */
+    int host_mounts; /* the namespace that shared binds belong to, or -EBADF */
+    unsigned sources; /* mounts "source-N" in the RUN directory, that are ours to take away in the end */
     char *resources; /* limits that were updated since, as JSON; NULL */
     struct loop_timer timer;
 };
@@ -127,9 +131,13 @@ void restart_configure(struct monitor *m, const json_t *policy);
 void restart_set_resources(struct monitor *m, const json_t *resources);
 /* Whether the end that just happened is followed by another start. */
 bool restart_is_wanted(const struct monitor *m);
-/* Has monitor_start_again() called when the back-off is over. */
+/* Has monitor_start_again() called when the back-off is over, or at once if that was asked for. */
 void restart_wait(struct monitor *m);
 void restart_cancel(struct monitor *m);
+/* "restart": stops it as stop_begin() does; what comes then, monitor_ended() decides. */
+int restart_by_hand(struct monitor *m, struct connection *asker, int signal, int64_t timeout, struct err *err);
+/* Takes the mounts away that were made for its starts. */
+void restart_drop_sources(struct monitor *m);
 /* Brings a configuration up to date that was composed for the first start. */
 int restart_renew(const struct monitor *m, const json_t *request, json_t *config, struct err *err);
 

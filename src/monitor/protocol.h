@@ -19,8 +19,9 @@
  *             "host_mounts":PATH,                       the mount namespace that shared binds belong to; may be absent
  *             "bundle":PATH, "seccomp_cache":PATH, "console_size":[height,width],
  *             "log":{"driver":NAME,…},                see monitor/logger.h
- *             "restart":{"name":POLICY,"limit":n,      "always", "unless-stopped", "on-failure" (limit 0: none), or none
- *                        "by_kegd":b},                 what the configuration names is there for one start only
+ *             "restart":{"name":POLICY,"limit":n},     "always", "unless-stopped", "on-failure" (limit 0: none), or none
+ *             "sources":n,                            mounts source-0 … below the RUN directory, for this start and those to
+ *                                                     come; the monitor takes them away in the end
  *             "restart_count":n, "joins":{"network"|"ipc"|"pid":ID of the container whose namespace it is},
  *             "health":{"args":[…],"interval":ns,"timeout":ns,"start_period":ns,"start_interval":ns,"retries":n,
  *                       "on_failure":"none"|"restart"|"stop"|"kill","stop_signal":n,"stop_timeout":ns}}
@@ -51,6 +52,8 @@
  *   signal   {"op":"signal","signal":N,"all":b,"manual":b}      manual: no policy brings it back after this
  *   stop     {"op":"stop","signal":N,"timeout":ns}   negative: for ever. Replies at once; SIGKILL follows when the time is over,
  *            or at once when the first process wouldn't take notice of the signal. No policy brings it back.
+ *   restart  {"op":"restart","signal":N,"timeout":ns}   stops it, as "stop", to be started again: by the one who asks, if the
+ *            connection is still there at the end ("exit" with "restart"), else by the monitor.
  *   update   {"op":"update","restart":{…},"resources":{OCI linux.resources, for the next start},"now":b}
  *            now: the runtime sets them at once, too
  *   freeze   {"op":"freeze","on":b}                 by the runtime, for containers of others than ours
@@ -65,12 +68,12 @@
  *   names    opens the name server, if it isn't open: for a container that came to its first network of users
  *   watch    ok: as state; from then on this connection gets every event.
  *
- * Events of the journal: each is a line of MONITOR_EVENTS before it is sent, with the "time" (ns) at which it happened, later
+ * Events of the journal: each is a line of MONITOR_EVENTS (or MONITOR_PROBES) before it is sent, with the "time" (ns) at which it happened, later
  * than that of the one before. Who was away reads there what it missed.
- *   {"event":"start","pid":n,"started_at":ns,"restart_count":n}      also the first time, before the reply
+ *   {"event":"start","pid":n,"started_at":ns,"restart_count":n,"manual":b}      also the first time, before the reply
  *   {"event":"restarting","exit_code":n,"oom_killed":b,"started_at":ns,"finished_at":ns,
- *    "restart_count":n}
- *            an end; it will be started again after a while
+ *    "restart_count":n,"manual":b}
+ *            an end; it will be started again after a while, or at once (manual: by "restart")
  *   {"event":"kill","signal":n}                             sent by "signal", "stop" or a health check's action
  *   {"event":"oom"}
  *   {"event":"health","status":"healthy"|"unhealthy","failing_streak":n}
@@ -78,11 +81,13 @@
  *   {"event":"exit","exit_code":n,"oom_killed":b,"finished_at":ns,"stopped":b,"again":b,"restart":b,
  *    "error":…}
  *            sent after MONITOR_EXIT is on disk and the log is complete, before the streams are closed. again: "restarting"
- *            has told of this end before. restart: it is for kegd to start it again (by_kegd)
+ *            has told of this end before. restart: it is for kegd to start it again: who asked for
+ *            "restart" is still there, or its network has to be made anew (a user namespace of its own)
+ *   {"event":"probe-start","exec_id":ID,"args":[…]} {"event":"probe-exit",… "exit_code":n}   a health check; these are in
+ *            MONITOR_PROBES, so that they push nothing else out
  * Other events
  *   {"event":"network"}                                     see start
  *   {"event":"attach","exec_id":…} {"event":"detach","exec_id":…}    a client came / left by its detach keys
- *   {"event":"probe-start","exec_id":ID,"args":[…],"time":ns} {"event":"probe-exit",… "exit_code":n}   a health check
  *
  * Files in the RUN directory, each replaced by rename:
  *   MONITOR_STATE  the reply to "state", written at each start, end and change of health
@@ -91,6 +96,7 @@
  *                  no exit file means the machine went down: nothing is known.
  *   MONITOR_EVENTS, MONITOR_EVENTS_OLD   the journal: the last 16 KiB and more while somebody listens, up to 512 KiB when
  *                  nobody does
+ *   MONITOR_PROBES, MONITOR_PROBES_OLD   the same for health checks, up to 128 KiB
  *   MONITOR_HEALTH the last five results of the health check: Docker's State.Health.Log
  * Before it writes MONITOR_EXIT the monitor has removed cgroups and reaped every process of the container.
  *
@@ -108,5 +114,7 @@ enum { MONITOR_PACKET_MAX = 65536, MONITOR_CONTROL_FD = 3 };
 #define MONITOR_HEALTH "health.json"
 #define MONITOR_EVENTS "events"
 #define MONITOR_EVENTS_OLD "events.old"
+#define MONITOR_PROBES "probes"
+#define MONITOR_PROBES_OLD "probes.old"
 
 #endif

@@ -124,6 +124,19 @@ static int request_stop(struct monitor *m, struct request *r, _unused_ json_t **
     return 0;
 }
 
+static int request_restart(struct monitor *m, struct request *r, _unused_ json_t **ret_result,
+                           struct err *err)
+{
+    json_int_t signal = json_int_or(r->body, "signal", SIGTERM),
+               timeout = json_int_or(r->body, "timeout", -1);
+
+    if (signal < 1 || signal > 64)
+        return err_set(err, ERR_INVALID, "Invalid signal: %d", (int)signal);
+    if (m->status != MONITOR_RUNNING && m->status != MONITOR_RESTARTING)
+        return err_set(err, ERR_CONFLICT, "container is not running");
+    return restart_by_hand(m, r->from, (int)signal, timeout, err);
+}
+
 static int request_update(struct monitor *m, struct request *r, _unused_ json_t **ret_result, struct err *err)
 {
     restart_configure(m, json_object_get(r->body, "restart"));
@@ -221,7 +234,8 @@ static const struct {
     {"state", .answer = request_state},         {"watch", .answer = request_watch},
     {"names", .answer = request_names},         {"network", .answer = request_network},
     {"stop", .answer = request_stop},           {"update", .answer = request_update},
-    {"exec-left", .answer = request_exec_left}, {"freeze", .answer = request_freeze},
+    {"exec-left", .answer = request_exec_left}, {"restart", .answer = request_restart},
+    {"freeze", .answer = request_freeze},
 };
 
 void monitor_request(void *arg, struct request *r)

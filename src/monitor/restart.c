@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -32,12 +33,14 @@ static void restart_ring(struct loop_timer *timer)
 void restart_remember(struct monitor *m, const json_t *request, int *config)
 {
     struct restarts *r = &m->restarts;
+    const char *host_mounts = json_str(request, "host_mounts");
 
     r->monitor = m;
     r->timer.handler = restart_ring;
     r->request = json_text(request);
     r->config = take_fd(config);
-    r->by_kegd = json_bool_or(json_object_get(request, "restart"), "by_kegd", false);
+    r->host_mounts = host_mounts ? open(host_mounts, O_RDONLY | O_CLOEXEC) : -EBADF;
+    r->sources = (unsigned)json_int_or(request, "sources", 0);
     r->count = (unsigned)json_int_or(request, "restart_count", 0);
     restart_configure(m, json_object_get(request, "restart"));
 }
@@ -47,6 +50,17 @@ void restart_finish(struct monitor *m)
     free(m->restarts.request);
     free(m->restarts.resources);
     close_fd(&m->restarts.config);
+    close_fd(&m->restarts.host_mounts);
+}
+
+void restart_drop_sources(struct monitor *m)
+{
+    for (unsigned n = 0; n < m->restarts.sources; n++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "source-%u", n);
+        (void)umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW);
+    }
 }
 
 void restart_configure(struct monitor *m, const json_t *policy)
@@ -69,7 +83,7 @@ bool restart_is_wanted(const struct monitor *m)
 
     if (r->stopped)
         return false;
-    if (r->forced || str_eq(r->policy, "always") || str_eq(r->policy, "unless-stopped"))
+    if (r->forced || r->manual || str_eq(r->policy, "always") || str_eq(r->policy, "unless-stopped"))
         return true;
     return str_eq(r->policy, "on-failure") && m->exit_code != 0 && (r->limit == 0 || r->count < r->limit);
 }
@@ -78,12 +92,28 @@ void restart_wait(struct monitor *m)
 {
     struct restarts *r = &m->restarts;
 
+    r->forced = false;
+    if (r->manual) {
+        loop_timer_set(&m->loop, &r->timer, 1);
+        return;
+    }
     if (r->delay == 0 || m->finished_at - m->started_at >= RAN_WELL)
         r->delay = DELAY_FIRST;
     else
         r->delay = MIN_OF(2 * r->delay, DELAY_MAX);
-    r->forced = false;
     loop_timer_set(&m->loop, &r->timer, r->delay);
+}
+
+int restart_by_hand(struct monitor *m, struct connection *asker, int signal, int64_t timeout, struct err *err)
+{
+    m->restarts.manual = true;
+    m->restarts.asker = asker;
+    m->restarts.stopped = false;
+    if (m->status == MONITOR_RUNNING)
+        return stop_begin(m, signal, timeout, err);
+    m->restarts.left = true;
+    monitor_give_up(m);
+    return 0;
 }
 
 void restart_cancel(struct monitor *m)
@@ -140,6 +170,25 @@ static int renew_namespaces(const json_t *joins, json_t *config, struct err *err
     return 0;
 }
 
+/* An overlay that was mounted volatile refuses to be mounted again, as nobody knows whether the machine went down in between. We
+ * do: it didn't. */
+static void renew_overlay(const json_t *overlay)
+{
+    static const struct {
+        const char *path;
+        int flags;
+    } marks[] = {{"work/incompat/volatile/dirty", 0},
+                 {"work/incompat/volatile", AT_REMOVEDIR},
+                 {"work/incompat", AT_REMOVEDIR}};
+    const char *work = json_str(overlay, "work");
+    _cleanup_close_ int dir = work && json_bool_or(overlay, "volatile", false)
+                                  ? open(work, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+                                  : -EBADF;
+
+    for (size_t i = 0; dir >= 0 && i < ARRAY_SIZE(marks); i++)
+        (void)unlinkat(dir, marks[i].path, marks[i].flags);
+}
+
 int restart_renew(const struct monitor *m, const json_t *request, json_t *config, struct err *err)
 {
     const char *text = m->restarts.resources;
@@ -148,6 +197,7 @@ int restart_renew(const struct monitor *m, const json_t *request, json_t *config
 
     if (text && !resources)
         return -1;
+    renew_overlay(json_object_get(request, "overlay"));
     if (resources && now)
         json_object_update(now, resources);
     return renew_namespaces(json_object_get(request, "joins"), config, err);

@@ -105,12 +105,9 @@ static int start_network(struct monitor *m, const json_t *body, json_t *config, 
         return 0;
     if (!str_eq(mode, "new"))
         return err_set(err, ERR_INVALID, "network \"%s\": must be new, inherit or config", mode);
-    if (m->netns.fd >= 0 && has_new_namespace(config, "user"))
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "a container with a user namespace of its own is not restarted by its policy yet");
     if (has_new_namespace(config, "user")) {
         json_array_append_new(json_at(config, "linux.namespaces"), json_pack("{s:s}", "type", "network"));
-        *ret_late = true;
+        *ret_late = m->restarts.by_kegd = true;
         return 0;
     }
     if (m->netns.fd >= 0) /* a restart: everything in it is as it was */
@@ -132,9 +129,6 @@ static int start_network_late(struct monitor *m, struct err *err)
 static int start_create(struct monitor *m, const json_t *body, const json_t *config, struct err *err)
 {
     const json_t *overlay_json = json_object_get(body, "overlay");
-    const char *host_mounts_path = json_str(body, "host_mounts");
-    _cleanup_close_ int host_mounts =
-        host_mounts_path ? open(host_mounts_path, O_RDONLY | O_CLOEXEC) : -EBADF;
     _cleanup_strv_ char **lower = json_strv(overlay_json, "lower"), **program = json_strv(body, "runtime");
     _cleanup_free_ char *here = program ? get_current_dir_name() : NULL,
                         *bundle = here ? path_join(here, "bundle") : NULL;
@@ -146,7 +140,7 @@ static int start_create(struct monitor *m, const json_t *body, const json_t *con
                                              .bundle = program ? bundle : json_str(body, "bundle"),
                                              .overlay = lower ? &overlay : NULL,
                                              .stdio = {-EBADF, -EBADF, -EBADF},
-                                             .host_mounts = host_mounts,
+                                             .host_mounts = m->restarts.host_mounts,
                                              .own_network = m->netns.fd >= 0,
                                              .bound = true,
                                              .network = m->netns.fd,
@@ -202,11 +196,13 @@ static int start_prepare(struct monitor *m, const json_t *body, struct err *err)
 /* The program runs: the one who asked gets a reply, all others an event. */
 static void tell_started(struct monitor *m)
 {
-    int64_t time =
-        journal_add(m,
-                    json_pack("{s:s, s:i, s:I, s:i}", "event", "start", "pid", (int)m->pid, "started_at",
-                              (json_int_t)m->started_at, "restart_count", (int)m->restarts.count),
-                    m->started_at);
+    int64_t time = journal_add(m,
+                               json_pack("{s:s, s:i, s:I, s:i, s:b}", "event", "start", "pid", (int)m->pid,
+                                         "started_at", (json_int_t)m->started_at, "restart_count",
+                                         (int)m->restarts.count, "manual", m->restarts.manual),
+                               m->started_at);
+
+    m->restarts.manual = false;
 
     if (m->starter)
         connection_reply(m->starter, json_pack("{s:i, s:I, s:I}", "pid", (int)m->pid, "started_at",
