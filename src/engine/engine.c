@@ -26,6 +26,7 @@
 #include "engine/monitors.h"
 #include "engine/networks.h"
 #include "engine/recover.h"
+#include "engine/start_order.h"
 #include "engine/volumes.h"
 #include "image/store.h"
 #include "network/network.h"
@@ -352,6 +353,7 @@ struct engine *engine_close(struct engine *e)
         engine_interrupt(e);
     images_collect_stop(e);
     check_stop(e);
+    start_order_finish(e);
     e->watcher = watcher_free(e->watcher);
     engine_dismantle(e);
     if (e->volumes)

@@ -57,6 +57,8 @@ struct engine {
     bool was_unclean, opened; /* check.c: how the last life ended; this one has begun */
     bool check_runs;          /* check_thread is to be joined */
     pthread_t check_thread;
+    bool order_runs; /* order_thread, of start_order.c, is to be joined */
+    pthread_t order_thread;
     atomic_bool closing; /* engine_close() has begun: nothing new is started */
     int interrupt_fd;    /* eventfd, readable once engine_interrupt() was called */
 };

@@ -26,6 +26,7 @@
 #include "engine/monitors.h"
 #include "engine/mounts.h"
 #include "engine/namespaces.h"
+#include "engine/start_order.h"
 #include "engine/zones.h"
 #include "monitor/protocol.h"
 #include "network/network.h"
@@ -165,7 +166,8 @@ static void recover_container(struct container *c)
             namespaces_release(c);
         }
     }
-    if (removing || (c->auto_remove && (ran || c->state.finished_at)))
+    if (removing ||
+        (c->auto_remove && (ran || c->state.finished_at) && c->state.status != CONTAINER_RESTARTING))
         remove_now(c);
     else
         mend(c);
@@ -221,20 +223,25 @@ static bool is_wanted(struct container *c)
     return str_eq(policy, "always") || (str_eq(policy, "unless-stopped") && !c->state.stop_requested);
 }
 
-static void start_wanted(struct container *c)
+static bool prepare_wanted(struct container *c)
 {
-    struct err err = {0};
     bool wanted = !c->gone && is_wanted(c);
     if (c->state.status == CONTAINER_RESTARTING && has_run_directory(c))
-        return; /* its monitor does it */
+        return false; /* its monitor does it */
+    pthread_mutex_lock(&c->lock);
     if (c->state.status == CONTAINER_RESTARTING) {
         c->state.status = CONTAINER_EXITED;
         c->restart_count++;
     }
-    if (!wanted)
-        return;
+    pthread_mutex_unlock(&c->lock);
+    return wanted;
+}
+
+static void start_wanted(struct container *c)
+{
+    struct err err = {0};
     pthread_mutex_lock(&c->operation);
-    if (container_start_locked(c, &err) < 0)
+    if (prepare_wanted(c) && container_start_locked(c, &err) < 0)
         log_warn("container %s: %s", c->name, err.message);
     pthread_mutex_unlock(&c->operation);
 }
@@ -251,7 +258,6 @@ int recover_run(struct engine *e, struct err *err)
     zones_settle(e);
     if (e->network_host && network_host_settle(e->network_host, err) < 0)
         return -1;
-    for (struct container **c = list; *c; c++)
-        start_wanted(*c);
+    start_order_run(e, list, start_wanted);
     return 0;
 }

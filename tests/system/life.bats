@@ -129,24 +129,71 @@ EOF
     eventually bash -c "[ \$('$KEG_BUILD/keg' logs bb | grep -c eth0) -gt $lines ]"
 }
 
-@test "restart: what was mounted for one start only is mounted anew" {
+@test "restart: parts of volumes and images are mounted again, without kegd" {
+    before=$(leftovers)
     keg volume create evol >/dev/null
     keg run --rm --network none -v evol:/v busybox sh -c 'mkdir /v/part && echo inside >/v/part/file'
-    keg run -d --name aa --network none --restart on-failure:2 --mount type=volume,source=evol,target=/p,volume-subpath=part busybox \
-        sh -c 'cat /p/file; exit 1'
-    eventually is aa '{{.State.Status}} {{.RestartCount}}' 'exited 2'
+    keg run -d --name aa --network none --restart on-failure:2 --mount type=volume,source=evol,target=/p,volume-subpath=part \
+        --mount type=image,source=busybox,target=/i busybox sh -c 'cat /p/file; ls /i/bin/busybox; sleep 0.3; exit 1'
+    dir=$(run_dir aa)
+    kegd_kill
+    eventually grep -q '"restart_count": *2' "$dir/exit.json"
+    kegd_start
+    is aa '{{.State.Status}} {{.RestartCount}}' 'exited 2'
     [ "$(keg logs aa | grep -c inside)" = 3 ]
+    [ "$(keg logs aa | grep -c /i/bin/busybox)" = 3 ]
+    # with kegd, and by hand
+    keg update --restart on-failure:1 aa >/dev/null
+    keg restart aa
+    eventually is aa '{{.State.Status}} {{.RestartCount}}' 'exited 1'
+    [ "$(keg logs aa | grep -c inside)" = 5 ]
     keg rm aa >/dev/null
     keg volume rm evol >/dev/null
+    [ "$(leftovers | grep -E '^(mounts|run|containers|monitors)')" = "$(grep -E '^(mounts|run|containers|monitors)' <<<"$before")" ]
 }
 
-@test "a host that comes up again: unless-stopped and always" {
-    keg run -d --name aa --network none --restart unless-stopped busybox sleep 100
-    keg run -d --name bb --network none --restart unless-stopped busybox sleep 100
-    keg run -d --name cc --network none --restart always busybox sleep 100
-    keg run -d --name dd --network none busybox sleep 100
-    keg stop bb cc
-    pids=$(keg inspect -f '{{.State.Pid}}' aa dd)
+@test "restart: by hand, and kegd dies in the middle: the monitor completes it" {
+    for more in '' --rm; do
+        # shellcheck disable=SC2086
+        keg run -d --name aa $more --network none busybox sh -c 'trap "sleep 0.5; exit 7" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
+        dir=$(run_dir aa)
+        first=$(field "$dir/state.json" started_at)
+        eventually bash -c "'$KEG_BUILD/keg' logs aa | grep ready"
+        keg restart aa >/dev/null 2>&1 &
+        client=$!
+        eventually grep -q '"event": *"kill"' "$dir/events"
+        kegd_kill
+        refute wait "$client"
+        eventually at_least "$dir/state.json" started_at $((first + 1))
+        is_running() { [ "$(field "$dir/state.json" status)" = running ]; }
+        eventually is_running
+        kegd_start
+        is aa '{{.State.Status}} {{.RestartCount}}' 'running 0'
+        [ "$(actions aa)" = "create start kill die stop start restart " ]
+        keg restart -t 0 aa >/dev/null
+        is aa '{{.State.Status}} {{.RestartCount}}' 'running 0'
+        says aa 'restart kill kill die stop start restart $'
+        keg rm -f aa >/dev/null
+    done
+    # wherever it is interrupted
+    rounds=${KEG_FULL:+40}
+    rounds=${rounds:-3}
+    keg run -d --name bb --network none busybox sleep 1000 >/dev/null
+    for ((i = 0; i < rounds; i++)); do
+        keg restart -t 0 bb >/dev/null 2>&1 &
+        sleep "0.0$((RANDOM % 6))$((RANDOM % 10))"
+        kegd_kill
+        wait $! || :
+        kegd_start
+        eventually is bb '{{.State.Status}}' running || { keg inspect -f '{{json .State}}' bb; tail -n 20 "$KEG_ROOT/kegd.log"; false; }
+        [ "$(keg top bb | grep -c 'sleep 1000')" = 1 ]
+    done
+}
+
+# Everything that runs is gone at once, and what is on tmpfs.
+machine_goes_down() {
+    local pids dir cwd pid
+    pids=$(keg ps -q | xargs -r "$KEG_BUILD/keg" inspect -f '{{.State.Pid}}')
     kegd_kill
     for dir in "$KEG_ROOT"/run/containers/*/; do
         for cwd in /proc/[0-9]*/cwd; do
@@ -157,9 +204,51 @@ EOF
         rm -rf "$dir"
     done
     for pid in $pids; do
-        kill -9 "$pid"
+        kill -9 "$pid" 2>/dev/null || :
         eventually refute test -e "/proc/$pid/exe"
     done
+}
+
+@test "a host that comes up again: what others need comes first, and healthy if they say so" {
+    service() { # NAME DEPENDS OPTIONS…
+        local name=$1 depends=$2
+        shift 2
+        keg run -d --name "$name" --network none --restart always --label com.docker.compose.project=pp \
+            --label "com.docker.compose.service=$name" --label "com.docker.compose.depends_on=$depends" "$@" busybox sleep 100 >/dev/null
+    }
+    service mid app:service_started:false
+    service app cache:service_started:true,db:service_healthy:false
+    service cache ''
+    service db '' --health-cmd 'test -e /dev/shm/ok || { touch /dev/shm/ok; false; }' --health-interval 300ms
+    keg run -d --name ring --network none --restart always --label com.docker.compose.project=pp --label com.docker.compose.service=ring \
+        --label com.docker.compose.depends_on=ring2:service_started:false busybox sleep 100 >/dev/null
+    service ring2 ring:service_started:false
+    machine_goes_down
+    now=$(date +%s.%N)
+    kegd_start
+    is cache '{{.State.Status}}' running
+    is ring '{{.State.Status}}' running
+    is ring2 '{{.State.Status}}' running
+    is app '{{.State.Status}}' restarting # as long as it waits
+    eventually is mid '{{.State.Status}}' running
+    keg events --since "$now" --until "$(date +%s.%N)" --filter event=start --filter event=health_status --format '{{.Actor.Attributes.name}} {{.Action}}' >"$BATS_TEST_TMPDIR/order"
+    cat "$BATS_TEST_TMPDIR/order"
+    [ "$(grep -E '^(db|app|mid) ' "$BATS_TEST_TMPDIR/order" | tr '\n' ,)" = "db start,db health_status: healthy,app start,mid start," ]
+    # a kegd that ends meanwhile doesn't wait
+    machine_goes_down
+    kegd_start
+    kegd_kill TERM
+    kegd_start
+    eventually is mid '{{.State.Status}}' running
+}
+
+@test "a host that comes up again: unless-stopped and always" {
+    keg run -d --name aa --network none --restart unless-stopped busybox sleep 100
+    keg run -d --name bb --network none --restart unless-stopped busybox sleep 100
+    keg run -d --name cc --network none --restart always busybox sleep 100
+    keg run -d --name dd --network none busybox sleep 100
+    keg stop bb cc
+    machine_goes_down
     kegd_start
     is aa '{{.State.Status}}' running
     is bb '{{.State.Status}}' exited
@@ -227,8 +316,12 @@ EOF
     [ "$(keg inspect -f '{{len .State.Health.Log}}' aa)" = 5 ]
     says aa 'exec_create: /bin/sh -c echo \$WHAT.* exec_start: /bin/sh -c echo.* exec_die health_status: healthy .*health_status: unhealthy .*health_status: healthy'
     keg stop aa
-    # nobody looks any more; the results stay
+    # nobody looks any more; the results stay, also beside those of the next life
     is aa '{{.State.Health.Status}} {{len .State.Health.Log}}' 'unhealthy 5'
+    keg start aa
+    is aa '{{.State.Health.Status}} {{.State.Health.FailingStreak}} {{len .State.Health.Log}}' 'starting 0 5'
+    last=$(keg inspect -f '{{(index .State.Health.Log 4).Start}}' aa)
+    eventually is aa '{{(index .State.Health.Log 3).Start}}' "$last"
 }
 
 @test "health: what the image says, and what the user says instead" {
@@ -282,8 +375,26 @@ EOF
     dir=$(run_dir aa)
     kegd_kill
     eventually grep -q unhealthy "$dir/state.json"
+    [ "$(grep -c probe-start "$dir/probes")" -ge 2 ]
     kegd_start
     is aa '{{.State.Health.Status}}' unhealthy
+    # each check, whoever was there, is told once: created, started, ended
+    keg events --since 1h --until "$(date +%s.%N)" --filter "container=$(keg inspect -f '{{.Id}}' aa)" --format '{{json .}}' >"$BATS_TEST_TMPDIR/events"
+    run python3 - "$BATS_TEST_TMPDIR/events" <<'EOF'
+import collections, json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+runs = collections.defaultdict(list)
+events = [e for e in events if e["Type"] == "container"]
+for e in events:
+    if "execID" in e["Actor"]["Attributes"]:
+        runs[e["Actor"]["Attributes"]["execID"]].append(e["Action"].split(":")[0])
+runs = list(runs.values())
+assert [e["timeNano"] for e in events] == sorted(e["timeNano"] for e in events), [(e["timeNano"], e["Action"]) for e in events]
+assert len(runs) >= 4 and all(r == ["exec_create", "exec_start", "exec_die"] for r in runs[:-1]), runs
+print("fine")
+EOF
+    echo "$output"
+    [ "$output" = fine ]
     [ "$(actions aa | grep -o 'health_status: [a-z]*' | tr '\n' ' ')" = "health_status: healthy health_status: unhealthy " ]
 }
 
