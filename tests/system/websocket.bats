@@ -85,12 +85,13 @@ says() { [ "$(keg logs "$1")" = "$2" ]; }
 }
 
 @test "websocket: the container ends first, its streams are closed, nobody turns in circles" {
-    keg run -di --name first busybox sh -c 'exec 0<&- 1>&- 2>&-; sleep 0.7'
-    keg run -di --name end busybox sh -c 'echo last words; exit 3'
+    keg run -di --name first busybox sh -c 'exec 0<&- 1>&- 2>&-; sleep 1000'
+    ws '/containers/first/attach/ws?stream=1&stdin=1&stdout=1' --text $'nobody reads this\n' >"$BATS_TEST_TMPDIR/said" &
+    sleep 0.2
     before=$(ticks first)
-    ws '/containers/first/attach/ws?stream=1&stdin=1&stdout=1' --text $'nobody reads this\n' --shell 'sleep 0.4' >"$BATS_TEST_TMPDIR/said" &
-    sleep 0.5
+    sleep 0.4
     [ $(($(ticks first) - before)) -le 5 ]
+    keg kill first
     wait $!
     grep -q '\[close 1000\]' "$BATS_TEST_TMPDIR/said"
     keg create -i --name later busybox sh -c 'echo last words; exit 3'
@@ -102,7 +103,8 @@ says() { [ "$(keg logs "$1")" = "$2" ]; }
 @test "websocket: it goes on without kegd, and under the next one" {
     keg run -di --name on busybox cat
     ws '/containers/on/attach/ws?stream=1&stdin=1&stdout=1' --text $'one\n' --await one --shell "kill -KILL $KEGD_PID" \
-        --split $'two\n' --await two --shell ". '$BATS_TEST_DIRNAME/lib.bash'; kegd_start >/dev/null" --text $'three\n' --await three --eof >"$BATS_TEST_TMPDIR/said"
+        --split $'two\n' --await two --shell ". '$BATS_TEST_DIRNAME/lib.bash'; kegd_start >/dev/null" --text $'three\n' --await three --eof >"$BATS_TEST_TMPDIR/said" &
+    wait $! # which also reaps the kegd that is killed
     KEGD_PID=$(cat "$KEG_ROOT/kegd.pid")
     grep -q '\[pong hello\]' "$BATS_TEST_TMPDIR/said"
     grep -q '\[close 1000\]' "$BATS_TEST_TMPDIR/said"
