@@ -121,7 +121,7 @@ void command_suggest(const char *path, struct buf *out)
     for (const struct command *const *c = commands; *c; c++) {
         _cleanup_strv_ char **paths = strv_split((*c)->paths, ',');
 
-        for (char **p = paths; *p; p++) {
+        for (char **p = paths; *p && !((*c)->flags & COMMAND_HIDDEN); p++) {
             bool same_depth = !strchr(*p, ' ') == !strchr(path, ' ');
 
             if (same_depth && (distance(path, *p) <= (strlen(leaf) > 4 ? 2 : 1) ||

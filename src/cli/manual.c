@@ -170,11 +170,11 @@ static void own_page(struct buf *out)
     const option_tables tables = {global_options};
 
     roff_head(out, "keg", 1, "run, build and look into containers");
-    buf_puts(out,
-             ".SH SYNOPSIS\n.B keg\n[OPTIONS] COMMAND [ARG...]\n"
-             ".SH DESCRIPTION\nThe command line of the keg container engine. It speaks\n.BR docker (1)\\(aqs "
-             "language: the same commands,\noptions, output and exit codes, with any daemon of Docker\\(aqs "
-             "API.\n");
+    buf_puts(out, ".SH SYNOPSIS\n.B keg\n[OPTIONS] COMMAND [ARG...]\n"
+                  ".SH DESCRIPTION\nThe command line of the keg container engine. It speaks\nthe language "
+                  "of\n.BR docker (1):\n"
+                  "the same commands, options, output and exit codes, with any daemon of Docker\\(aqs "
+                  "API.\n");
     options(out, &tables);
     command_list(out, "");
     buf_puts(

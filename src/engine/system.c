@@ -210,8 +210,9 @@ static void system_add_process(struct engine *e, json_t *info)
 static void system_add_parts(struct engine *e, json_t *info)
 {
     json_object_set_new(info, "Plugins",
-                        json_pack("{s:[s], s:[s, s, s], s:n, s:o}", "Volume", "local", "Network", "bridge",
-                                  "host", "null", "Authorization", "Log", log_driver_names()));
+                        json_pack("{s:[s], s:[s, s, s, s, s], s:n, s:o}", "Volume", "local", "Network",
+                                  "bridge", "host", "ipvlan", "macvlan", "null", "Authorization", "Log",
+                                  log_driver_names()));
     pthread_mutex_lock(&e->options_lock);
     system_add_registries(e, info);
     pthread_mutex_unlock(&e->options_lock);

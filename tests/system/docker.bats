@@ -581,6 +581,7 @@ none null local"
 @test "version and info" {
     [ "$(docker version --format '{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Server.Os}}')" = "1.51 1.24 linux" ]
     [ "$(docker info --format '{{.Driver}} {{.LoggingDriver}} {{.OSType}} {{.Swarm.LocalNodeState}}')" = "overlay2 json-file linux inactive" ]
+    [ "$(docker info --format '{{.Plugins.Network}}')" = "[bridge host ipvlan macvlan null]" ]
     [ "$(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://d/v1.24/_ping)" = OK ]
     [[ $(curl -s --unix-socket "$KEG_ROOT/run/keg.sock" http://d/v1.99/info) == *'client version 1.99 is too new. Maximum supported API version is 1.51'* ]]
 }

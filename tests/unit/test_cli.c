@@ -60,6 +60,8 @@ static void test_suggestions(_unused_ void **state)
     buf_reset(&out);
     command_suggest("xyzzy", &out);
     assert_string_equal(buf_str(&out), "");
+    command_suggest("nope", &out); /* "node" isn't there yet */
+    assert_string_equal(buf_str(&out), "");
     buf_finish(&out);
 }
 
