@@ -134,5 +134,8 @@ int route_system_no_cluster_volume(struct request *r _unused_, struct err *err)
 
 int route_system_not_implemented(struct request *r, struct err *err)
 {
+    if (str_eq(r->path, "/build"))
+        return err_set(err, ERR_NOT_IMPLEMENTED,
+                       "building images is not implemented by keg yet: load what other builders save");
     return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not implemented by keg yet", r->method, r->path);
 }

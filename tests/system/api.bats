@@ -228,6 +228,7 @@ EOF
 @test "what isn't there says so" {
     [ "$(status POST /session)" = 501 ]
     [ "$(api POST /session | message)" = "POST /session is not implemented by keg yet" ]
+    [[ "$(api POST /build | message)" == "building images is not implemented by keg yet"* ]]
     [ "$(status GET /services)" = 503 ]
     [[ $(api GET /services | message) == "This node is not a swarm manager."* ]]
     [ "$(api GET /plugins)" = "[]" ]
