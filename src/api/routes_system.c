@@ -134,8 +134,16 @@ int route_system_no_cluster_volume(struct request *r _unused_, struct err *err)
 
 int route_system_not_implemented(struct request *r, struct err *err)
 {
-    if (str_eq(r->path, "/build"))
-        return err_set(err, ERR_NOT_IMPLEMENTED,
-                       "building images is not implemented by keg yet: load what other builders save");
+    static const struct {
+        const char *path, *text;
+    } rows[] = {
+        {"/build", "building images is not implemented by keg yet: load what other builders save"},
+        {"/session", "building images is not implemented by keg yet: load what other builders save"},
+        {"/swarm/", "swarm mode is not implemented by keg"},
+        {"/plugins/", "plugins are not implemented by keg: its drivers are built in"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (str_starts(r->path, rows[i].path))
+            return err_set(err, ERR_NOT_IMPLEMENTED, "%s", rows[i].text);
     return err_set(err, ERR_NOT_IMPLEMENTED, "%s %s is not implemented by keg yet", r->method, r->path);
 }

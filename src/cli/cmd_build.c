@@ -15,7 +15,7 @@ const struct command cmd_build = {
     .summary = "Build an image from a Dockerfile (not yet)",
     .arguments = "[OPTIONS] PATH | URL | -",
     .max_arguments = -1,
-    .flags = COMMAND_STOP_AT_ARGUMENT,
+    .flags = COMMAND_ALL_ARGUMENTS,
     .run = not_yet,
 };
 
@@ -24,7 +24,7 @@ const struct command cmd_buildx = {
     .summary = "Build with BuildKit (not yet)",
     .arguments = "COMMAND",
     .max_arguments = -1,
-    .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_HIDDEN,
+    .flags = COMMAND_ALL_ARGUMENTS | COMMAND_HIDDEN,
     .run = not_yet,
 };
 
@@ -38,6 +38,6 @@ const struct command cmd_elsewhere = {
     .summary = "What Docker has and keg hasn't",
     .arguments = "COMMAND",
     .max_arguments = -1,
-    .flags = COMMAND_STOP_AT_ARGUMENT | COMMAND_HIDDEN,
+    .flags = COMMAND_ALL_ARGUMENTS | COMMAND_HIDDEN,
     .run = not_here,
 };

@@ -21,18 +21,21 @@
     row(run) row(exec) row(ps) row(build) row(pull) row(images) row(login) row(logout) row(version)          \
         row(info) row(search) row(container) row(image) row(network) row(volume) row(system) row(attach)     \
             row(commit) row(cp) row(create) row(diff) row(events) row(export) row(history) row(import)       \
-                row(inspect) row(kill) row(load) row(logs) row(pause) row(port) row(push) row(rename) row(   \
-                    restart) row(rm) row(rmi) row(save) row(start) row(stats) row(stop) row(tag) row(top)    \
-                    row(unpause) row(update) row(wait) row(container_inspect) row(image_inspect)             \
-                        row(container_prune) row(image_prune) row(network_ls) row(network_inspect)           \
-                            row(network_create) row(network_rm) row(network_connect) row(network_disconnect) \
-                                row(network_prune) row(volume_ls) row(volume_inspect) row(volume_create)     \
-                                    row(volume_rm) row(volume_prune) row(context) row(context_create)        \
-                                        row(context_export) row(context_import) row(context_inspect)         \
-                                            row(context_ls) row(context_rm) row(context_show)                \
-                                                row(context_update) row(context_use) row(system_check)       \
-                                                    row(system_df) row(system_prune) row(system_dial_stdio)  \
-                                                        row(completion) row(buildx) row(elsewhere)
+                row(inspect) row(kill) row(load) row(logs) row(pause) row(port) row(push) row(rename)        \
+                    row(restart) row(rm) row(rmi) row(save) row(start) row(stats) row(stop) row(tag)         \
+                        row(top) row(unpause) row(update) row(wait) row(container_inspect)                   \
+                            row(image_inspect) row(container_prune) row(image_prune) row(network_ls)         \
+                                row(network_inspect) row(network_create) row(network_rm)                     \
+                                    row(network_connect) row(network_disconnect) row(network_prune)          \
+                                        row(volume_ls) row(volume_inspect) row(volume_create) row(volume_rm) \
+                                            row(volume_prune) row(context) row(context_create)               \
+                                                row(context_export) row(context_import) row(context_inspect) \
+                                                    row(context_ls) row(context_rm) row(context_show)        \
+                                                        row(context_update) row(context_use)                 \
+                                                            row(system_check) row(system_df)                 \
+                                                                row(system_prune) row(system_dial_stdio)     \
+                                                                    row(completion) row(compose) row(buildx) \
+                                                                        row(elsewhere)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
@@ -195,13 +198,26 @@ static int report_failure(const struct args *args, const struct err *err)
     return err_kind_exit_code(err->kind);
 }
 
+/* All words as arguments: behind a "--". The array is the caller's. */
+static char **as_arguments(int argc, char **argv)
+{
+    char **all = xcalloc((size_t)argc + 2, sizeof(*all));
+
+    all[0] = (char *)"--";
+    memcpy(all + 1, argv, (size_t)argc * sizeof(*argv));
+    return all;
+}
+
 static int run_command(struct cli *cli, const struct command *command, const char *path, int argc,
                        char **argv)
 {
     _cleanup_(args_finish) struct args args = {.command = command, .path = path};
+    _cleanup_free_ char **all = NULL;
     struct err err = {0};
     int code;
 
+    if (command->flags & COMMAND_ALL_ARGUMENTS)
+        argv = all = as_arguments(argc++, argv);
     if (args_parse(&args, &command->options, !(command->flags & COMMAND_STOP_AT_ARGUMENT), argc, argv, &err) <
         0)
         return bad_options(command, path, &err);

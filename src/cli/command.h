@@ -16,6 +16,7 @@ enum {
     COMMAND_COMMON = 2,           /* listed first in help */
     COMMAND_RUN_ERRORS = 4,       /* errors end as docker run's: "keg: …", a hint, exit 125/126/127 */
     COMMAND_HIDDEN = 8,           /* works, but isn't listed */
+    COMMAND_ALL_ARGUMENTS = 16,   /* what looks like an option is another program's as well */
 };
 
 struct command {

@@ -330,7 +330,7 @@ static void take_word(struct place *p, const char *word)
 
     if (p->command && p->command->run) {
         p->position++;
-        p->no_options |= p->command->flags & COMMAND_STOP_AT_ARGUMENT;
+        p->no_options |= p->command->flags & (COMMAND_STOP_AT_ARGUMENT | COMMAND_ALL_ARGUMENTS);
         return;
     }
     snprintf(path, sizeof(path), "%.40s%s%.20s", p->path, *p->path ? " " : "", word);

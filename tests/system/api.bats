@@ -227,7 +227,8 @@ EOF
 
 @test "what isn't there says so" {
     [ "$(status POST /session)" = 501 ]
-    [ "$(api POST /session | message)" = "POST /session is not implemented by keg yet" ]
+    [ "$(api POST /session | message)" = "building images is not implemented by keg yet: load what other builders save" ]
+    [ "$(api POST /swarm/init -H 'Content-Type: application/json' -d '{}' | message)" = "swarm mode is not implemented by keg" ]
     [[ "$(api POST /build | message)" == "building images is not implemented by keg yet"* ]]
     [ "$(status GET /services)" = 503 ]
     [[ $(api GET /services | message) == "This node is not a swarm manager."* ]]

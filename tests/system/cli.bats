@@ -306,3 +306,17 @@ END
     grep -qx 'X-Meta: one two' "$KEG_ROOT/said"
     refute grep -qi -e Injected -e 'Content-Length: 5' "$KEG_ROOT/said"
 }
+
+@test "compose: the one that is installed, with this daemon; none is an error that says what to install" {
+    mkdir -p "$KEG_ROOT/docker/cli-plugins"
+    cat >"$KEG_ROOT/docker/cli-plugins/docker-compose" <<'S'
+#!/bin/sh
+echo "$DOCKER_HOST ${DOCKER_CONTEXT-none}" "$@"
+exit 3
+S
+    DOCKER_CONTEXT=default PATH=$KEG_BUILD run -1 keg --config "$KEG_ROOT/docker" compose -f x --help up # not executable yet
+    [[ $output == *"permission denied"* ]] || [[ $output == *"is installed: on Debian, apt-get install docker-compose"* ]]
+    chmod +x "$KEG_ROOT/docker/cli-plugins/docker-compose"
+    DOCKER_CONTEXT=default run -3 keg --config "$KEG_ROOT/docker" compose -f x --help up
+    [ "$output" = "$KEG_HOST none -f x --help up" ]
+}

@@ -68,7 +68,7 @@ nothing_left() {
 @test "docker-compose 1: up, names, health, scale, exec, logs, pause, stop, start, down -v" {
     command -v docker-compose >/dev/null || skip "needs docker-compose"
     app compose1.yaml
-    compose() { docker-compose --ansi never "$@"; }
+    compose() { keg compose --ansi never "$@"; } # which passes all of it on
     compose config -q
     compose up -d
     [ "$(keg ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" = "app_db_1 app_fixed_1 app_once_1 app_web_1 " ]

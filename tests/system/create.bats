@@ -86,7 +86,6 @@ inside() {
         '{"Ulimits":[{"Name":"nofile","Soft":3,"Hard":2}]}'
     must_be '400 invalid tmpfs option "nonsense"' '{"Tmpfs":{"/t":"size=1m,nonsense=1"}}'
     must_be '400 Unknown option foo' '{"StorageOpt":{"foo":"1"}}'
-    [[ $(tried '{"StorageOpt":{"size":"10M"}}') == '501 '* ]]
     must_be '404 create vol: error looking up volume plugin foo: plugin "foo" not found' '{"VolumeDriver":"foo","Binds":["vol:/x"]}'
     [[ $(tried '{"Dns":["foo"]}') == '400 bad nameserver address foo: '* ]]
 }
