@@ -330,19 +330,19 @@ static struct engine_archive *archive_begin(struct engine *e, const char *ref, c
 
     if (target_find(e, ref, path, &t, err) < 0)
         return NULL;
-    if (!target_enter(&t) && add_mounts(&t, err) < 0)
-        return NULL;
-    a = archive_start(e, &t, kind, client_fd, err);
+    a = !target_enter(&t) && add_mounts(&t, err) < 0 ? NULL : archive_start(e, &t, kind, client_fd, err);
     while (a && have < sizeof(st) && (n = read_piece(a, (char *)&st + have, sizeof(st) - have, err)) > 0)
         have += (size_t)n;
     if (a && have < sizeof(st)) {
         if (archive_end(a, n < 0 ? -1 : 0, err) == 0)
             err_set(err, ERR_SYSTEM, "%s: nothing was said about it", path);
         say_not_found(err, ref, path);
-        return NULL;
+        a = NULL;
     }
     if (a)
         *ret_stat = stat_json(&st, t.name);
+    else
+        (void)container_failed(t.c, ref, err);
     return a;
 }
 

@@ -58,7 +58,7 @@ int engine_container_export(struct engine *e, const char *ref, const struct engi
         return -1;
     packing.id = c->id;
     if (pipe_fill_start(&p, pack, &packing, err) < 0 || pipe_fill_end(&p, pump(p.in, sink, err), err) < 0)
-        return -1;
+        return container_failed(c, ref, err);
     container_event(c, "export", NULL);
     return 0;
 }
@@ -168,7 +168,7 @@ int engine_container_commit(struct engine *e, const char *ref, const struct engi
     options.created_by = created_by = command_text(c->config); /* what made it, not what it will run */
     options.reference = name.path ? &name : NULL;
     if (commit_paused(e, c, &options, o->pause, &image, err) < 0)
-        return -1;
+        return container_failed(c, ref, err);
     familiar = name.path ? reference_familiar(&name) : xstrdup("");
     images_event(e, "create", image.id, image.id);
     if (name.path)

@@ -247,6 +247,18 @@ json_t *container_to_json(struct container *c)
     return record;
 }
 
+int container_failed(struct container *c, const char *ref, struct err *err)
+{
+    pthread_mutex_lock(&c->lock);
+    bool gone = c->gone, removing = c->removing;
+    pthread_mutex_unlock(&c->lock);
+    if (gone)
+        return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
+    if (removing)
+        return err_set(err, ERR_CONFLICT, "container %s is marked for removal", c->id);
+    return -1;
+}
+
 static json_t *member_or_empty(const json_t *record, const char *key, json_t *empty)
 {
     json_t *member = json_object_get(record, key);

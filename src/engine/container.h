@@ -150,6 +150,10 @@ void container_sizes(struct engine *e, const struct container *c, int64_t *ret_o
 /* Makes anew, empty, what its layers lack (check_containers.c). The operation is held, and it doesn't run. */
 int container_mend(struct container *c, struct err *err);
 
+/* After a failure: whether the container is being removed, or was, which explains it. Then err says so (ERR_CONFLICT,
+ * ERR_NOT_FOUND with the ref that was asked for). Returns -1. */
+int container_failed(struct container *c, const char *ref, struct err *err);
+
 /* An event about the container: its labels, image and name, and the pairs given (key, value, …, NULL). */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
 /* … that happened at another time (ns). */

@@ -286,8 +286,10 @@ int engine_container_changes(struct engine *e, const char *ref, json_t **ret, st
     _cleanup_container_ struct container *c = containers_find(e, ref, err);
     _cleanup_json_ json_t *changes = json_array();
 
-    if (!c || storage_container_changes(e->storage, c->id, add_change, changes, err) < 0)
+    if (!c)
         return -1;
+    if (storage_container_changes(e->storage, c->id, add_change, changes, err) < 0)
+        return container_failed(c, ref, err);
     *ret = json_array_size(changes) > 0 ? take_ptr(&changes) : json_null();
     return 0;
 }

@@ -223,7 +223,7 @@ def race_round(number):
     operations = [plain('POST', rest) for rest in
                   ('/start', '/start', '/stop?t=0', '/kill', '/restart?t=0', '/pause', '/unpause', '/rename?name=race2',
                    '/rename?name=race', '/resize?h=10&w=10')]
-    operations += [plain('GET', rest) for rest in ('/json', '/top', '/logs?stdout=1')] + [execute]
+    operations += [plain('GET', rest) for rest in ('/json', '/top', '/logs?stdout=1', '/changes')] + [execute]
 
     def one(operation):
         status, answer = operation()

@@ -184,6 +184,7 @@ END
     pull '{"127.0.0.1:5000": {"username": "ann", "password": "sesame"}}' | grep -q '"message"'
     pull '{"http://127.0.0.1:5007/v2/": {"username": "ann", "password": "sesame"}}' | grep -q 'Downloaded newer image\|up to date'
     keg image inspect registry.test/only/here:1 >/dev/null
-    run api POST '/images/create?fromImage=registry.test/only/here&tag=1' -H 'X-Registry-Config: !' -w '%{http_code}'
-    [[ "$output" == *"invalid X-Registry-Config header"*400 ]]
+    # what can't be read is none, as Docker takes X-Registry-Auth
+    keg rmi registry.test/only/here:1 >/dev/null
+    api POST '/images/create?fromImage=registry.test/only/here&tag=1' -H 'X-Registry-Config: !' | grep -q '"message"'
 }
