@@ -141,6 +141,16 @@ static void mend(struct container *c)
         log_warn("container %s: its writable layer never reached the disk: it has an empty one", c->name);
 }
 
+/* What a start that was cut short has made goes again. */
+static void undo_start(struct container *c)
+{
+    _cleanup_free_ char *run = container_run_path(c, NULL);
+    container_clean_cgroups(c);
+    endpoints_detach(c);
+    namespaces_release(c);
+    path_remove_all(AT_FDCWD, run);
+}
+
 static void recover_container(struct container *c)
 {
     bool ran = container_status_runs(c->state.status), there = has_run_directory(c), removing = c->removing;
@@ -158,13 +168,11 @@ static void recover_container(struct container *c)
         return mend(c); /* it waits for its next start: see start_wanted() */
     if (ran || there) {
         _cleanup_json_ json_t *result = read_result(c);
-        if (ran || result)
+        /* between two starts its end is on record: what there is comes of the second one */
+        if (result || (ran && c->state.status != CONTAINER_RESTARTING))
             note_ended(c, result, there);
-        else { /* a start that was cut short */
-            container_clean_cgroups(c);
-            endpoints_detach(c);
-            namespaces_release(c);
-        }
+        else
+            undo_start(c);
     }
     if (removing ||
         (c->auto_remove && (ran || c->state.finished_at) && c->state.status != CONTAINER_RESTARTING))
