@@ -17,8 +17,8 @@ census_processes() {
 }
 
 # What kegd holds open: a namespace that nobody else holds would be here, or among the mounts.
-census_descriptors() {
-    readlink "/proc/$KEGD_PID/fd"/* 2>/dev/null | sed 's/\[[0-9]*\]/[]/' | sort | uniq -c
+census_descriptors() { # but for the cgroup hierarchies, which are opened once, when they are first needed
+    readlink "/proc/$KEGD_PID/fd"/* 2>/dev/null | sed 's/\[[0-9]*\]/[]/; /^\/sys\/fs\/cgroup\(\/[^/]*\)\?$/d' | sort | uniq -c
     grep ^Threads: "/proc/$KEGD_PID/status"
 }
 
