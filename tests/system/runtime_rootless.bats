@@ -74,7 +74,7 @@ cgroup_trees() {
     if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup; return; fi
     local d
     for d in /sys/fs/cgroup/*/; do
-        [ ! -e "$d/cgroup.procs" ] || echo "${d%/}"
+        [[ $(stat -f -c %T "$d") != cgroup* ]] || echo "${d%/}"
     done
 }
 
