@@ -59,27 +59,8 @@ def show(stream, until=None):
     print(f"[frames of {sorted(kinds)}]")
 
 
-def main():
-    path, url, words = sys.argv[1], sys.argv[2], sys.argv[3:]
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
-    sock.connect(path)
-    key = base64.b64encode(os.urandom(16)).decode()
-    sock.sendall(f"GET {url} HTTP/1.1\r\nHost: keg\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nOrigin: http://localhost\r\n\r\n".encode())
-    stream = sock.makefile("rb")
-    status = stream.readline().decode().strip()
-    headers = {}
-    while (line := stream.readline().strip()):
-        name, _, value = line.decode().partition(": ")
-        headers[name.lower()] = value
-    print(status)
-    if " 101 " not in status:
-        print(stream.read(int(headers["content-length"])).decode())
-        return
-    wanted = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
-    assert headers["sec-websocket-accept"] == base64.b64encode(wanted).decode(), headers
-    assert headers["upgrade"].lower() == "websocket", headers
+def act(sock, stream, words):
+    """Does what the words say; False: it has gone, and looks at nothing more."""
     while words:
         word = words.pop(0)
         if word == "--text":
@@ -103,11 +84,40 @@ def main():
         elif word == "--gone":  # without a word, and without having read what came
             sock.close()
             stream.close()
-            return
+            return False
         elif word == "--half":
             sock.shutdown(socket.SHUT_WR)
         elif word == "--eof":
             sock.sendall(frame(8, struct.pack(">H", 1000)))
+    return True
+
+
+def main():
+    path, url, words = sys.argv[1], sys.argv[2], sys.argv[3:]
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(20)
+    sock.connect(path)
+    key = base64.b64encode(os.urandom(16)).decode()
+    sock.sendall(f"GET {url} HTTP/1.1\r\nHost: keg\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nOrigin: http://localhost\r\n\r\n".encode())
+    stream = sock.makefile("rb")
+    status = stream.readline().decode().strip()
+    headers = {}
+    while (line := stream.readline().strip()):
+        name, _, value = line.decode().partition(": ")
+        headers[name.lower()] = value
+    print(status)
+    if " 101 " not in status:
+        print(stream.read(int(headers["content-length"])).decode())
+        return
+    wanted = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+    assert headers["sec-websocket-accept"] == base64.b64encode(wanted).decode(), headers
+    assert headers["upgrade"].lower() == "websocket", headers
+    try:
+        if not act(sock, stream, words):
+            return
+    except BrokenPipeError:
+        pass  # the other side has ended; what it said before is to be read still
     show(stream)
 
 
