@@ -411,3 +411,11 @@ END
     same() { [ "$(ls "/proc/$front/fd" "/proc/$KEGD_PID/fd" | wc -l)" -le "$before" ]; }
     eventually same
 }
+
+@test "the unit for systemd is understood by it, and names the installed program" {
+    command -v systemd-analyze >/dev/null || skip "needs the program systemd-analyze"
+    grep -qx 'ExecStart=/.*/bin/kegd' "$KEG_BUILD/kegd.service"
+    sed "s#^ExecStart=.*#ExecStart=$KEG_BUILD/kegd#" "$KEG_BUILD/kegd.service" >"$BATS_TEST_TMPDIR/kegd.service"
+    run -0 systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/kegd.service"
+    [ -z "$output" ]
+}
